@@ -1,0 +1,1 @@
+"""The kernel boundary: packets in, handshakes out. Knows nothing of `tui`."""

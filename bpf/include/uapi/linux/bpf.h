@@ -1,0 +1,1 @@
+#include "/virtual/include/bcc/bpf.h"

@@ -1,0 +1,189 @@
+"""The bpf(2) system call, for what bcc has no call for: TCX links, whole tables at once, test runs.
+
+Layouts are those of `union bpf_attr` in the kernel's include/uapi/linux/bpf.h. Every function raises OSError.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import platform
+import struct
+from collections.abc import Iterator
+
+_SYSCALL_NUMBERS = {
+    "x86_64": 321,
+    "aarch64": 280,
+    "riscv64": 280,
+    "loongarch64": 280,
+    "s390x": 351,
+    "ppc64le": 361,
+    "armv7l": 386,
+    "i686": 357,
+}
+
+_MAP_LOOKUP_ELEM = 1
+_MAP_UPDATE_ELEM = 2
+_MAP_DELETE_ELEM = 3
+_PROG_LOAD = 5
+_PROG_TEST_RUN = 10
+_MAP_LOOKUP_BATCH = 24
+_LINK_CREATE = 28
+
+BPF_EXIST = 2
+"""Update only what is there."""
+TCX_INGRESS = 46
+TCX_EGRESS = 47
+
+_SCHED_CLS = 3
+_INSTRUCTION_BYTES = 8
+_BATCH = 4096
+_SKB_CONTEXT_BYTES = 192
+_SKB_IFINDEX_OFFSET = 40
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _attempt(command: int, attributes: bytes) -> tuple[int, bytes]:
+    """Call bpf(2); return its result (negative: the error's number) and the attributes as the kernel left them."""
+    number = _SYSCALL_NUMBERS.get(platform.machine())
+    if number is None:
+        return -errno.ENOSYS, attributes
+    buffer = ctypes.create_string_buffer(attributes, len(attributes))
+    result = _libc.syscall(
+        ctypes.c_long(number), ctypes.c_int(command), ctypes.byref(buffer), ctypes.c_uint(len(attributes))
+    )
+    return (result if result >= 0 else -ctypes.get_errno()), buffer.raw
+
+
+def _bpf(command: int, attributes: bytes) -> tuple[int, bytes]:
+    """Call bpf(2) as `_attempt` does; raise what went wrong."""
+    result, left = _attempt(command, attributes)
+    if result < 0:
+        raise OSError(-result, os.strerror(-result))
+    return result, left
+
+
+def _element(map_fd: int, key: ctypes.Array[ctypes.c_char], value: int, flags: int = 0) -> bytes:
+    return struct.pack("=IxxxxQQQ", map_fd, ctypes.addressof(key), value, flags)
+
+
+def lookup(map_fd: int, key: bytes, value_bytes: int) -> bytes:
+    """Read one value (per-CPU tables: the values of all possible CPUs, each padded to 8 bytes, one after another)."""
+    key_buffer = ctypes.create_string_buffer(key, len(key))
+    value = ctypes.create_string_buffer(value_bytes)
+    _bpf(_MAP_LOOKUP_ELEM, _element(map_fd, key_buffer, ctypes.addressof(value)))
+    return value.raw
+
+
+def update(map_fd: int, key: bytes, value: bytes, flags: int = 0) -> None:
+    """Write one value."""
+    key_buffer = ctypes.create_string_buffer(key, len(key))
+    value_buffer = ctypes.create_string_buffer(value, len(value))
+    _bpf(_MAP_UPDATE_ELEM, _element(map_fd, key_buffer, ctypes.addressof(value_buffer), flags))
+
+
+def delete(map_fd: int, key: bytes) -> bool:
+    """Delete one entry; False if it was not there."""
+    key_buffer = ctypes.create_string_buffer(key, len(key))
+    try:
+        _bpf(_MAP_DELETE_ELEM, _element(map_fd, key_buffer, 0))
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def entries(map_fd: int, key_bytes: int, value_bytes: int) -> Iterator[tuple[bytes, bytes]]:
+    """Yield every (key, value) of a hash table, by the thousand a call (BPF_MAP_LOOKUP_BATCH, Linux 5.6)."""
+    keys = ctypes.create_string_buffer(_BATCH * key_bytes)
+    values = ctypes.create_string_buffer(_BATCH * value_bytes)
+    position = ctypes.create_string_buffer(8)
+    layout = struct.Struct("=QQQQIIQQ")
+    start, more = 0, True
+    while more:
+        attributes = layout.pack(
+            start,
+            ctypes.addressof(position),
+            ctypes.addressof(keys),
+            ctypes.addressof(values),
+            _BATCH,
+            map_fd,
+            0,
+            0,
+        )
+        result, left = _attempt(_MAP_LOOKUP_BATCH, attributes)
+        if result == -errno.ENOENT:  # That was the last batch, and its count is valid.
+            more = False
+        elif result < 0:
+            raise OSError(-result, os.strerror(-result))
+        count = layout.unpack(left)[4]
+        for i in range(count):
+            yield keys[i * key_bytes : (i + 1) * key_bytes], values[i * value_bytes : (i + 1) * value_bytes]
+        start = ctypes.addressof(position)
+
+
+def load_classifier(name: str, instructions: bytes) -> int:
+    """Load a TC program (BPF_PROG_TYPE_SCHED_CLS); return its descriptor. Raises OSError with the verifier's last word."""
+    code = ctypes.create_string_buffer(instructions, len(instructions))
+    license_text = ctypes.create_string_buffer(b"GPL")
+    log = ctypes.create_string_buffer(1 << 20)
+
+    def attributes(log_level: int) -> bytes:
+        return struct.pack(
+            "=IIQQIIQII16s",
+            _SCHED_CLS,
+            len(instructions) // _INSTRUCTION_BYTES,
+            ctypes.addressof(code),
+            ctypes.addressof(license_text),
+            log_level,
+            len(log) if log_level else 0,
+            ctypes.addressof(log) if log_level else 0,
+            0,
+            0,
+            name.encode(),
+        )
+
+    try:
+        return _bpf(_PROG_LOAD, attributes(0))[0]
+    except OSError as error:
+        if error.errno == errno.EPERM:
+            raise
+        _attempt(_PROG_LOAD, attributes(1))
+        last_words = [line for line in log.value.decode(errors="replace").splitlines() if line][-2:]
+        raise OSError(error.errno, "; ".join([os.strerror(error.errno or 0), *last_words])) from None
+
+
+def create_link(program_fd: int, ifindex: int, attach_type: int) -> int:
+    """Attach a program to an interface's hook; return the link's descriptor. The link lives as long as that."""
+    link_fd, _ = _bpf(_LINK_CREATE, struct.pack("=IIII48x", program_fd, ifindex, attach_type, 0))
+    return link_fd
+
+
+def test_run(program_fd: int, packet: bytes, ifindex: int = 1, repeat: int = 1) -> tuple[int, int]:
+    """Run a TC program on a packet (14 bytes or more) as if `ifindex` had it; return (verdict, ns a run)."""
+    data = ctypes.create_string_buffer(packet, len(packet))
+    context = bytearray(_SKB_CONTEXT_BYTES)
+    struct.pack_into("=I", context, _SKB_IFINDEX_OFFSET, ifindex)
+    context_buffer = ctypes.create_string_buffer(bytes(context), len(context))
+    layout = struct.Struct("=IIIIQQIIIIQQIIIxxxx")
+    attributes = layout.pack(
+        program_fd,
+        0,
+        len(packet),
+        0,
+        ctypes.addressof(data),
+        0,
+        repeat,
+        0,
+        len(context),
+        0,
+        ctypes.addressof(context_buffer),
+        0,
+        0,
+        0,
+        0,
+    )
+    _, left = _bpf(_PROG_TEST_RUN, attributes)
+    fields = layout.unpack(left)
+    return struct.unpack("=i", struct.pack("=I", fields[1]))[0], fields[7]
