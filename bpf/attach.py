@@ -1,7 +1,8 @@
 """Hanging the two programs on an interface's TC hook: by TCX links, or by clsact filters before Linux 6.6.
 
-Both classes attach when made and detach when closed. A TCX link dies with its descriptor, so even SIGKILL leaves nothing. A clsact
-filter stays until somebody deletes it: ours carry in their name whose they are, so that the next run takes over what a killed one left.
+Both classes attach when made and detach when closed. A TCX link dies with its descriptor, so even SIGKILL leaves
+nothing. A clsact filter stays until somebody deletes it: ours carry in their name whose they are, so that the next
+run takes over what a killed one left.
 """
 
 from __future__ import annotations
@@ -75,11 +76,12 @@ class TcxLinks:
 
 
 class ClsactFilters:
-    """A pair of direct-action filters on the clsact qdisc, which is made if need be and removed if we made it and it is empty.
+    """A pair of direct-action filters on the clsact qdisc.
 
-    A filter's name reads `tcplat TOKEN` or `tcplat TOKEN clsact`; the second says that a tcplat made the qdisc. Whoever lives holds the
-    abstract socket of its token (abstract names belong to the network namespace, as the interface does, and vanish with the process),
-    so a filter whose token can be bound was left by a killed run.
+    The qdisc is made if need be, and removed if a tcplat made it and nothing is left on it. A filter's name reads
+    `tcplat TOKEN` or `tcplat TOKEN clsact`; the second says that a tcplat made the qdisc. Whoever lives holds the
+    abstract socket of its token (abstract names belong to the network namespace, as the interface does, and vanish
+    with the process), so a filter whose token can be bound was left by a killed run.
     """
 
     kind = "clsact"
@@ -100,9 +102,7 @@ class ClsactFilters:
         made_qdisc = _make_qdisc(netlink, hook) or _take_over(netlink, hook.ifindex)
         name = f"{_MARK} {self._token} {_MADE_QDISC}" if made_qdisc else f"{_MARK} {self._token}"
         for parent, fd in ((_CLSACT_INGRESS, hook.ingress_fd), (_CLSACT_EGRESS, hook.egress_fd)):
-            netlink.tc(
-                "add-filter", "bpf", hook.ifindex, parent=parent, fd=fd, name=name, direct_action=True
-            )
+            netlink.tc("add-filter", "bpf", hook.ifindex, parent=parent, fd=fd, name=name, direct_action=True)
 
     def close(self) -> None:
         """Delete our filters, and the qdisc if a tcplat made it and nothing is left on it."""
@@ -116,7 +116,11 @@ class ClsactFilters:
                 if made_qdisc and not any(_filters(netlink, self._ifindex)):
                     netlink.tc("del", "clsact", self._ifindex)
         except NetlinkError as error:
-            if error.code not in (errno.ENODEV, errno.ENOENT, errno.EINVAL):  # The interface or its qdisc is gone.
+            if error.code not in (
+                errno.ENODEV,
+                errno.ENOENT,
+                errno.EINVAL,
+            ):  # The interface or its qdisc is gone.
                 raise
         finally:
             self._alive.close()
@@ -169,7 +173,7 @@ def _make_qdisc(netlink: IPRoute, hook: Hook) -> bool:
 
 
 def _take_over(netlink: IPRoute, ifindex: int) -> bool:
-    """Delete what killed runs left; True if this or another tcplat made the qdisc, so that the last of us removes it."""
+    """Delete what killed runs left; True if a tcplat made the qdisc, so that the last of us removes it."""
     made_qdisc = False
     for leaf in list(_filters(netlink, ifindex)):
         made_qdisc |= leaf.made_qdisc
@@ -211,7 +215,7 @@ def attach(hook: Hook, mode: AttachMode) -> Attachment:
         try:
             return TcxLinks(hook)
         except OSError as error:
-            # Kernels before 6.6 do not know the attach type (EINVAL); one without CONFIG_NET_XGRESS says so too.
+            # Kernels before 6.6 do not know the attach type (EINVAL).
             if error.errno not in (errno.EINVAL, errno.EOPNOTSUPP, errno.ENOSYS):
                 raise AttachFailed(
                     f"cannot attach to {hook.interface}: {error.strerror}",

@@ -1,4 +1,4 @@
-"""The interfaces of this network namespace, and which of them to watch. Asks the kernel by netlink; no thread, no state."""
+"""The interfaces of this network namespace, and which of them to watch; asks the kernel by netlink."""
 
 from __future__ import annotations
 
@@ -74,7 +74,10 @@ def find(name: str) -> Interface:
 
 
 def default_interface() -> str:
-    """Name the interface of the default route (IPv4's first, then IPv6's; the lowest metric). Raises NoSuchInterface."""
+    """Name the interface of the default route: IPv4's first, then IPv6's; the lowest metric.
+
+    Raises NoSuchInterface.
+    """
     with IPRoute() as netlink:
         routes = [route for route in netlink.get_default_routes() if route.get("oif")]
         routes.sort(key=lambda route: (int(route["family"]), int(route.get("priority") or 0)))
@@ -84,7 +87,9 @@ def default_interface() -> str:
         name = names.get(int(route["oif"]))
         if name:
             return name
-    raise NoSuchInterface("there is no default route, so no interface to watch by default", _choose("", known))
+    raise NoSuchInterface(
+        "there is no default route, so no interface to watch by default", _choose("", known)
+    )
 
 
 def _choose(name: str, known: list[Interface]) -> str:

@@ -1,12 +1,12 @@
 """The probe: compile the kernel program, attach it to an interface, drain its ring, leave nothing behind.
 
-The only module that imports bcc, and it does so when the probe opens: a tenth of a second that the first paint need not wait for.
+The only module that imports bcc, and it does so when the probe opens: a tenth of a second that the first paint need
+not wait for.
 """
 
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import os
 import select
 import socket
@@ -18,10 +18,10 @@ from typing import Any
 
 from bpf import syscall
 from bpf.attach import Attachment, AttachMode, Hook, attach
-from bpf.errors import KernelUnsupported, MissingBcc, NotPermitted, TcplatError
+from bpf.errors import KernelUnsupported, TcplatError
 from bpf.event import RECORD, Handshake, decode
 from bpf.interfaces import Interface, Layer, default_interface, find
-from bpf.install_hint import bcc_command
+from bpf.requirements import missing_bcc, require_bcc, require_permission
 from bpf.ring import Ring
 from bpf.source import Account, State
 from bpf.tables import Accounts, AwaitedAcks, Pending, possible_cpus
@@ -79,7 +79,7 @@ class Probe:
         self._awaited = AwaitedAcks(module.table("awaited_acks"))
         self._resources.callback(self._awaited.close)
         self._poll = self._resources.enter_context(select.epoll())
-        # Edge-triggered: only the kernel's own wake-up (the ring is filling) cuts a wait short, not that there is something to read.
+        # Edge-triggered: a wait is cut short by the kernel's wake-up (the ring is filling), not by there being data.
         self._poll.register(ring_fd, select.EPOLLIN | select.EPOLLET)
         self._poll.register(self._wakeup, select.EPOLLIN | select.EPOLLET)
         self._resources.callback(self._detach)
@@ -220,27 +220,6 @@ class _Module:
         self._module.cleanup()
 
 
-def require_bcc() -> None:
-    """Raise MissingBcc unless bcc can be imported; does not import it."""
-    if importlib.util.find_spec("bcc") is None:
-        raise MissingBcc("the Python bindings of bcc are missing", f"install them with: {bcc_command()}")
-
-
-_CAPABILITIES = {12: "CAP_NET_ADMIN", 38: "CAP_PERFMON", 39: "CAP_BPF"}
-_SYS_ADMIN = 21
-
-
-def require_permission() -> None:
-    """Raise NotPermitted unless this process may load and attach the probe."""
-    status = Path("/proc/thread-self/status").read_text()
-    effective = int(status.split("CapEff:")[1].split()[0], 16)
-    missing = [name for bit, name in _CAPABILITIES.items() if not effective >> bit & 1]
-    if effective >> _SYS_ADMIN & 1 and missing != ["CAP_NET_ADMIN"]:
-        missing = [name for name in missing if name == "CAP_NET_ADMIN"]
-    if missing:
-        raise NotPermitted(f"watching an interface needs root (missing: {', '.join(missing)})", "use sudo")
-
-
 def _compiled() -> _Module:
     """Compile the kernel program (0.3 s). Raises TcplatError."""
     require_bcc()
@@ -256,7 +235,7 @@ def _compiled() -> _Module:
             cflags=[f"-DEVENTS_PER_WAKEUP={every}"],
         )
     except ImportError as error:
-        raise MissingBcc(f"bcc cannot be imported ({error})", f"install it with: {bcc_command()}") from error
+        raise missing_bcc(f"bcc cannot be imported ({error})") from error
     except Exception as error:  # bcc raises nothing narrower.
         raise KernelUnsupported(
             f"bcc cannot prepare the probe: {error}",

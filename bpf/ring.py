@@ -1,8 +1,8 @@
 """Reading the kernel's ring buffer through shared memory: whole batches, no call and no callback per event.
 
-The layout is the kernel's (Documentation/bpf/ringbuf.rst): a page with the consumer's position, a page with the producer's,
-then the data, mapped twice over so that what wraps is contiguous. bcc's own reader takes the GIL anew for every event:
-2,600 events a second beside a busy screen; this one copies millions.
+The layout is the kernel's (Documentation/bpf/ringbuf.rst): a page with the consumer's position, a page with the
+producer's, then the data, mapped twice over so that what wraps is contiguous. bcc's own reader takes the GIL anew for
+every event: 2,600 events a second beside a busy screen; this one copies millions.
 """
 
 from __future__ import annotations

@@ -119,12 +119,17 @@ def entries(map_fd: int, key_bytes: int, value_bytes: int) -> Iterator[tuple[byt
             raise OSError(-result, os.strerror(-result))
         count = layout.unpack(left)[4]
         for i in range(count):
-            yield keys[i * key_bytes : (i + 1) * key_bytes], values[i * value_bytes : (i + 1) * value_bytes]
+            key = ctypes.string_at(ctypes.addressof(keys) + i * key_bytes, key_bytes)
+            value = ctypes.string_at(ctypes.addressof(values) + i * value_bytes, value_bytes)
+            yield key, value
         start = ctypes.addressof(position)
 
 
 def load_classifier(name: str, instructions: bytes) -> int:
-    """Load a TC program (BPF_PROG_TYPE_SCHED_CLS); return its descriptor. Raises OSError with the verifier's last word."""
+    """Load a TC program (BPF_PROG_TYPE_SCHED_CLS); return its descriptor.
+
+    Raises OSError, with the verifier's last words.
+    """
     code = ctypes.create_string_buffer(instructions, len(instructions))
     license_text = ctypes.create_string_buffer(b"GPL")
     log = ctypes.create_string_buffer(1 << 20)

@@ -1,4 +1,4 @@
-"""The kernel program's tables, read and kept tidy from user space: accounts, pending handshakes, awaited acknowledgements.
+"""The kernel program's tables, read and kept tidy: accounts, pending handshakes, awaited acknowledgements.
 
 Layouts are those of the structs in handshake.bpf.c, which asserts their sizes. Only the probe's thread comes here.
 """
@@ -31,7 +31,9 @@ ACCOUNT_FIELDS = (
 _ACCOUNT = struct.Struct("=" + "Q" * len(ACCOUNT_FIELDS))
 
 _FORGET_NS = 75_000_000_000
-"""An unanswered SYN is remembered this long after its last: Linux sends the next at most 64 s later, and it must not look new."""
+"""An unanswered SYN is remembered this long after its last.
+
+Linux sends the next at most 64 s later, and it must not look new."""
 
 
 def possible_cpus() -> int:
@@ -127,9 +129,9 @@ def _unanswered(key: bytes, direction: Direction, retransmits: int, now_ns: int)
 class AwaitedAcks:
     """The two pages of awaited acknowledgement numbers (`struct awaited`).
 
-    The program sets a slot on both pages and asks the one in use. `turn` uses the other; `wipe`, some time later when no CPU still reads
-    it, clears the one left behind. Whatever was set after that wipe survives the next turn, so nothing is lost while an inbound handshake
-    expires faster than the pages turn.
+    The program sets a slot on both pages and asks the one in use. `turn` uses the other; `wipe`, some time later
+    when no CPU still reads it, clears the one left behind. Whatever was set after that wipe survives the next turn,
+    so nothing is lost while an inbound handshake expires faster than the pages turn.
     """
 
     _SLOTS = 65536

@@ -1,0 +1,58 @@
+"""What the probe needs before it can open: bcc and the right to use it. Cheap to ask, and imports neither."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+from bpf.errors import MissingBcc, NotPermitted
+
+_COMMANDS = {
+    "debian": "apt install python3-bpfcc",
+    "ubuntu": "apt install python3-bpfcc",
+    "fedora": "dnf install python3-bcc",
+    "rhel": "dnf install python3-bcc",
+    "arch": "pacman -S python-bcc",
+    "suse": "zypper install python3-bcc",
+    "opensuse": "zypper install python3-bcc",
+}
+
+# Bits of capabilities(7). CAP_SYS_ADMIN stands in for the two that came with Linux 5.8.
+_CAPABILITIES = {12: "CAP_NET_ADMIN", 38: "CAP_PERFMON", 39: "CAP_BPF"}
+_SYS_ADMIN = 21
+
+
+def bcc_command(os_release: Path = Path("/etc/os-release")) -> str:
+    """Name the command; where the distribution is not known, say what to look for."""
+    try:
+        lines = os_release.read_text().splitlines()
+    except OSError:
+        lines = []
+    fields = dict(line.split("=", 1) for line in lines if "=" in line)
+    words = [fields.get(key, "").strip("\"'") for key in ("ID", "ID_LIKE")]
+    for word in " ".join(words).split():
+        if word in _COMMANDS:
+            return f"sudo {_COMMANDS[word]}"
+    return "your package manager (the package is called python3-bcc, python-bcc or python3-bpfcc)"
+
+
+def missing_bcc(what: str) -> MissingBcc:
+    """Say what is wrong with bcc, and which command installs it here."""
+    return MissingBcc(what, f"install it with: {bcc_command()}")
+
+
+def require_bcc() -> None:
+    """Raise MissingBcc unless bcc can be imported; does not import it."""
+    if importlib.util.find_spec("bcc") is None:
+        raise missing_bcc("the Python bindings of bcc are missing")
+
+
+def require_permission() -> None:
+    """Raise NotPermitted unless this process may load and attach the probe."""
+    status = Path("/proc/thread-self/status").read_text()
+    effective = int(status.split("CapEff:")[1].split()[0], 16)
+    missing = [name for bit, name in _CAPABILITIES.items() if not effective >> bit & 1]
+    if effective >> _SYS_ADMIN & 1 and missing != ["CAP_NET_ADMIN"]:
+        missing = [name for name in missing if name == "CAP_NET_ADMIN"]
+    if missing:
+        raise NotPermitted(f"watching an interface needs root (missing: {', '.join(missing)})", "use sudo")

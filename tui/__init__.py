@@ -1,0 +1,1 @@
+"""The application: handshakes in, a screen or a stream of lines out."""

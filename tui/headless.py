@@ -1,0 +1,141 @@
+"""The loop without a screen: handshakes to lines on stdout, notes for people on stderr."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+from typing import Protocol, TextIO
+
+from bpf.event import Handshake
+from bpf.source import Account, Source, State
+
+_DRAIN_S = 0.05
+_ACCOUNT_INTERVAL_S = 10.0
+EXIT_DONE = 0
+EXIT_INTERRUPTED = 130
+
+
+class Format(Protocol):
+    """A module of `tui.out`."""
+
+    def handshake_line(self, handshake: Handshake, interface: str, wall_offset_ns: int) -> str:
+        """Write a handshake."""
+
+    def account_line(self, account: Account) -> str:
+        """Write the probe's account; empty if the format has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """When to end by itself."""
+
+    duration_s: float | None = None
+    count: int | None = None
+
+
+def run(source: Source, form: Format, limits: Limits) -> int:
+    """Stream until a limit, a signal, or until nobody reads; return the exit status. Raises TcplatError."""
+    with _stopping_signals(source) as received:
+        try:
+            with source:
+                _Stream(source, form, sys.stdout).run(limits, received)
+        except BrokenPipeError:
+            _abandon_stdout()
+    return EXIT_INTERRUPTED if signal.SIGINT in received else EXIT_DONE
+
+
+class _Stream:
+    """One run of the loop over an open source."""
+
+    def __init__(self, source: Source, form: Format, out: TextIO) -> None:
+        self._source = source
+        self._form = form
+        self._out = out
+        self._state = State.WATCHING
+        self._reader = select.poll()
+        self._reader.register(
+            out.fileno(), 0
+        )  # Errors are always told: POLLERR when a pipe's reader is gone.
+
+    def run(self, limits: Limits, received: list[signal.Signals]) -> None:
+        _note(f"watching {self._source.interface} ({self._source.account().attach}); Ctrl+C ends it")
+        began = accounted = time.monotonic()
+        left = limits.count
+        self._write_account()
+        while not received and left != 0:
+            now = time.monotonic()
+            if limits.duration_s is not None and now - began >= limits.duration_s:
+                break
+            if now - accounted >= _ACCOUNT_INTERVAL_S:
+                accounted = now
+                self._write_account()
+            wait_s = _DRAIN_S
+            if limits.duration_s is not None:
+                wait_s = max(0.0, min(wait_s, began + limits.duration_s - now))
+            written = self._write(self._source.drain(wait_s), left)
+            left = None if left is None else left - written
+            self._look_around()
+        self._write(self._source.drain(0), left)
+        self._write_account()
+
+    def _write(self, handshakes: list[Handshake], at_most: int | None) -> int:
+        if at_most is not None:
+            handshakes = handshakes[:at_most]
+        if handshakes:
+            # Anew for each batch, so that a stepped wall clock is followed.
+            wall_offset_ns = time.time_ns() - time.monotonic_ns()
+            line, interface = self._form.handshake_line, self._source.interface
+            self._out.write("".join([line(each, interface, wall_offset_ns) for each in handshakes]))
+            self._out.flush()
+        return len(handshakes)
+
+    def _write_account(self) -> None:
+        self._out.write(self._form.account_line(self._source.account()))
+        self._out.flush()
+
+    def _look_around(self) -> None:
+        """Notice that nobody reads any more, or that the interface went or came."""
+        if any(event & select.POLLERR for _, event in self._reader.poll(0)):
+            raise BrokenPipeError
+        if self._source.state is not self._state:
+            self._state = self._source.state
+            gone = self._state is State.GONE
+            interface = self._source.interface
+            _note(f"{interface} is gone; waiting for it to return" if gone else f"{interface} is back")
+
+
+@contextmanager
+def _stopping_signals(source: Source) -> Iterator[list[signal.Signals]]:
+    """Collect SIGINT, SIGTERM and SIGHUP instead of dying of them, and wake the source."""
+    received: list[signal.Signals] = []
+
+    def receive(number: int, frame: FrameType | None) -> None:
+        del frame
+        received.append(signal.Signals(number))
+        source.wake()
+
+    previous = {number: signal.signal(number, receive) for number in _STOPPING}
+    try:
+        yield received
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+_STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def _abandon_stdout() -> None:
+    """Let the interpreter's last flush go nowhere instead of failing on the closed pipe."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _note(text: str) -> None:
+    print(f"tcplat: {text}", file=sys.stderr)

@@ -1,0 +1,19 @@
+"""Turning the probe's monotonic nanoseconds into wall-clock time, as RFC 3339 text."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from functools import lru_cache
+
+_SECOND_NS = 1_000_000_000
+
+
+def timestamp(wall_ns: int) -> str:
+    """Write nanoseconds since the Unix epoch as UTC: `2026-11-22T12:00:00.123456789Z`."""
+    seconds, nanoseconds = divmod(wall_ns, _SECOND_NS)
+    return f"{_to_the_second(seconds)}.{nanoseconds:09d}Z"
+
+
+@lru_cache(maxsize=64)
+def _to_the_second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S")
