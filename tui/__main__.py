@@ -8,12 +8,17 @@ import math
 import os
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 from bpf.errors import TcplatError
 from bpf.requirements import require_bcc, require_permission
 from bpf.source import Source
+from tui.core.format import ASCII, UNICODE
+
+if TYPE_CHECKING:
+    from bpf.interfaces import Interface
 
 EXIT_FAILED = 1
 
@@ -62,7 +67,12 @@ def _run(options: argparse.Namespace) -> int:
     _require_terminal()
     from tui.app import TcplatApp
 
-    app = TcplatApp(open_source, options.interface)
+    def list_interfaces() -> Sequence[Interface]:
+        from bpf.interfaces import interfaces
+
+        return interfaces()
+
+    app = TcplatApp(open_source, list_interfaces, UNICODE if _speaks_utf8(os.environ) else ASCII)
     app.run()
     return app.return_code or 0
 
@@ -82,6 +92,12 @@ def _check_interface(name: str | None) -> None:
 def _require_terminal() -> None:
     if not (sys.stdin.isatty() and sys.stdout.isatty()) or os.environ.get("TERM") == "dumb":
         raise TcplatError("the screen needs a terminal", "for a stream of lines add --log or --json")
+
+
+def _speaks_utf8(environment: Mapping[str, str]) -> bool:
+    """Ask the locale as locale(7) says; Python itself writes UTF-8 whatever LANG is."""
+    chosen = (environment.get(name) for name in ("LC_ALL", "LC_CTYPE", "LANG"))
+    return "utf" in next(filter(None, chosen), "").lower()
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -128,14 +144,17 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _seconds(text: str) -> float:
-    seconds = float(text)
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
     if not (math.isfinite(seconds) and seconds > 0):
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
     return seconds
 
 
 def _count(text: str) -> int:
-    count = int(text)
+    count = int(text) if text.isdecimal() else 0
     if count < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
     return count

@@ -1,0 +1,231 @@
+"""The screen: one source's hosts, sorted and filtered from the keyboard."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import ClassVar
+
+from textual import on
+from textual.app import App, ComposeResult
+from textual.binding import Binding, BindingType
+from textual.drivers.linux_driver import LinuxDriver
+from textual.widgets import Footer, Input
+from textual.worker import get_current_worker
+
+from bpf.interfaces import Interface
+from bpf.source import Account, Source, State
+from tui.collector import (
+    AccountRead,
+    Collector,
+    HandshakesArrived,
+    SourceFailed,
+    SwitchFailed,
+    WatchBegan,
+)
+from tui.core.columns import COLUMNS
+from tui.core.format import UNICODE, Glyphs
+from tui.core.hosts import Hosts
+from tui.screens.help import HelpScreen
+from tui.widgets.filter_line import FilterLine
+from tui.widgets.host_table import HostTable
+from tui.widgets.title_line import Status, TitleLine
+
+_REDRAW_INTERVAL_S = 1.0
+_SORTABLE = [column.id for column in COLUMNS if column.value]
+_FIRST_SORT = "p95"
+_NO_TRAFFIC = """\
+No handshake on {interface} yet.
+
+A row appears as soon as this machine opens a TCP connection through it, or is connected to."""
+
+
+class QuietMouseDriver(LinuxDriver):
+    """Clicks and wheel only: told of every motion, a moving mouse costs half a megabyte a second over SSH."""
+
+    def write(self, data: str) -> None:
+        """Write to the terminal, but for the request for motion events."""
+        super().write(data.replace("\x1b[?1003h", ""))
+
+
+class TcplatApp(App[None]):
+    """Draws once a second what a worker thread collects. All state here belongs to the UI thread."""
+
+    CSS_PATH = "app.tcss"
+    TITLE = "tcplat"
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("q,ctrl+c", "quit", "Quit", id="app.quit", priority=False),
+        Binding("question_mark", "help", "Help", id="app.help"),
+        Binding("slash", "filter", "Filter", id="app.filter"),
+        Binding("s", "sort", "Sort", id="app.sort"),
+        Binding("S", "reverse", "Reverse", id="app.reverse"),
+        Binding("space", "pause", "Pause", id="app.pause"),
+        Binding("i", "interfaces", "Interface", id="app.interfaces"),
+        Binding("ctrl+r", "reset", "Reset", id="app.reset", show=False),
+        Binding("escape", "clear", "Clear filter, then cursor", id="app.clear", show=False),
+    ]
+
+    def __init__(
+        self,
+        open_source: Callable[[], Source],
+        list_interfaces: Callable[[], Sequence[Interface]],
+        glyphs: Glyphs = UNICODE,
+        now_ns: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        """`open_source` and `list_interfaces` are called in other threads; `now_ns` must be the source's clock."""
+        super().__init__(driver_class=QuietMouseDriver)
+        self._list_interfaces = list_interfaces
+        self._now_ns = now_ns
+        self._collector = Collector(open_source, self.post_message)
+        self._hosts = Hosts(now_ns())
+        self._hosts.sort_by(_FIRST_SORT)
+        self._table = HostTable(self._hosts, glyphs)
+        self._title_line = TitleLine(self._hosts, glyphs)
+        self._filter_line = FilterLine()
+        self._account: Account | None = None
+        self._state = State.WATCHING
+        self._failure = ""
+        self._is_paused = False
+
+    def compose(self) -> ComposeResult:
+        yield self._title_line
+        yield self._table
+        yield self._filter_line
+        yield Footer(compact=True)
+
+    def on_mount(self) -> None:
+        self.theme = "ansi-dark"
+        self._table.focus()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            asyncio.get_running_loop().add_signal_handler(number, self.exit)
+        self._redraw()
+        self.set_interval(_REDRAW_INTERVAL_S, self._redraw)
+        # Compiling the probe takes the processor from the first paint.
+        self.call_after_refresh(self.run_worker, self._collect, thread=True)
+
+    def _collect(self) -> None:
+        worker = get_current_worker()
+        self._collector.run(lambda: worker.is_cancelled)
+
+    @on(HandshakesArrived)
+    def _ingest(self, message: HandshakesArrived) -> None:
+        is_first = not len(self._hosts)
+        self._hosts.ingest(message.handshakes)
+        if is_first:
+            self._redraw()
+
+    @on(WatchBegan)
+    def _begin(self, message: WatchBegan) -> None:
+        self._account, self._state = message.account, State.WATCHING
+        self._hosts.reset(self._now_ns())
+        self._is_paused = False
+        self._redraw()
+
+    @on(AccountRead)
+    def _take_account(self, message: AccountRead) -> None:
+        self._account, self._state = message.account, message.state
+
+    @on(SwitchFailed)
+    def _tell_switch_failed(self, message: SwitchFailed) -> None:
+        self.notify(str(message.error), severity="error", markup=False)
+
+    @on(SourceFailed)
+    def _tell_source_failed(self, message: SourceFailed) -> None:
+        self._failure = message.reason
+        self._redraw()
+
+    def _redraw(self) -> None:
+        if not self._is_paused:
+            self._hosts.refresh(self._now_ns())
+        self._draw()
+
+    def _draw(self) -> None:
+        """Draw what the model shows, without taking over anything new."""
+        self._table.draw(self._empty_text())
+        interface = self._account.interface if self._account else ""
+        self._title_line.draw(Status(interface, self._account, self._note(), self._is_paused))
+
+    def _note(self) -> str:
+        if self._failure:
+            return "stopped"
+        if self._account is None:
+            return "compiling the probe"
+        return "GONE: waiting for it to return" if self._state is State.GONE else ""
+
+    def _empty_text(self) -> str:
+        if self._failure:
+            return f"{self._failure}\n\nq quits"
+        if self._account is None:
+            return "Compiling the probe and attaching it..."
+        if len(self._hosts):
+            return f"The filter {self._filter_line.value!r} hides all {len(self._hosts)} hosts.\n\nEsc clears it."
+        if self._state is State.GONE:
+            return f"{self._account.interface} is gone.\n\nWaiting for it to return; i watches another interface."
+        return _NO_TRAFFIC.format(interface=self._account.interface)
+
+    def action_help(self) -> None:
+        described = [*self.BINDINGS, *HostTable.BINDINGS]
+        self.push_screen(HelpScreen([each for each in described if isinstance(each, Binding)]))
+
+    def action_sort(self) -> None:
+        column_id, _ = self._hosts.sorting
+        following = _SORTABLE[(_SORTABLE.index(column_id) + 1) % len(_SORTABLE)]
+        self._hosts.sort_by(following)
+        self._draw()
+
+    def action_reverse(self) -> None:
+        column_id, descending = self._hosts.sorting
+        self._hosts.sort_by(column_id, not descending)
+        self._draw()
+
+    @on(HostTable.HeaderClicked)
+    def _sort_by_click(self, message: HostTable.HeaderClicked) -> None:
+        if message.column_id == self._hosts.sorting[0]:
+            self.action_reverse()
+        elif message.column_id in _SORTABLE:
+            self._hosts.sort_by(message.column_id)
+            self._draw()
+
+    def action_pause(self) -> None:
+        self._is_paused = not self._is_paused
+        self._redraw()
+
+    def action_reset(self) -> None:
+        self._hosts.reset(self._now_ns())
+        self._redraw()
+
+    def action_filter(self) -> None:
+        self._filter_line.open()
+
+    def action_clear(self) -> None:
+        if self._filter_line.value or self._filter_line.has_focus:
+            self._filter_line.clear_and_close()
+            self._table.focus()
+        else:
+            self._table.clear_selection()
+            self._draw()
+
+    @on(Input.Changed)
+    def _narrow(self, event: Input.Changed) -> None:
+        self._hosts.narrow(event.value)
+        self._draw()
+
+    @on(Input.Submitted)
+    def _keep_filter(self) -> None:
+        self._filter_line.close_if_empty()
+        self._table.focus()
+
+    async def action_interfaces(self) -> None:
+        from tui.screens.interfaces import InterfaceScreen
+
+        interfaces = await asyncio.to_thread(self._list_interfaces)
+        watched = self._account.interface if self._account else ""
+        self.push_screen(InterfaceScreen(interfaces, watched), partial(self._switch, watched))
+
+    def _switch(self, watched: str, chosen: str | None) -> None:
+        if chosen and chosen != watched:
+            self._collector.switch(chosen)

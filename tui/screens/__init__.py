@@ -1,0 +1,1 @@
+"""What opens on top of the table."""

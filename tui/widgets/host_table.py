@@ -1,0 +1,209 @@
+"""The table of remote hosts: draws only the lines that are visible, repaints only those that changed.
+
+A DataTable takes 50 to 100 ms for a repaint whatever its size, and one at 10,000 rows answers keys after seconds. This
+one is a widget of Textual's line API with a scroll offset of its own, so neither a redraw nor a key needs a layout.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.app import RenderResult
+from textual.binding import Binding, BindingType
+from textual.geometry import Region
+from textual.message import Message
+from textual.strip import Strip
+from textual.widget import Widget
+
+from tui.core.columns import GAP, Column, fit
+from tui.core.format import Glyphs
+from tui.core.host import Host
+from tui.core.hosts import Hosts
+
+_HEADER_LINES = 1
+_WHEEL_LINES = 3
+
+
+class HostTable(Widget, can_focus=True):
+    """Rows of `Hosts` in their order, below a header. The selection follows its host wherever that moves."""
+
+    COMPONENT_CLASSES = {
+        "host-table--header",
+        "host-table--sorted",
+        "host-table--trend",
+        "host-table--cursor",
+        "host-table--message",
+    }
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down,j", "move(1)", "Next row", show=False, id="table.down"),
+        Binding("up,k", "move(-1)", "Previous row", show=False, id="table.up"),
+        Binding("pagedown", "page(1)", "Next page", show=False, id="table.page_down"),
+        Binding("pageup", "page(-1)", "Previous page", show=False, id="table.page_up"),
+        Binding("home,g", "jump(False)", "First row", show=False, id="table.first"),
+        Binding("end,G", "jump(True)", "Last row", show=False, id="table.last"),
+    ]
+
+    @dataclass
+    class HeaderClicked(Message):
+        """The header of a column was clicked."""
+
+        column_id: str
+
+    def __init__(self, hosts: Hosts, glyphs: Glyphs) -> None:
+        super().__init__()
+        self._hosts = hosts
+        self._glyphs = glyphs
+        self._message = ""
+        self._top = 0
+        self._selected: Host | None = None
+        self._strips: list[Strip] = []
+
+    @property
+    def selected(self) -> Host | None:
+        """The host under the cursor."""
+        return self._selected
+
+    def clear_selection(self) -> bool:
+        """Take the cursor away and go back to the first row; False if there was none."""
+        had_one = self._selected is not None or self._top > 0
+        self._selected, self._top = None, 0
+        self.draw()
+        return had_one
+
+    def draw(self, message: str = "") -> None:
+        """Format the visible rows, or `message` where there are none, and repaint the lines that changed."""
+        self._message = message
+        before, self._strips = self._strips, self._format()
+        if len(before) != len(self._strips):
+            self.refresh()
+            return
+        for y, (old, new) in enumerate(zip(before, self._strips, strict=True)):
+            if old is not new and old != new:
+                self.refresh(Region(0, y, self.size.width, 1))
+
+    def render(self) -> RenderResult:
+        """Nothing: lines are rendered one by one."""
+        return ""
+
+    def render_line(self, y: int) -> Strip:
+        """The line at `y`, as `draw` formatted it."""
+        return self._strips[y] if y < len(self._strips) else Strip.blank(self.size.width)
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        if self.is_mounted:
+            self.draw(self._message)
+
+    def on_resize(self) -> None:
+        self.draw(self._message)
+
+    def action_move(self, rows: int) -> None:
+        place = self._place()
+        if place is None:
+            self._select(self._top)
+        else:
+            self._select(place + rows)
+
+    def action_page(self, pages: int) -> None:
+        place = self._place()
+        self._select((self._top if place is None else place) + pages * max(1, self._page_rows()))
+
+    def action_jump(self, to_last: bool) -> None:
+        self._select(self._hosts.shown - 1 if to_last else 0)
+
+    def on_mouse_scroll_down(self) -> None:
+        self._scroll(_WHEEL_LINES)
+
+    def on_mouse_scroll_up(self) -> None:
+        self._scroll(-_WHEEL_LINES)
+
+    def on_click(self, event: events.Click) -> None:
+        if event.y >= _HEADER_LINES:
+            row = self._top + event.y - _HEADER_LINES
+            if row < self._hosts.shown:
+                self._select(row)
+            return
+        x = 0
+        for column, width in fit(self.size.width):
+            if x <= event.x < x + width + GAP:
+                self.post_message(self.HeaderClicked(column.id))
+            x += width + GAP
+
+    def _place(self) -> int | None:
+        return self._hosts.rank(self._selected) if self._selected else None
+
+    def _page_rows(self) -> int:
+        return max(0, self.size.height - _HEADER_LINES)
+
+    def _select(self, place: int) -> None:
+        place = max(0, min(place, self._hosts.shown - 1))
+        self._selected = next(iter(self._hosts.rows(place, place + 1)), None)
+        self.draw(self._message)
+
+    def _scroll(self, lines: int) -> None:
+        """Look elsewhere without a cursor: one that were kept in sight would pull the view back."""
+        self._selected = None
+        self._top = max(0, min(self._top + lines, self._hosts.shown - self._page_rows()))
+        self.draw(self._message)
+
+    def _format(self) -> list[Strip]:
+        width, height = self.size
+        if not width or not height:
+            return []
+        columns = fit(width)
+        self._keep_in_sight()
+        rows = self._hosts.rows(self._top, self._top + self._page_rows())
+        strips = [self._header(columns, width)]
+        strips += [self._row(host, columns, width) for host in rows]
+        strips += self._message_strips(width, height - len(strips)) if not rows else []
+        strips += [Strip.blank(width, self.rich_style)] * (height - len(strips))
+        return strips[:height]
+
+    def _keep_in_sight(self) -> None:
+        rows = self._page_rows()
+        place = self._place()
+        if place is None:
+            self._selected = None
+        else:
+            self._top = min(max(self._top, place - rows + 1), place)
+        self._top = max(0, min(self._top, self._hosts.shown - rows))
+
+    def _header(self, columns: list[tuple[Column, int]], width: int) -> Strip:
+        sort_id, descending = self._hosts.sorting
+        plain = self.get_component_rich_style("host-table--header")
+        marked = self.get_component_rich_style("host-table--sorted")
+        segments = []
+        for column, column_width in columns:
+            is_sorted = column.id == sort_id
+            title = column.title + (self._glyphs.sort_marks[descending] if is_sorted else "")
+            text = title.ljust(column_width) if column.align == "left" else title.rjust(column_width)
+            segments += [
+                Segment(text[:column_width], marked if is_sorted else plain),
+                Segment(" " * GAP, plain),
+            ]
+        return Strip(segments).adjust_cell_length(width, plain)
+
+    def _row(self, host: Host, columns: list[tuple[Column, int]], width: int) -> Strip:
+        is_selected = host is self._selected
+        style = self.get_component_rich_style("host-table--cursor") if is_selected else self.rich_style
+        trend_style = style if is_selected else self.get_component_rich_style("host-table--trend")
+        cells = [column.cell(host, column_width, self._glyphs) for column, column_width in columns]
+        segments = [Segment((" " * GAP).join(cells), style)]
+        if columns and columns[-1][0].id == "trend":
+            segments = [
+                Segment((" " * GAP).join([*cells[:-1], ""]), style),
+                Segment(cells[-1], trend_style),
+            ]
+        return Strip(segments).adjust_cell_length(width, style)
+
+    def _message_strips(self, width: int, height: int) -> list[Strip]:
+        style: Style = self.get_component_rich_style("host-table--message")
+        lines = self._message.splitlines()
+        above = max(0, (height - len(lines)) // 3)
+        strips = [Strip.blank(width, self.rich_style)] * above
+        strips += [Strip([Segment(line[:width].center(width), style)]) for line in lines]
+        return strips

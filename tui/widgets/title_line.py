@@ -1,0 +1,73 @@
+"""The line on top: what is watched, how much, how fast, how slow; or that the screen is paused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rich.text import Text
+from textual.widget import Widget
+
+from bpf.source import Account
+from tui.core.format import Glyphs, count_text, duration_text, rate_text
+from tui.core.hosts import Hosts
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What the title says besides the totals."""
+
+    interface: str
+    account: Account | None
+    """None: the probe is not attached yet."""
+    note: str
+    """What is being waited for; empty: nothing."""
+    is_paused: bool
+
+
+class TitleLine(Widget):
+    """One line. `draw` repaints it if its text changed; it never asks for a layout."""
+
+    def __init__(self, hosts: Hosts, glyphs: Glyphs) -> None:
+        super().__init__()
+        self._hosts = hosts
+        self._glyphs = glyphs
+        self._text = ""
+
+    def draw(self, status: Status) -> None:
+        """Take over totals and status."""
+        text = "  ".join(part for part in self._parts(status) if part)
+        self.set_class(status.is_paused, "-paused")
+        if text != self._text:
+            self._text = text
+            self.refresh()
+
+    def render(self) -> Text:
+        """The text as it is: interface names are not markup."""
+        return Text(self._text, no_wrap=True, overflow="ellipsis")
+
+    def _parts(self, status: Status) -> list[str]:
+        totals, shown, known = self._hosts.totals, self._hosts.shown, len(self._hosts)
+        account = status.account
+        parts = ["PAUSED (collecting goes on; Space resumes)" if status.is_paused else "tcplat"]
+        if status.interface:
+            parts.append(f"{status.interface} {account.attach}" if account else status.interface)
+        if status.note:
+            parts.append(status.note)
+        if account is None:
+            return parts
+        hosts = (
+            f"{count_text(shown)} of {count_text(known)} hosts"
+            if shown != known
+            else f"{count_text(known)} hosts"
+        )
+        parts += [
+            "1 host" if shown == known == 1 else hosts,
+            f"{rate_text(totals.rate)}/s",
+            f"median {duration_text(totals.p50_ns, self._glyphs)}",
+            f"p99 {duration_text(totals.p99_ns, self._glyphs)}",
+        ]
+        if account.events_lost:
+            parts.append(f"{count_text(account.events_lost)} EVENTS LOST")
+        if account.pending_full:
+            parts.append(f"{count_text(account.pending_full)} NOT FOLLOWED")
+        return parts
