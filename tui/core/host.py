@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import NamedTuple
 
 from bpf.event import Handshake, Outcome, address_text
 from tui.core.histogram import Histogram
-from tui.core.trend import SLICE_NS, Moment, Trend, level_of, slice_of
+from tui.core.trend import EDGES_NS, SLICE_NS, Moment, Trend, slice_of
 
 _ESTABLISHED = int(Outcome.ESTABLISHED)  # an enum member read from its class costs 50 ns
 _PERCENTILES = (0.5, 0.95, 0.99)
@@ -68,23 +69,30 @@ class Tally:
 
     def add(self, handshake: Handshake) -> bool:
         """Count one handshake; true if it is the first since the last refresh."""
-        time_ns, latency_ns = handshake.time_ns, handshake.latency_ns
         is_first = self._shown is None
         if is_first:
             self._set_aside()
+        time_ns = handshake.time_ns
         if time_ns > self.last_seen_ns:
             self.last_seen_ns = time_ns
-        self.retransmits += handshake.retransmits
+        if handshake.retransmits:
+            self.retransmits += handshake.retransmits
         if handshake.outcome != _ESTABLISHED:
             self.failures += 1
-            return is_first
+        else:
+            self._add_established(time_ns // SLICE_NS, handshake)
+        return is_first
+
+    def _add_established(self, slice_: int, handshake: Handshake) -> None:
         self.established += 1
-        self.ambiguous += handshake.ambiguous
+        latency_ns = handshake.latency_ns
         if latency_ns:
             self.latest_ns = latency_ns
             self.latencies.add(latency_ns)
-        self._trend.add(time_ns // SLICE_NS, level_of(latency_ns) if latency_ns else 0)
-        return is_first
+            self._trend.add(slice_, bisect_left(EDGES_NS, latency_ns) + 1)
+        else:
+            self.ambiguous += handshake.ambiguous
+            self._trend.add(slice_, 0)
 
     def _set_aside(self) -> None:
         self._shown = _Shown(self.count, self.last_ns, self.max_ns, self.recent, self.levels)

@@ -1,0 +1,53 @@
+"""Packets put through the loaded kernel program by BPF_PROG_TEST_RUN, as if one interface had carried them."""
+
+from __future__ import annotations
+
+from bpf import syscall
+from bpf.event import Handshake
+from bpf.interfaces import Layer
+from bpf.program import Program
+from tests.lab import packets
+
+IFINDEX = 1
+"""Test runs happen on the namespace's loopback device unless told otherwise."""
+
+
+class Wire:
+    """One interface, watched and with empty tables when entered."""
+
+    def __init__(self, program: Program, layer: Layer) -> None:
+        self._program = program
+        self._layer = layer
+        self._ingress_fd, self._egress_fd = program.entries(layer)
+
+    def __enter__(self) -> Wire:
+        self._program.accounts.open(IFINDEX)
+        self._program.read()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._program.pending.forget(IFINDEX)
+        self._program.accounts.close(IFINDEX)
+
+    def receives(self, packet: bytes, **frame: object) -> int:
+        """Let an IP packet arrive; return the program's verdict."""
+        return syscall.test_run(self._ingress_fd, self._framed(packet, frame), IFINDEX)[0]
+
+    def sends(self, packet: bytes, **frame: object) -> int:
+        """Let an IP packet leave; return the program's verdict."""
+        return syscall.test_run(self._egress_fd, self._framed(packet, frame), IFINDEX)[0]
+
+    def receives_raw(self, data: bytes) -> int:
+        """Let bytes arrive as they are (at least 14: the kernel's test run wants an Ethernet header's worth)."""
+        return syscall.test_run(self._ingress_fd, data, IFINDEX)[0]
+
+    def events(self) -> list[Handshake]:
+        """What the program reported since the last time."""
+        return self._program.read()
+
+    def counters(self) -> dict[str, int]:
+        """The account of this interface."""
+        return self._program.accounts.read(IFINDEX)
+
+    def _framed(self, packet: bytes, frame: dict[str, object]) -> bytes:
+        return packets.ethernet(packet, **frame) if self._layer is Layer.ETHERNET else packet  # type: ignore[arg-type]

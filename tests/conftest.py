@@ -1,0 +1,45 @@
+"""Which tests need what: those of the kernel need root, and are never skipped in CI."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator, Iterator
+from typing import Any
+
+import pytest
+
+from bpf.interfaces import Layer
+from bpf.program import Program
+from tests.lab import Lab
+
+_IN_CI = bool(os.environ.get("CI"))
+_LEFT_OUT = "loads the kernel program, which needs root: sudo make test"
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("kernel") and os.geteuid() != 0:
+        pytest.skip(_LEFT_OUT)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
+    """In CI a kernel test that is left out has failed."""
+    outcome = yield
+    report = outcome.get_result()
+    if _IN_CI and report.skipped and item.get_closest_marker("kernel"):
+        report.outcome = "failed"
+        report.longrepr = f"left out in CI: {report.longrepr}"
+
+
+@pytest.fixture(scope="session")
+def program() -> Iterator[Program]:
+    """The kernel program, loaded once, attached to nothing; tests feed it packets by BPF_PROG_TEST_RUN."""
+    with Program(timeout_ns=10_000_000_000) as loaded:
+        yield loaded
+
+
+@pytest.fixture(params=list(Layer), ids=[layer.value for layer in Layer])
+def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
+    """The test network, once over Ethernet and once over bare IP."""
+    with Lab(request.param.value) as network:
+        yield network

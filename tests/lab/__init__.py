@@ -1,0 +1,10 @@
+"""A network of known hosts behind one interface, for tests: see `Lab`."""
+
+from __future__ import annotations
+
+from .connections import Connection
+from .exchanges import Exchange
+from .hosts import Behaviour, Client, Host, Unreachable
+from .laboratory import Lab
+
+__all__ = ["Behaviour", "Client", "Connection", "Exchange", "Host", "Lab", "Unreachable"]
