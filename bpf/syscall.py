@@ -28,6 +28,7 @@ _MAP_UPDATE_ELEM = 2
 _MAP_DELETE_ELEM = 3
 _PROG_LOAD = 5
 _PROG_TEST_RUN = 10
+_PROG_QUERY = 16
 _MAP_LOOKUP_BATCH = 24
 _LINK_CREATE = 28
 
@@ -163,6 +164,17 @@ def create_link(program_fd: int, ifindex: int, attach_type: int) -> int:
     """Attach a program to an interface's hook; return the link's descriptor. The link lives as long as that."""
     link_fd, _ = _bpf(_LINK_CREATE, struct.pack("=IIII48x", program_fd, ifindex, attach_type, 0))
     return link_fd
+
+
+def attached(ifindex: int, attach_type: int) -> list[int]:
+    """List the ids of the programs on a TCX hook, in the order they run. Raises OSError (EINVAL before Linux 6.6)."""
+    room = 64  # BPF_MPROG_MAX: a hook holds no more.
+    ids = (ctypes.c_uint32 * room)()
+    layout = struct.Struct("=IIIIQI4xQQQQ")
+    _, left = _bpf(
+        _PROG_QUERY, layout.pack(ifindex, attach_type, 0, 0, ctypes.addressof(ids), room, 0, 0, 0, 0)
+    )
+    return list(ids[: layout.unpack(left)[5]])
 
 
 def test_run(program_fd: int, packet: bytes, ifindex: int = 1, repeat: int = 1) -> tuple[int, int]:

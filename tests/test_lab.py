@@ -15,10 +15,8 @@ from pathlib import Path
 import pytest
 
 from bpf.event import Direction
-from tests.lab import Behaviour, Client, Connection, Exchange, Host, Lab, Unreachable, packets
+from tests.lab import Behaviour, Client, Connection, Exchange, Host, Lab, Unreachable
 from tests.lab.device import Layer
-from tests.lab.packets import ACK, FIN, SYN
-from tests.lab.segment import Segment, parse, timestamp
 
 pytestmark = pytest.mark.kernel
 
@@ -36,27 +34,6 @@ def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
 @pytest.fixture(params=FAMILIES, ids=("ipv4", "ipv6"))
 def host(request: pytest.FixtureRequest) -> Host:
     return Host(request.param.format(9))
-
-
-class Sent:
-    """Collects the TCP segments the kernel sends; `wait` blocks until there are so many."""
-
-    def __init__(self, layer: Layer) -> None:
-        self._layer = layer
-        self._changed = threading.Condition()
-        self._segments: list[Segment] = []
-
-    def __call__(self, frame: bytes) -> None:
-        segment = parse(frame, self._layer == "ethernet")
-        assert segment is not None, f"noise: {frame.hex()}"
-        with self._changed:
-            self._segments.append(segment)
-            self._changed.notify()
-
-    def wait(self, count: int) -> list[Segment]:
-        with self._changed:
-            assert self._changed.wait_for(lambda: len(self._segments) >= count, 5), self._segments
-            return list(self._segments)
 
 
 def listen(lab: Lab, address: str) -> socket.socket:
@@ -175,17 +152,6 @@ def test_record_is_bounded() -> None:
             lab.exchange_of(connections[0])
 
 
-@pytest.mark.parametrize("layer", LAYERS)
-@pytest.mark.parametrize("timestamps", [True, False])
-def test_conversation_has_no_noise_and_ends(layer: Layer, host: Host, timestamps: bool) -> None:
-    sent = Sent(layer)
-    with Lab(layer, [replace(host, timestamps=timestamps)], sent=sent) as lab:
-        lab.connect(host.address)
-        segments = sent.wait(4)
-        assert [one.flags & (SYN | ACK | FIN) for one in segments] == [SYN, ACK, ACK | FIN, ACK]
-        assert [timestamp(one.options) is not None for one in segments[1:]] == [timestamps] * 3
-
-
 def test_data_is_acknowledged_and_close_answered(lab: Lab, host: Host) -> None:
     lab.add(host)
     with lab.entered():
@@ -237,40 +203,6 @@ def test_clients_that_lose_repeat_or_never_acknowledge() -> None:
     assert (len(repeated.syn_ns), len(repeated.answer_ns)) == (2, 2)
     assert repeated.latency_floor_ns is not None
     assert repeated.latency_floor_ns >= 100 * MS
-
-
-EXTENSIONS = (
-    packets.options_extension(packets.HOP_BY_HOP),
-    packets.options_extension(packets.DESTINATION_OPTIONS, 3),
-    packets.fragment_extension(0, more=False),
-)
-
-
-@pytest.mark.parametrize("shape", ["ipv4", "ipv4-options", "ipv6", "ipv6-extensions"])
-@pytest.mark.parametrize("layer", LAYERS)
-def test_kernel_accepts_built_packets(layer: Layer, shape: str) -> None:
-    sent = Sent(layer)
-    ours = Lab.ipv6 if "ipv6" in shape else Lab.ipv4
-    with Lab(layer, sent=sent) as lab, listen(lab, ours) as listener:
-        options = packets.mss(1_400) + packets.timestamps(77) + packets.window_scale(3)
-        syn = packets.Tcp(5_000, listener.getsockname()[1], SYN, seq=99, options=options, payload=b"odd")
-        packet = {
-            "ipv4": lambda: packets.ipv4("198.18.0.7", ours, syn),
-            "ipv4-options": lambda: packets.ipv4("198.18.0.7", ours, syn, options=packets.NOP * 7, ttl=1),
-            "ipv6": lambda: packets.ipv6("2001:db8:1::7", ours, syn),
-            "ipv6-extensions": lambda: packets.ipv6("2001:db8:1::7", ours, syn, extensions=EXTENSIONS),
-        }[shape]()
-        lab.inject(packets.ethernet(packet) if layer == "ethernet" else packet)
-        (answer,) = sent.wait(1)
-    assert answer.flags == SYN | ACK
-    assert (answer.remote_port, answer.ack) == (5_000, 100)
-    assert answer.options.find((77).to_bytes(4, "big")) > 0
-
-
-def test_vlan_tags_are_written_outermost_first() -> None:
-    tags = (packets.Vlan(5, packets.ETHERTYPE_QINQ), packets.Vlan(100, priority=1))
-    frame = packets.ethernet(b"\x45", vlans=tags)
-    assert frame[12:] == bytes.fromhex("88a80005 81002064 0800 45")
 
 
 def test_interface_goes_and_comes_back(lab: Lab) -> None:

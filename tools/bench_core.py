@@ -23,7 +23,21 @@ def handshake(rng: random.Random, host: int, time_ns: int) -> Handshake:
     latency_ns = int(rng.lognormvariate(14 + host % 50 / 10, 0.3))
     remote = bytes(10) + b"\xff\xff" + (0x0A000000 + host).to_bytes(4, "big")
     return Handshake(
-        time_ns, latency_ns, latency_ns, 0, remote, bytes(16), 2, 0, 443, 40000, 0, Outcome.ESTABLISHED, 0, 0, b""
+        time_ns,
+        latency_ns,
+        latency_ns,
+        0,
+        remote,
+        bytes(16),
+        2,
+        0,
+        443,
+        40000,
+        0,
+        Outcome.ESTABLISHED,
+        0,
+        0,
+        b"",
     )
 
 

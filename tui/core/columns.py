@@ -53,7 +53,15 @@ class Column:
 
 
 def _latency(id_: str, help_: str, value: Callable[[Host], int | None]) -> Column:
-    return Column(id_, id_, DURATION_WIDTH, "right", help_, lambda host, glyphs: duration_text(value(host), glyphs), value)
+    return Column(
+        id=id_,
+        title=id_,
+        width=DURATION_WIDTH,
+        align="right",
+        help=help_,
+        text=lambda host, glyphs: duration_text(value(host), glyphs),
+        value=value,
+    )
 
 
 COLUMNS: tuple[Column, ...] = (
@@ -89,8 +97,8 @@ COLUMNS: tuple[Column, ...] = (
     ),
     _latency("last", "latency of the latest handshake that had one", lambda host: host.last_ns),
     _latency("p50", "median latency since the start", lambda host: host.p50_ns),
-    _latency("p95", "95 of 100 handshakes since the start were answered within this", lambda host: host.p95_ns),
-    _latency("p99", "99 of 100 handshakes since the start were answered within this", lambda host: host.p99_ns),
+    _latency("p95", "95 of 100 since the start were answered within this", lambda host: host.p95_ns),
+    _latency("p99", "99 of 100 since the start were answered within this", lambda host: host.p99_ns),
     _latency("max", "slowest handshake since the start", lambda host: host.max_ns),
     Column(
         id="trend",
@@ -117,7 +125,7 @@ def fit(total: int) -> list[tuple[Column, int]]:
     """The columns that have room in `total` characters, leftmost first, and their widths.
 
     What is left over widens the trend up to two minutes, then the host up to a whole IPv6 address. At 80: host 16,
-    trend 10, everything shown.
+    trend 9, everything shown; with less, columns drop out from the right.
     """
     widths: dict[str, int] = {}
     room = total + GAP

@@ -11,7 +11,7 @@ _MANTISSA_BITS = 6
 
 
 def bucket_of(ns: int) -> int:
-    """The bucket that counts `ns` (>= 0). Buckets are in the order of what they count; below 128 each holds one value."""
+    """The bucket that counts `ns` (>= 0). Greater values have greater buckets; below 128 each value has its own."""
     shift = ns.bit_length() - _MANTISSA_BITS - 1
     return (shift << _MANTISSA_BITS) + (ns >> shift) if shift > 0 else ns
 
@@ -25,8 +25,8 @@ def middle_ns(bucket: int) -> int:
 
 
 _BUCKETS = tuple(range(bucket_of(2**64 - 1) + 1))
-"""One int object per bucket, shared by all histograms: 32 bytes less for each bucket of each host, and a dict finds a key
-that is the same object without looking into it (in memory that is likely not cached)."""
+"""One int object per bucket, shared by all histograms: 32 bytes less for each bucket of each host, and a dict finds a
+key that is the same object without reading it from memory, which is likely not cached."""
 
 
 class Histogram:
@@ -47,7 +47,8 @@ class Histogram:
 
     def add(self, ns: int) -> None:
         """Count one latency, 0 <= ns < 2**64."""
-        shift = ns.bit_length() - _MANTISSA_BITS - 1  # bucket_of, written out: a call costs as much as all the rest
+        # bucket_of, written out: a call costs half as much as all the rest.
+        shift = ns.bit_length() - _MANTISSA_BITS - 1
         bucket = _BUCKETS[(shift << _MANTISSA_BITS) + (ns >> shift) if shift > 0 else ns]
         counts = self.counts
         counts[bucket] = counts.get(bucket, 0) + 1
@@ -72,7 +73,7 @@ class Histogram:
 
     @property
     def count(self) -> int:
-        """How many latencies there are, summed when asked: that is seldom, and a sum kept would be one more write each."""
+        """How many latencies there are; summed when asked, which is seldom."""
         return sum(self.counts.values())
 
     def quantile(self, q: float) -> int | None:

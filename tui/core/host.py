@@ -31,8 +31,8 @@ class Tally:
 
     So a paused screen stands still, whatever comes in, and every row agrees with the order it was put in. The figures
     are set aside at the first handshake after a refresh (0.7 us a host, not a handshake), percentiles excepted: those
-    are taken when first asked for, then kept till the refresh after the host's next handshake. Only rows that scroll
-    into view during a pause can therefore show percentiles newer than the pause.
+    are taken when first asked for (3 to 30 us), then kept till the refresh after the host's next handshake. Only rows
+    that come into view during a pause can therefore show percentiles newer than the pause, yet none above their `max`.
     """
 
     __slots__ = (
@@ -147,9 +147,12 @@ class Tally:
         return self._percentile(2)
 
     def _percentile(self, index: int) -> int | None:
+        max_ns = self.max_ns
+        if max_ns is None:
+            return None
         if self._percentiles is None:
             self._percentiles = self.latencies.quantiles(_PERCENTILES)
-        return self._percentiles[index] if self._percentiles else None
+        return min(self._percentiles[index], max_ns)
 
 
 class Host(Tally):

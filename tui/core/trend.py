@@ -96,7 +96,10 @@ class Moment:
 
 
 def rate_s(now_ns: int, began_ns: int) -> float:
-    """How many seconds a rate is an average of: its 11 whole slices and what has passed of the current one (55 to 60 s),
-    or the time since `began_ns` if that is less; at least 1."""
+    """How many seconds a rate is an average of; at least 1.
+
+    They are its 11 whole slices and what has passed of the current one (55 to 60 s), or, if that is less, the time
+    since `began_ns`. So the rate is exact at any moment, and does not dip when a new slice begins.
+    """
     first_ns = (slice_of(now_ns) - RATE_SLICES + 1) * SLICE_NS
     return max(1.0, min(now_ns - first_ns, now_ns - began_ns) / 1e9)

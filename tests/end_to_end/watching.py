@@ -1,0 +1,67 @@
+"""Running the real probe inside a lab's namespace, from the test's own thread."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from bpf.attach import AttachMode
+from bpf.event import Handshake, address_text
+from bpf.probe import Probe
+from tests.lab import Connection, Exchange, Lab
+
+
+@dataclass
+class Watch:
+    """A probe on the lab's device, and what it has reported."""
+
+    probe: Probe
+    handshakes: list[Handshake] = field(default_factory=list)
+
+    def until(self, wanted: Callable[[list[Handshake]], bool], timeout_s: float = 5.0) -> list[Handshake]:
+        """Drain until `wanted` holds of all that was reported; raises TimeoutError."""
+        deadline = time.monotonic() + timeout_s
+        while not wanted(self.handshakes):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"the probe reported only {self.handshakes}")
+            self.handshakes += self.probe.drain(0.02)
+        return self.handshakes
+
+    def take(self, count: int, timeout_s: float = 5.0) -> list[Handshake]:
+        """Drain until there are `count` handshakes, and a little longer, so that one too many shows."""
+        self.until(lambda handshakes: len(handshakes) >= count, timeout_s)
+        self.handshakes += self.probe.drain(0.02)
+        return self.handshakes
+
+
+@contextmanager
+def watching(lab: Lab, mode: AttachMode = AttachMode.AUTO, timeout_s: float = 10.0) -> Iterator[Watch]:
+    """Attach to the lab's device for as long as the `with` lasts."""
+    with lab.entered(), Probe(lab.device, mode, timeout_s) as probe:
+        yield Watch(probe)
+
+
+def endpoints(handshake: Handshake) -> tuple[str, int, int]:
+    """Remote address, remote port, local port."""
+    return address_text(handshake.remote), handshake.remote_port, handshake.local_port
+
+
+def of(handshakes: list[Handshake], connection: Connection) -> Handshake:
+    """The one handshake of a connection of ours."""
+    (found,) = [
+        each
+        for each in handshakes
+        if endpoints(each) == (connection.address, connection.port, connection.local_port)
+    ]
+    return found
+
+
+def assert_within_bounds(handshake: Handshake, connection: Connection, exchange: Exchange) -> None:
+    """What the remote host knows it took at least, and the application at most."""
+    floor_ns = exchange.latency_floor_ns
+    assert floor_ns is not None
+    assert floor_ns <= handshake.latency_ns <= connection.duration_ns
+    assert handshake.connect_ns == handshake.latency_ns
+    assert connection.began_ns <= handshake.time_ns <= connection.ended_ns
