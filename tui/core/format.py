@@ -53,7 +53,7 @@ def count_text(count: int) -> str:
 
 
 def rate_text(per_second: float) -> str:
-    """At most 5 characters: "0", "0.25", "12.5", "125", "1,250", "12.5k"; too small to show is "<0.01", never "0.00"."""
+    """At most 5 characters: "0", "0.25", "12.5", "125", "1,250", "12.5k"; tiny ones are "<0.01", never "0.00"."""
     if per_second <= 0:
         return "0"
     if per_second < 0.005:

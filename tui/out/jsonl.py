@@ -17,7 +17,7 @@ _quoted = lru_cache(maxsize=1024)(json.dumps)
 
 def handshake_line(handshake: Handshake, interface: str, wall_offset_ns: int) -> str:
     """Write a handshake; `wall_offset_ns` is what to add to monotonic time to get Unix time."""
-    process = handshake.process.rstrip(b"\0").decode(errors="replace")
+    process = handshake.process.partition(b"\0")[0].decode(errors="replace")
     # Written by hand, for a busy box: json.dumps of a dictionary takes three times as long.
     return (
         f'{{"type":"handshake","time":"{timestamp(handshake.time_ns + wall_offset_ns)}"'

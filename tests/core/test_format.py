@@ -1,0 +1,126 @@
+"""Figures as text: never too wide, never rounded wrongly."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tui.core.format import (
+    ASCII,
+    COUNT_WIDTH,
+    DURATION_WIDTH,
+    UNICODE,
+    Glyphs,
+    count_text,
+    duration_text,
+    levels_text,
+    rate_text,
+    shorten_middle,
+)
+
+SIZES = {"ns": 1, "us": 1000, "ms": 10**6, "s": 10**9}
+POWERS = {unit: 1000**power for power, unit in enumerate("kMGTPE", 1)}
+ANY_SIZE = st.integers(0, 2**64 - 1) | st.integers(0, 63).flatmap(lambda bits: st.integers(0, 2**bits))
+
+
+@pytest.mark.parametrize(
+    ("ns", "text"),
+    [
+        (None, "-"),
+        (0, "0 ns"),
+        (999, "999 ns"),
+        (1000, "1.00 µs"),
+        (820_000, "820 µs"),
+        (4_210_000, "4.21 ms"),
+        (9_994_999, "9.99 ms"),
+        (9_995_000, "10.0 ms"),
+        (45_540_912, "45.5 ms"),
+        (999_499, "999 µs"),
+        (999_600, "1.00 ms"),
+        (1_230_000_000, "1.23 s"),
+        (12_000_000_000, "12.0 s"),
+        (999_500_000_000, "1000 s"),
+        (86_399_000_000_000, "86399 s"),
+        (86_400_000_000_000, ">1 day"),
+    ],
+)
+def test_durations(ns: int | None, text: str) -> None:
+    assert duration_text(ns) == text
+
+
+def test_durations_in_ascii() -> None:
+    assert duration_text(820_000, ASCII) == "820 us"
+
+
+@given(ANY_SIZE, st.sampled_from([UNICODE, ASCII]))
+def test_a_duration_has_room_and_says_what_it_is(ns: int, glyphs: Glyphs) -> None:
+    text = duration_text(ns, glyphs)
+    assert len(text) <= DURATION_WIDTH
+    if text != ">1 day":
+        digits, unit = text.replace("µ", "u").split()
+        assert abs(Fraction(digits) * SIZES[unit] - ns) * 2 <= last_digit(digits) * SIZES[unit]
+        assert digits.startswith("0") is (ns == 0)
+
+
+@given(ANY_SIZE)
+def test_a_count_has_room_and_says_what_it_is(count: int) -> None:
+    text = count_text(count)
+    assert len(text) <= COUNT_WIDTH
+    size = POWERS.get(text[-1], 1)
+    digits = text.rstrip("kMGTPE").replace(",", "")
+    assert abs(Fraction(digits) * size - count) * 2 <= last_digit(digits) * size
+
+
+def last_digit(digits: str) -> Fraction:
+    """What one more in the last digit is worth."""
+    return Fraction(1, 10 ** len(digits.partition(".")[2]))
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(0, "0"), (1234, "1,234"), (9999, "9,999"), (10_000, "10.0k"), (12_345, "12.3k"), (999_499, "999k")]
+    + [(999_500, "1.00M"), (4_560_000, "4.56M"), (10**21, ">999E")],
+)
+def test_counts(count: int, text: str) -> None:
+    assert count_text(count) == text
+
+
+@pytest.mark.parametrize(
+    ("per_second", "text"),
+    [(0, "0"), (0.001, "<0.01"), (1 / 60, "0.02"), (0.2, "0.20"), (9.996, "10.0"), (125.4, "125")]
+    + [(999.6, "1,000"), (1250.4, "1,250"), (12_500, "12.5k")],
+)
+def test_rates(per_second: float, text: str) -> None:
+    assert rate_text(per_second) == text
+
+
+@given(st.floats(0, 1e15))
+def test_a_rate_has_room_and_is_zero_only_when_it_is(per_second: float) -> None:
+    text = rate_text(per_second)
+    assert len(text) <= COUNT_WIDTH
+    assert (text.strip("0.") == "") is (per_second == 0)
+
+
+def test_levels() -> None:
+    assert levels_text(bytes(range(9))) == " ▁▂▃▄▅▆▇█"
+    assert levels_text(bytes(range(9)), ASCII) == " .:-=+*#@"
+
+
+def test_ascii_is_ascii() -> None:
+    assert (ASCII.micro + ASCII.ellipsis + "".join(ASCII.levels.values())).isascii()
+
+
+@given(st.text("0123456789abcdef:", max_size=45), st.integers(3, 45))
+def test_shortening_keeps_both_ends(text: str, width: int) -> None:
+    short = shorten_middle(text, width)
+    assert len(short) == min(len(text), width)
+    head, _, tail = short.partition("…")
+    assert text.startswith(head)
+    assert text.endswith(tail)
+
+
+def test_shortened_address() -> None:
+    assert shorten_middle("2001:db8:1234:5678:9abc:def0:1234:5678", 16) == "2001:db8…34:5678"

@@ -1,0 +1,160 @@
+"""The `--json` format: names, order and nulls are a contract; whatever a process is called, a line is valid JSON."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timezone
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bpf.event import Direction, Handshake, Outcome, address_bytes, address_text
+from bpf.source import Account
+from tests.tui.played import handshake
+from tui.out.jsonl import account_line, handshake_line
+
+NOON_NS = int(datetime(2026, 11, 22, 12, tzinfo=timezone.utc).timestamp()) * 10**9
+"""2026-11-22T12:00:00Z"""
+
+
+def u(bits: int) -> st.SearchStrategy[int]:
+    return st.integers(0, 2**bits - 1)
+
+
+ADDRESSES = st.binary(min_size=16, max_size=16) | st.binary(min_size=4, max_size=4).map(
+    lambda four: bytes(10) + b"\xff\xff" + four
+)
+HANDSHAKES = st.builds(
+    Handshake,
+    time_ns=u(62),
+    latency_ns=u(64),
+    connect_ns=u(64),
+    answer_ns=u(64),
+    remote=ADDRESSES,
+    local=ADDRESSES,
+    ifindex=u(32),
+    pid=u(32),
+    remote_port=u(16),
+    local_port=u(16),
+    retransmits=u(16),
+    outcome=st.sampled_from(Outcome).map(int),
+    direction=st.sampled_from(Direction).map(int),
+    ambiguous=st.integers(0, 1),
+    process=st.binary(max_size=15).map(lambda name: name.ljust(16, b"\0")),
+)
+
+
+def parsed(line: str) -> dict[str, Any]:
+    """The one object in a line, with no name twice."""
+    assert line.endswith("\n") and line.count("\n") == 1
+    assert line.isascii()
+    pairs: list[tuple[str, Any]] = json.loads(line, object_pairs_hook=list)
+    assert len(dict(pairs)) == len(pairs)
+    return dict(pairs)
+
+
+def test_handshake_line_is_as_documented() -> None:
+    one = handshake("142.250.180.3", 45_540_912, time_ns=123_456_789)
+    assert handshake_line(one, "eth0", NOON_NS) == (
+        '{"type":"handshake","time":"2026-11-22T12:00:00.123456789Z","interface":"eth0"'
+        ',"direction":"outbound","outcome":"established"'
+        ',"remote_address":"142.250.180.3","remote_port":443,"local_address":"192.0.2.1","local_port":38450'
+        ',"latency_ns":45540912,"connect_ns":45540912,"answer_ns":null,"retransmits":0,"ambiguous":false'
+        ',"pid":812,"process":"curl"}\n'
+    )
+
+
+def test_probe_line_is_as_documented() -> None:
+    account = Account(
+        "eth0",
+        "tcx",
+        established=120,
+        refused=1,
+        unreachable=2,
+        unanswered=3,
+        ambiguous=4,
+        events_lost=5,
+        pending_full=6,
+    )
+    assert account_line(account) == (
+        '{"type":"probe","interface":"eth0","attach":"tcx","established":120,"refused":1,"unreachable":2'
+        ',"unanswered":3,"ambiguous":4,"events_lost":5,"pending_full":6}\n'
+    )
+
+
+def test_there_is_null_where_there_is_no_figure() -> None:
+    line = parsed(handshake_line(handshake("2001:db8:1::7", direction=Direction.INBOUND), "eth0", 0))
+    assert line["direction"] == "inbound"
+    assert (line["remote_address"], line["local_address"]) == ("2001:db8:1::7", "2001:db8::1")
+    assert (line["latency_ns"], line["connect_ns"], line["answer_ns"]) == (5_000_000, None, 20_000)
+    assert (line["pid"], line["process"]) == (None, None)
+
+
+def test_ambiguous_keeps_what_the_application_waited() -> None:
+    line = parsed(handshake_line(handshake(ambiguous=True, retransmits=2), "eth0", 0))
+    assert (line["latency_ns"], line["connect_ns"]) == (None, 5_000_000)
+    assert (line["retransmits"], line["ambiguous"]) == (2, True)
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+def test_outcome_is_named(outcome: Outcome) -> None:
+    line = parsed(handshake_line(handshake(outcome=outcome), "eth0", 0))
+    assert line["outcome"] == outcome.name.lower()
+
+
+@pytest.mark.parametrize(
+    ("wall_ns", "time"),
+    [
+        (0, "1970-01-01T00:00:00.000000000Z"),
+        (NOON_NS - 1, "2026-11-22T11:59:59.999999999Z"),
+        (NOON_NS + 1, "2026-11-22T12:00:00.000000001Z"),
+    ],
+)
+def test_time_is_utc_to_the_nanosecond(wall_ns: int, time: str) -> None:
+    for monotonic_ns in (0, 7):
+        line = handshake_line(handshake(time_ns=monotonic_ns), "eth0", wall_ns - monotonic_ns)
+        assert parsed(line)["time"] == time
+
+
+@pytest.mark.parametrize(
+    ("process", "text"),
+    [
+        (b'say "hi"\\', 'say "hi"\\'),
+        (b'","pid":1,"x":"', '","pid":1,"x":"'),
+        (b"two\nlines\r\x1b[31m", "two\nlines\r\x1b[31m"),
+        ("naïve-日本".encode(), "naïve-日本"),
+        (b"cut \xe6\x97", "cut \N{REPLACEMENT CHARACTER}"),
+        (b"ends here\0junk", "ends here"),
+        (b"", None),
+    ],
+)
+def test_process_name_cannot_break_the_line(process: bytes, text: str | None) -> None:
+    line = parsed(handshake_line(handshake(process=process), "eth0", 0))
+    assert (line["process"], line["pid"]) == (text, 812)
+
+
+@pytest.mark.parametrize("interface", ['q"uote', "back\\slash", "日本", "latin1-\udce9"])
+def test_interface_name_cannot_break_the_line(interface: str) -> None:
+    assert parsed(handshake_line(handshake(), interface, 0))["interface"] == interface
+    assert parsed(account_line(Account(interface, "tcx")))["interface"] == interface
+
+
+@given(HANDSHAKES, u(62))
+def test_every_line_gives_the_values_back(one: Handshake, wall_offset_ns: int) -> None:
+    line = parsed(handshake_line(one, "eth0", wall_offset_ns))
+    for name in ("latency_ns", "connect_ns", "answer_ns", "pid"):
+        assert line[name] == (getattr(one, name) or None)
+    for name in ("remote_port", "local_port", "retransmits", "ambiguous"):
+        assert line[name] == getattr(one, name)
+    assert line["direction"] == Direction(one.direction).name.lower()
+    assert line["outcome"] == Outcome(one.outcome).name.lower()
+    for address, text in ((one.remote, line["remote_address"]), (one.local, line["local_address"])):
+        assert text == address_text(address)
+        assert address_bytes(text) == address
+    name = one.process.partition(b"\0")[0].decode(errors="replace")
+    assert line["process"] == (name or None)
+    second, fraction = line["time"].rstrip("Z").split(".")
+    seconds = datetime.fromisoformat(second + "+00:00").timestamp()
+    assert int(seconds) * 10**9 + int(fraction) == one.time_ns + wall_offset_ns

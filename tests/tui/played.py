@@ -1,0 +1,139 @@
+"""A source that plays what a test tells it to, and handshakes with all their fields known."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from types import TracebackType
+
+from bpf.errors import NoSuchInterface
+from bpf.event import Direction, Handshake, Outcome, address_bytes
+from bpf.source import Account, State
+
+MS = 1_000_000
+PATIENCE_S = 10.0
+"""How long to wait for what is certain to come; only a failing test waits so long."""
+
+Step = Callable[[], object]
+
+
+def handshake(
+    remote: str = "198.18.0.1",
+    latency_ns: int = 5 * MS,
+    *,
+    outcome: Outcome = Outcome.ESTABLISHED,
+    direction: Direction = Direction.OUTBOUND,
+    time_ns: int | None = None,
+    retransmits: int = 0,
+    ambiguous: bool = False,
+    process: bytes = b"curl",
+) -> Handshake:
+    """A handshake as the probe would report it, ended just now unless `time_ns` says otherwise."""
+    outbound = direction is Direction.OUTBOUND
+    return Handshake(
+        time_ns=time.monotonic_ns() if time_ns is None else time_ns,
+        latency_ns=0 if ambiguous else latency_ns,
+        connect_ns=latency_ns if outbound else 0,
+        answer_ns=0 if outbound else 20_000,
+        remote=address_bytes(remote),
+        local=address_bytes("2001:db8::1" if ":" in remote else "192.0.2.1"),
+        ifindex=2,
+        pid=812 if outbound else 0,
+        remote_port=443,
+        local_port=38450,
+        retransmits=retransmits,
+        outcome=outcome,
+        direction=direction,
+        ambiguous=ambiguous,
+        process=(process if outbound else b"").ljust(16, b"\0"),
+    )
+
+
+class Played:
+    """A `Source`. Steps are played in order, one a drain; any thread may add some, before or while it runs."""
+
+    def __init__(self, *handshakes: Handshake, interface: str = "eth0") -> None:
+        self.state = State.WATCHING
+        self.failure: Exception | None = None
+        """Raised instead of opening."""
+        self.may_open = threading.Event()
+        """Opening waits for it."""
+        self.may_open.set()
+        self.opened = threading.Event()
+        self.closed = threading.Event()
+        self.threads: list[int] = []
+        """Who opened, switched and closed it."""
+        self._steps: queue.SimpleQueue[Step | list[Handshake]] = queue.SimpleQueue()
+        self._account = Account(interface, "tcx")
+        if handshakes:
+            self.play(*handshakes)
+
+    def play(self, *handshakes: Handshake) -> None:
+        """Let one drain return these."""
+        self._steps.put(list(handshakes))
+
+    def then(self, step: Step) -> None:
+        """Let one drain call `step`, in the thread that drains."""
+        self._steps.put(step)
+
+    def become(self, state: State) -> None:
+        """Be in `state` from now on."""
+        self.state = state
+
+    def count(self, **counts: int) -> None:
+        """Set counters of the account."""
+        self._account = replace(self._account, **counts)
+
+    def fail(self, error: Exception) -> None:
+        """Let one drain raise `error`."""
+
+        def step() -> None:
+            raise error
+
+        self.then(step)
+
+    def __enter__(self) -> Played:
+        self.threads.append(threading.get_ident())
+        assert self.may_open.wait(PATIENCE_S)
+        if self.failure:
+            raise self.failure
+        self.opened.set()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.threads.append(threading.get_ident())
+        self.closed.set()
+
+    @property
+    def interface(self) -> str:
+        return self._account.interface
+
+    def drain(self, timeout_s: float) -> list[Handshake]:
+        try:
+            step = self._steps.get(timeout=timeout_s) if timeout_s else self._steps.get_nowait()
+        except queue.Empty:
+            return []
+        if callable(step):
+            step()
+            return []
+        established = self._account.established + sum(not each.outcome for each in step)
+        self.count(established=established)
+        return step
+
+    def account(self) -> Account:
+        return self._account
+
+    def watch(self, interface: str) -> None:
+        self.threads.append(threading.get_ident())
+        if interface == "nosuch":
+            raise NoSuchInterface("no interface 'nosuch'", "choose one of: eth0, wlan0")
+        self._account = Account(interface, "tcx")
+        self.state = State.WATCHING
+
+    def wake(self) -> None:
+        self.play()
