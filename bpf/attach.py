@@ -50,6 +50,9 @@ class Attachment(Protocol):
 
     kind: str
 
+    def programs_ahead(self) -> int:
+        """Count the programs of others that run before ours, on both sides."""
+
     def close(self) -> None:
         """Detach. Never raises for an interface that is gone."""
 
@@ -61,6 +64,7 @@ class TcxLinks:
 
     def __init__(self, hook: Hook) -> None:
         """Attach; raises OSError, with nothing attached."""
+        self._hook = hook
         self._fds: list[int] = []
         try:
             self._fds.append(syscall.create_link(hook.ingress_fd, hook.ifindex, syscall.TCX_INGRESS))
@@ -68,6 +72,16 @@ class TcxLinks:
         except OSError:
             self.close()
             raise
+
+    def programs_ahead(self) -> int:
+        """Count the programs of others that run before ours, on both sides."""
+        sides = ((self._hook.ingress_fd, syscall.TCX_INGRESS), (self._hook.egress_fd, syscall.TCX_EGRESS))
+        ahead = 0
+        for program_fd, attach_type in sides:
+            ids = _attached(self._hook.ifindex, attach_type)
+            ours = syscall.program_id(program_fd)
+            ahead += ids.index(ours) if ours in ids else 0
+        return ahead
 
     def close(self) -> None:
         """Detach."""
@@ -104,6 +118,19 @@ class ClsactFilters:
         for parent, fd in ((_CLSACT_INGRESS, hook.ingress_fd), (_CLSACT_EGRESS, hook.egress_fd)):
             netlink.tc("add-filter", "bpf", hook.ifindex, parent=parent, fd=fd, name=name, direct_action=True)
 
+    def programs_ahead(self) -> int:
+        """Count the programs of others that run before ours, on both sides: TCX ones, and filters of lower number."""
+        ahead = sum(len(_attached(self._ifindex, side)) for side in (syscall.TCX_INGRESS, syscall.TCX_EGRESS))
+        try:
+            with IPRoute() as netlink:
+                leaves = list(_filters(netlink, self._ifindex))
+        except NetlinkError:  # The interface is gone.
+            leaves = []
+        for ours in leaves:
+            if ours.token == self._token:
+                ahead += sum(1 for each in leaves if each.parent == ours.parent and each.info < ours.info)
+        return ahead
+
     def close(self) -> None:
         """Delete our filters, and the qdisc if a tcplat made it and nothing is left on it."""
         try:
@@ -135,6 +162,14 @@ class _Filter:
     token: str
     """Empty: another tool's."""
     made_qdisc: bool
+
+
+def _attached(ifindex: int, attach_type: int) -> list[int]:
+    """The programs on a TCX hook; none before Linux 6.6, or when the interface is gone."""
+    try:
+        return syscall.attached(ifindex, attach_type)
+    except OSError:
+        return []
 
 
 def _bind(token: str) -> socket.socket:

@@ -48,9 +48,15 @@ class Handshake(NamedTuple):
     remote: bytes
     """16 bytes, network order; IPv4 as ::ffff:a.b.c.d."""
     local: bytes
+    process: bytes
+    """Command name of the process that called connect(), NUL-padded to 16; all NUL: unknown."""
+    identity: int
+    """The two initial sequence numbers: the same wherever the handshake passes, also behind address translation."""
+    cgroup: int
+    """Id of the process's cgroup; 0: unknown."""
     ifindex: int
     pid: int
-    """Process that sent an outbound SYN; 0: unknown."""
+    """Process that called connect(); 0: unknown."""
     remote_port: int
     local_port: int
     retransmits: int
@@ -59,11 +65,11 @@ class Handshake(NamedTuple):
     direction: int
     ambiguous: int
     """1: which of several SYNs (SYN-ACKs) was answered is not known."""
-    process: bytes
-    """The process's command name, NUL-padded to 16; all NUL: unknown."""
+    repeated: int
+    """1: the same handshake was reported before by another interface watched. The kernel always says 0."""
 
 
-_LAYOUT = "QQQQ16s16sIIHHHBBB3x16s4x"
+_LAYOUT = "QQQQ16s16s16sQQIIHHHBBBB6x"
 EVENT_BYTES = struct.calcsize("=" + _LAYOUT)
 RECORD = struct.Struct("=8x" + _LAYOUT)
 """One record as it lies in the ring: the kernel's 8-byte header (BPF_RINGBUF_HDR_SZ), then the event."""

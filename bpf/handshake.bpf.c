@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT
  *
- * Watches TCP handshakes at an interface's TC hook, matches them here in the kernel, and puts one event per handshake into a ring.
+ * Watches TCP handshakes at an interface's TC hook, matches them here in the kernel, and puts one event per handshake
+ * into a ring.
  *
- * Compiled by bcc, without kernel headers: whatever is read of a packet is declared below. Four programs, told apart by the side of
- * the hook (ingress, egress) and by whether the device's frames begin with an Ethernet header; one compile serves every interface.
+ * Compiled by bcc, without kernel headers: whatever is read of a packet is declared below. Four programs for the hook,
+ * told apart by its side (ingress, egress) and by whether the device's frames begin with an Ethernet header, and two
+ * that remember which process called connect().
  *
  * Every packet takes the quick look: a few loads, no call. Only what may belong to a handshake takes the full look.
+ * bpf/matcher.py is the same in plain Python; tests hold the two against each other.
  */
 #include <uapi/linux/types.h>
 
@@ -20,6 +23,11 @@
 #define ETH_IPV6 0x86dd
 #define ETH_VLAN 0x8100
 #define ETH_QINQ 0x88a8
+#define ETH_PPPOE 0x8864
+#define PPPOE_HEADER 8 /* RFC 2516: six bytes, then the PPP protocol's two. */
+#define PPPOE_PROTOCOL_OFFSET 6
+#define PPP_IPV4 0x0021
+#define PPP_IPV6 0x0057
 #define VLAN_TAG 4
 #define MAX_VLAN_TAGS 2
 
@@ -41,17 +49,29 @@
 
 #define TCP_HEADER 20
 #define TCP_PORTS_AND_SEQ 8
+#define TCP_OPTION_END 0
+#define TCP_OPTION_NOP 1
+#define TCP_OPTION_TIMESTAMPS 8
+#define TCP_TIMESTAMPS_BYTES 10
+#define MAX_TCP_OPTIONS 16
+
+/* The verifier follows a loop only as long as offsets stay in the range they had: this keeps them there. */
+#define OFFSET_MASK 0xffff
 #define TCP_FLAGS_OFFSET 13
 #define TCP_ACK_OFFSET 8
-#define FIN 0x01
 #define SYN 0x02
 #define RST 0x04
 #define ACK 0x10
 
+/* ICMP errors that end a connection attempt (RFC 792, 4443); "fragmentation needed" and "packet too big" do not. */
 #define ICMP_HEADER 8
 #define ICMP_UNREACHABLE 3
 #define ICMP_FRAGMENTATION_NEEDED 4
+#define ICMP_TIME_EXCEEDED 11
+#define ICMP_PARAMETER_PROBLEM 12
 #define ICMPV6_UNREACHABLE 1
+#define ICMPV6_TIME_EXCEEDED 3
+#define ICMPV6_PARAMETER_PROBLEM 4
 
 #define OUTBOUND 0
 #define INBOUND 1
@@ -60,11 +80,32 @@
 #define REFUSED 1
 #define UNREACHABLE 2
 
-/* 4 MiB hold 37,449 records: 0.7 s of 50,000 handshakes a second. Each table takes about 8 MiB when full. */
+/* What a packet that looked like part of a handshake turned out to be unreadable for. */
+#define READABLE 0
+#define TRUNCATED 1
+#define MALFORMED 2
+#define FRAGMENT 3
+#define TOO_DEEP 4
+
+/* 4 MiB hold 32,768 records: 0.65 s of 50,000 handshakes a second. */
 #define RING_PAGES 1024
 #define PENDING_MAX 65536
-#define INTERFACES_MAX 1024
+#define CALLERS_MAX 16384
+#define ACCOUNTS_MAX 256
 #define ACK_SLOTS 65536
+
+/* Three constants that the loader writes over these numbers (bpf/program.py), so that one function, compiled once, serves
+ * as every interface's own pair of programs, each with an account of its own. To the compiler they are unknown; to the
+ * verifier they are constants, and it drops the code that they rule out. */
+#define LOADED(marker)                                                                                                 \
+    ({                                                                                                                 \
+        u64 _value;                                                                                                    \
+        asm volatile("%0 = " #marker : "=r"(_value));                                                                  \
+        _value;                                                                                                        \
+    })
+#define ACCOUNT LOADED(0x7c91a701)
+#define IS_INGRESS LOADED(0x7c91a702)
+#define LINK_HEADER LOADED(0x7c91a703)
 
 /* The reader comes on a timer and is woken only when a CPU has put this many events since it last woke it. The loader sets it to half
  * the ring's records shared among the CPUs, so that the ring cannot fill between two wake-ups. */
@@ -79,6 +120,9 @@ struct event {
     u64 answer_ns;
     u8 remote[16];
     u8 local[16];
+    u8 process[16];
+    u64 identity;
+    u64 cgroup;
     u32 ifindex;
     u32 pid;
     u16 remote_port;
@@ -87,11 +131,10 @@ struct event {
     u8 outcome;
     u8 direction;
     u8 ambiguous;
-    u8 unused[3];
-    u8 process[16];
-    u8 padding[4];
+    u8 repeated; /* For user space to say. */
+    u8 padding[6];
 };
-_Static_assert(sizeof(struct event) == 104, "bpf/event.py decodes 104 bytes");
+_Static_assert(sizeof(struct event) == 120, "bpf/event.py decodes 120 bytes");
 
 struct connection {
     u8 remote[16];
@@ -102,16 +145,30 @@ struct connection {
 };
 _Static_assert(sizeof(struct connection) == 40, "bpf/tables.py decodes 40 bytes");
 
-/* Our SYN went out; its answer is awaited. Once user space has reported it as unanswered it stays a while, so that a SYN sent still
- * later is known for the retransmission it is. */
+/* The process that called connect(). */
+struct caller {
+    u64 cgroup;
+    u32 pid;
+    u8 name[16];
+    u32 padding;
+};
+_Static_assert(sizeof(struct caller) == 32, "no holes: it is a table's value");
+
+/* Our SYN went out; its answer is awaited. Once user space has reported it as unanswered it stays a while, so that a SYN
+ * sent still later is known for the retransmission it is. */
 struct outbound {
     u64 first_syn_ns;
     u64 last_syn_ns;
     u32 isn;
+    u32 data_bytes;
+    u32 first_stamp;
+    u32 last_stamp;
     u16 retransmits;
     u16 reported;
+    u32 stamped;
+    struct caller caller;
 };
-_Static_assert(sizeof(struct outbound) == 24, "bpf/tables.py decodes 24 bytes");
+_Static_assert(sizeof(struct outbound) == 72, "bpf/tables.py decodes 72 bytes");
 
 /* A SYN came in; our SYN-ACK (first_answer_ns: 0 until it goes out), then its acknowledgement, are awaited. */
 struct inbound {
@@ -119,23 +176,33 @@ struct inbound {
     u64 first_answer_ns;
     u64 last_answer_ns;
     u32 remote_isn;
+    u32 remote_data_bytes;
     u32 isn;
+    u32 first_stamp;
+    u32 last_stamp;
     u16 retransmits;
-    u16 unused[3];
+    u8 stamped;
+    u8 took_data;
 };
-_Static_assert(sizeof(struct inbound) == 40, "bpf/tables.py decodes 40 bytes");
+_Static_assert(sizeof(struct inbound) == 48, "bpf/tables.py decodes 48 bytes");
 
 struct account {
+    u64 packets;
     u64 syns;
+    u64 syn_retransmits;
     u64 established;
     u64 refused;
     u64 unreachable;
     u64 ambiguous;
-    u64 events_lost;
+    u64 late;
+    u64 superseded;
     u64 pending_full;
+    u64 unsolicited;
     u64 emitted;
+    u64 events_lost;
+    u64 unreadable[5];
 };
-_Static_assert(sizeof(struct account) == 64, "bpf/tables.py decodes 64 bytes");
+_Static_assert(sizeof(struct account) == 144, "bpf/tables.py decodes 144 bytes");
 
 /* Which acknowledgement numbers are awaited, one byte each: asking it costs 2 ns, asking the table 20, and nearly every packet of a
  * busy box is an ACK. Never cleared by the kernel: user space turns the page once per timeout, when all that was set only on the old
@@ -149,9 +216,26 @@ BPF_RINGBUF_OUTPUT(events, RING_PAGES);
 /* Two tables: a flood of SYNs at us must not throw out our own handshakes. */
 BPF_TABLE("hash", struct connection, struct outbound, pending_outbound, PENDING_MAX);
 BPF_TABLE("hash", struct connection, struct inbound, pending_inbound, PENDING_MAX);
-/* Per CPU, so that counting needs no atomics. An interface without an entry is not watched. */
-BPF_TABLE("percpu_hash", u32, struct account, accounts, INTERFACES_MAX);
+/* Per CPU, so that counting needs no atomics. */
+BPF_TABLE("percpu_array", u32, struct account, accounts, ACCOUNTS_MAX);
+/* By socket cookie. The least recent go first: what matters is the moment between connect() and its SYN. */
+BPF_TABLE("lru_hash", u64, struct caller, callers, CALLERS_MAX);
 BPF_F_TABLE("array", u32, struct awaited, awaited_acks, 1, BPF_F_MMAPABLE);
+
+/* What a packet is looked at with. */
+struct view {
+    struct __sk_buff *skb;
+    struct account *account;
+    u32 ifindex;
+    bool ingress;
+};
+
+/* The timestamps option of a segment (RFC 7323). */
+struct stamps {
+    u32 value;
+    u32 echo;
+    u32 present;
+};
 
 /* What the full look finds of an IP packet. */
 struct datagram {
@@ -197,37 +281,39 @@ INLINE void await_ack(u32 ack)
     awaited->slots[1][slot_of(ack)] = 1;
 }
 
-/* The quick look at a TCP segment whose header is at hand: can it belong to a handshake? Beyond SYN and RST, only an ACK that comes in. */
-INLINE bool may_matter(u8 *tcp, bool ingress)
+/* Beyond SYN and RST, only an ACK that comes in can belong to a handshake. */
+INLINE bool may_matter(u8 flags, u32 ack, bool ingress)
 {
-    u8 flags = tcp[TCP_FLAGS_OFFSET];
     if (flags & (SYN | RST))
         return true;
-    return ingress && (flags & ACK) && is_awaited(bpf_ntohl(*(u32 *)(tcp + TCP_ACK_OFFSET)));
+    return ingress && (flags & ACK) && is_awaited(bpf_ntohl(ack));
 }
 
-/* The quick look at an IP packet: false for what certainly has nothing to do with a handshake, true for what deserves the full look. */
+/* The quick look at an IP packet: false for what certainly has nothing to do with a handshake. */
 INLINE bool quick_look(u16 ethertype, u8 *ip, u8 *end, bool ingress)
 {
+    u8 *tcp;
     if (ethertype == bpf_htons(ETH_IPV4)) {
         if (ip + IPV4_HEADER > end)
             return true;
         if (ip[9] != PROTO_TCP)
-            return ingress && ip[9] == PROTO_ICMP;
-        if (ip[0] != 0x45 || ip + IPV4_HEADER + TCP_HEADER > end)
+            return ip[9] == PROTO_ICMP;
+        tcp = ip + IPV4_HEADER;
+        if (ip[0] != 0x45 || tcp + TCP_HEADER > end)
             return true;
-        return may_matter(ip + IPV4_HEADER, ingress);
-    }
-    if (ethertype == bpf_htons(ETH_IPV6)) {
+    } else if (ethertype == bpf_htons(ETH_IPV6)) {
         if (ip + IPV6_HEADER > end)
             return true;
         if (ip[6] == PROTO_UDP)
             return false;
-        if (ip[6] != PROTO_TCP || ip + IPV6_HEADER + TCP_HEADER > end)
+        tcp = ip + IPV6_HEADER;
+        if (ip[6] != PROTO_TCP || tcp + TCP_HEADER > end)
             return true;
-        return may_matter(ip + IPV6_HEADER, ingress);
+    } else {
+        return ethertype == bpf_htons(ETH_VLAN) || ethertype == bpf_htons(ETH_QINQ) ||
+               ethertype == bpf_htons(ETH_PPPOE);
     }
-    return ethertype == bpf_htons(ETH_VLAN) || ethertype == bpf_htons(ETH_QINQ);
+    return may_matter(tcp[TCP_FLAGS_OFFSET], *(u32 *)(tcp + TCP_ACK_OFFSET), ingress);
 }
 
 INLINE void map_ipv4(u8 *address, u8 *from)
@@ -241,27 +327,35 @@ INLINE int parse_ipv4(struct __sk_buff *skb, u32 offset, struct datagram *ip)
 {
     u8 header[IPV4_HEADER];
     if (bpf_skb_load_bytes(skb, offset, header, sizeof(header)))
-        return -1;
+        return TRUNCATED;
     u32 header_bytes = (header[0] & 0x0f) * 4;
     u32 total_bytes = header[2] << 8 | header[3];
     u32 fragment = header[6] << 8 | header[7];
     if (header[0] >> 4 != 4 || header_bytes < IPV4_HEADER || total_bytes < header_bytes)
-        return -1;
+        return MALFORMED;
     if (fragment & IPV4_OFFSET) /* A later fragment carries no TCP header. */
-        return -1;
+        return FRAGMENT;
     map_ipv4(ip->source, header + 12);
     map_ipv4(ip->destination, header + 16);
     ip->payload_offset = offset + header_bytes;
     ip->payload_bytes = total_bytes - header_bytes;
     ip->protocol = header[9];
-    return 0;
+    return READABLE;
+}
+
+INLINE bool is_extension(u8 protocol)
+{
+    return protocol == PROTO_HOP_BY_HOP || protocol == PROTO_ROUTING || protocol == PROTO_DESTINATION ||
+           protocol == PROTO_FRAGMENT;
 }
 
 INLINE int parse_ipv6(struct __sk_buff *skb, u32 offset, struct datagram *ip)
 {
     u8 header[IPV6_HEADER];
-    if (bpf_skb_load_bytes(skb, offset, header, sizeof(header)) || header[0] >> 4 != 6)
-        return -1;
+    if (bpf_skb_load_bytes(skb, offset, header, sizeof(header)))
+        return TRUNCATED;
+    if (header[0] >> 4 != 6)
+        return MALFORMED;
     __builtin_memcpy(ip->source, header + 8, 16);
     __builtin_memcpy(ip->destination, header + 24, 16);
     u8 next = header[6];
@@ -270,28 +364,76 @@ INLINE int parse_ipv6(struct __sk_buff *skb, u32 offset, struct datagram *ip)
 #pragma clang loop unroll(disable)
     for (int i = 0; i < MAX_EXTENSION_HEADERS; i++) {
         u8 extension[8]; /* RFC 8200, section 4: a multiple of 8 bytes; the second gives the length, but for fragments. */
-        if (next != PROTO_HOP_BY_HOP && next != PROTO_ROUTING && next != PROTO_DESTINATION && next != PROTO_FRAGMENT)
+        if (!is_extension(next))
             break;
         if (bpf_skb_load_bytes(skb, at, extension, sizeof(extension)))
-            return -1;
+            return TRUNCATED;
         if (next == PROTO_FRAGMENT && ((extension[2] << 8 | extension[3]) & IPV6_OFFSET))
-            return -1;
-        at += next == PROTO_FRAGMENT ? 8 : (extension[1] + 1) * 8;
+            return FRAGMENT;
+        at = (at + (next == PROTO_FRAGMENT ? 8 : (extension[1] + 1) * 8)) & OFFSET_MASK;
         next = extension[0];
     }
+    if (is_extension(next))
+        return TOO_DEEP;
+    if (at > end)
+        return MALFORMED;
     ip->payload_offset = at;
-    ip->payload_bytes = end > at ? end - at : 0;
+    ip->payload_bytes = end - at;
     ip->protocol = next;
-    return 0;
+    return READABLE;
 }
 
 INLINE int parse_ip(struct __sk_buff *skb, u16 ethertype, u32 offset, struct datagram *ip)
 {
     if (ethertype == bpf_htons(ETH_IPV4))
         return parse_ipv4(skb, offset, ip);
-    if (ethertype == bpf_htons(ETH_IPV6))
-        return parse_ipv6(skb, offset, ip);
-    return -1;
+    return parse_ipv6(skb, offset, ip);
+}
+
+INLINE u32 header_bytes(struct segment *tcp)
+{
+    return (tcp->data_offset >> 4) * 4;
+}
+
+INLINE int parse_tcp(struct __sk_buff *skb, struct datagram *ip, struct segment *tcp)
+{
+    if (bpf_skb_load_bytes(skb, ip->payload_offset, tcp, sizeof(*tcp)))
+        return TRUNCATED;
+    if (header_bytes(tcp) < TCP_HEADER || header_bytes(tcp) > ip->payload_bytes)
+        return MALFORMED;
+    return READABLE;
+}
+
+/* Find the timestamps among the options. Options that contradict themselves end the search, as they do in Linux. */
+INLINE void read_stamps(struct __sk_buff *skb, struct datagram *ip, struct segment *tcp, struct stamps *stamps)
+{
+    u32 at = (ip->payload_offset + TCP_HEADER) & OFFSET_MASK;
+    u32 end = at - TCP_HEADER + header_bytes(tcp);
+    __builtin_memset(stamps, 0, sizeof(*stamps));
+#pragma clang loop unroll(disable)
+    for (int i = 0; i < MAX_TCP_OPTIONS; i++) {
+        u8 option[2];
+        if (at + 2 > end || bpf_skb_load_bytes(skb, at, option, sizeof(option)))
+            return;
+        if (option[0] == TCP_OPTION_END)
+            return;
+        if (option[0] == TCP_OPTION_NOP) {
+            at = (at + 1) & OFFSET_MASK;
+            continue;
+        }
+        if (option[1] < 2 || at + option[1] > end)
+            return;
+        if (option[0] == TCP_OPTION_TIMESTAMPS && option[1] == TCP_TIMESTAMPS_BYTES) {
+            u32 pair[2];
+            if (bpf_skb_load_bytes(skb, at + 2, pair, sizeof(pair)))
+                return;
+            stamps->value = bpf_ntohl(pair[0]);
+            stamps->echo = bpf_ntohl(pair[1]);
+            stamps->present = 1;
+            return;
+        }
+        at = (at + option[1]) & OFFSET_MASK;
+    }
 }
 
 INLINE void key_of(struct connection *key, u32 ifindex, u8 *local, u8 *remote, u16 local_port, u16 remote_port)
@@ -301,6 +443,13 @@ INLINE void key_of(struct connection *key, u32 ifindex, u8 *local, u8 *remote, u
     key->remote_port = bpf_ntohs(remote_port);
     key->local_port = bpf_ntohs(local_port);
     key->ifindex = ifindex;
+}
+
+/* Does `ack` acknowledge a SYN with this ISN? With data on the SYN (TCP Fast Open, RFC 7413) all or part or none of the
+ * data may be acknowledged along with it. */
+INLINE bool acknowledges(u32 ack, u32 isn, u32 data_bytes)
+{
+    return ack - (isn + 1) <= data_bytes;
 }
 
 INLINE void begin_event(struct event *event, struct connection *key, u8 direction, u8 outcome)
@@ -330,73 +479,134 @@ INLINE void emit(struct event *event, struct account *account)
         account->events_lost++;
 }
 
-/* Our SYN. The same ISN again is a retransmission; another one is a new connection from a port used again. */
-INLINE void syn_out(struct connection *key, u32 isn, struct account *account)
+/* When the SYN (or SYN-ACK) left that an answer is to, if it was sent more than once. The answer's timestamp echo tells
+ * it, if it is that of the first or of the last one and these differ; else 0: nobody knows (Karn). */
+INLINE u64 answered_ns(struct stamps *answer, bool stamped, u32 first_stamp, u32 last_stamp, u64 first_ns, u64 last_ns)
 {
+    if (!stamped || !answer->present || first_stamp == last_stamp)
+        return 0;
+    if (answer->echo == last_stamp)
+        return last_ns;
+    return answer->echo == first_stamp ? first_ns : 0;
+}
+
+/* Our SYN. The same ISN again is a retransmission; another one is a new connection from a port used again, of which the
+ * old one's answer, should it still come, tells nothing. */
+INLINE void syn_out(struct view *view, struct connection *key, struct segment *tcp, struct stamps *stamps, u32 data_bytes)
+{
+    struct account *account = view->account;
     u64 now = bpf_ktime_get_ns();
+    u32 isn = bpf_ntohl(tcp->seq);
     struct outbound *pending = pending_outbound.lookup(key);
     if (pending && pending->isn == isn) {
         pending->last_syn_ns = now;
+        pending->last_stamp = stamps->value;
+        pending->stamped &= stamps->present;
         pending->retransmits++;
+        account->syn_retransmits++;
         return;
     }
-    struct outbound fresh = {.first_syn_ns = now, .last_syn_ns = now, .isn = isn};
+    struct outbound fresh = {
+        .first_syn_ns = now,
+        .last_syn_ns = now,
+        .isn = isn,
+        .data_bytes = data_bytes,
+        .first_stamp = stamps->value,
+        .last_stamp = stamps->value,
+        .stamped = stamps->present,
+    };
+    u64 cookie = bpf_get_socket_cookie(view->skb);
+    struct caller *caller = cookie ? callers.lookup(&cookie) : 0;
+    if (caller)
+        fresh.caller = *caller;
     account->syns++;
+    if (pending && !pending->reported)
+        account->superseded++;
     if (pending_outbound.update(key, &fresh))
         account->pending_full++;
 }
 
-INLINE void syn_in(struct connection *key, u32 isn, struct account *account)
+INLINE void syn_in(struct view *view, struct connection *key, struct segment *tcp, u32 data_bytes)
 {
+    struct account *account = view->account;
+    u32 isn = bpf_ntohl(tcp->seq);
+    if (pending_outbound.lookup(key))
+        return; /* Simultaneous open (RFC 9293, figure 7): one connection, ours; their SYN-ACK will answer our SYN. */
     struct inbound *pending = pending_inbound.lookup(key);
-    if (pending && pending->remote_isn == isn)
+    if (pending && pending->remote_isn == isn) {
+        account->syn_retransmits++;
         return; /* Our answer may have been lost, or be late; either way its first SYN counts. */
-    struct inbound fresh = {.first_syn_ns = bpf_ktime_get_ns(), .remote_isn = isn};
+    }
+    struct inbound fresh = {
+        .first_syn_ns = bpf_ktime_get_ns(),
+        .remote_isn = isn,
+        .remote_data_bytes = data_bytes,
+    };
     account->syns++;
+    if (pending)
+        account->superseded++;
     if (pending_inbound.update(key, &fresh))
         account->pending_full++;
 }
 
-INLINE void syn_ack_out(struct connection *key, struct segment *tcp)
+/* Our SYN-ACK. With another ISN than before it is a new answer (SYN cookies choose anew): the old one's acknowledgement
+ * would not match any more. */
+INLINE void syn_ack_out(struct view *view, struct connection *key, struct segment *tcp, struct stamps *stamps)
 {
     struct inbound *pending = pending_inbound.lookup(key);
-    if (!pending || bpf_ntohl(tcp->ack) != pending->remote_isn + 1)
+    u32 ack = bpf_ntohl(tcp->ack);
+    if (!pending || !acknowledges(ack, pending->remote_isn, pending->remote_data_bytes))
         return;
     u64 now = bpf_ktime_get_ns();
     u32 isn = bpf_ntohl(tcp->seq);
     if (pending->first_answer_ns && pending->isn == isn) {
         pending->retransmits++;
+        pending->stamped &= stamps->present;
     } else {
         pending->first_answer_ns = now;
         pending->isn = isn;
+        pending->retransmits = 0;
+        pending->stamped = stamps->present;
+        pending->first_stamp = stamps->value;
     }
     pending->last_answer_ns = now;
+    pending->last_stamp = stamps->value;
+    pending->took_data = ack != pending->remote_isn + 1;
     await_ack(isn + 1);
 }
 
-/* The answer to our SYN: a SYN-ACK, a RST, or an ICMP error that quotes it. Whoever deletes the entry reports it, so each is reported
- * once, whatever arrives twice or on two CPUs at a time. */
-INLINE void end_outbound(struct connection *key, u32 acknowledged_isn, u8 outcome, struct account *account)
+/* The answer to our SYN: a SYN-ACK, a RST, or an ICMP error that quotes it. Whoever deletes the entry reports it, so each
+ * is reported once, whatever arrives twice or on two CPUs at a time. */
+INLINE void end_outbound(struct view *view, struct connection *key, struct outbound *pending, u8 outcome,
+                         struct stamps *stamps, u32 remote_isn)
 {
-    struct outbound *pending = pending_outbound.lookup(key);
-    if (!pending || pending->isn != acknowledged_isn)
-        return;
+    struct account *account = view->account;
     struct outbound seen = *pending;
     if (pending_outbound.delete(key))
         return;
     struct event event;
     begin_event(&event, key, OUTBOUND, outcome);
     event.retransmits = seen.retransmits;
+    event.identity = (u64)seen.isn << 32 | remote_isn;
+    event.cgroup = seen.caller.cgroup;
+    event.pid = seen.caller.pid;
+    __builtin_memcpy(event.process, seen.caller.name, sizeof(event.process));
     if (outcome == ESTABLISHED) {
+        u64 sent_ns = seen.first_syn_ns;
+        if (seen.retransmits)
+            sent_ns = answered_ns(stamps, seen.stamped, seen.first_stamp, seen.last_stamp, seen.first_syn_ns,
+                                  seen.last_syn_ns);
         event.connect_ns = event.time_ns - seen.first_syn_ns;
-        event.ambiguous = seen.retransmits != 0; /* Karn: which SYN was answered is not known. */
-        event.latency_ns = event.ambiguous ? 0 : event.connect_ns;
+        event.ambiguous = !sent_ns;
+        event.latency_ns = sent_ns ? event.time_ns - sent_ns : 0;
     }
+    account->late += seen.reported;
     emit(&event, account);
 }
 
-/* The far side acknowledges our SYN-ACK, or we refuse its SYN. */
-INLINE void end_inbound(struct connection *key, struct inbound *pending, u8 outcome, struct account *account)
+/* The far side acknowledges our SYN-ACK, or either side gives the handshake up. */
+INLINE void end_inbound(struct view *view, struct connection *key, struct inbound *pending, u8 outcome,
+                        struct stamps *stamps)
 {
     struct inbound seen = *pending;
     if (pending_inbound.delete(key))
@@ -404,151 +614,234 @@ INLINE void end_inbound(struct connection *key, struct inbound *pending, u8 outc
     struct event event;
     begin_event(&event, key, INBOUND, outcome);
     event.retransmits = seen.retransmits;
+    event.identity = (u64)seen.remote_isn << 32 | seen.isn;
     if (outcome == ESTABLISHED) {
+        u64 sent_ns = seen.first_answer_ns;
+        if (seen.retransmits)
+            sent_ns = answered_ns(stamps, seen.stamped, seen.first_stamp, seen.last_stamp, seen.first_answer_ns,
+                                  seen.last_answer_ns);
         event.answer_ns = seen.first_answer_ns - seen.first_syn_ns;
-        event.ambiguous = seen.retransmits != 0;
-        event.latency_ns = event.ambiguous ? 0 : event.time_ns - seen.first_answer_ns;
+        event.ambiguous = !sent_ns;
+        event.latency_ns = sent_ns ? event.time_ns - sent_ns : 0;
     }
-    emit(&event, account);
+    emit(&event, view->account);
 }
 
-INLINE void ack_in(struct connection *key, u32 ack, struct account *account)
+/* A SYN-ACK to nobody is counted: a scan with a forged source, or an answer that came after its SYN was forgotten. A
+ * duplicate of one already seen looks the same here, the entry being gone. */
+INLINE void syn_ack_in(struct view *view, struct connection *key, struct segment *tcp, struct stamps *stamps)
+{
+    struct outbound *pending = pending_outbound.lookup(key);
+    if (!pending || !acknowledges(bpf_ntohl(tcp->ack), pending->isn, pending->data_bytes)) {
+        view->account->unsolicited++;
+        return;
+    }
+    end_outbound(view, key, pending, ESTABLISHED, stamps, bpf_ntohl(tcp->seq));
+}
+
+/* A bare ACK in answer to our SYN (a challenge ACK, RFC 5961: the far side still has an old connection of these ports)
+ * ends nothing: our side resets the old one and sends its SYN again, and that one's answer is told by its timestamp. */
+INLINE void ack_in(struct view *view, struct connection *key, struct segment *tcp, struct stamps *stamps)
 {
     struct inbound *pending = pending_inbound.lookup(key);
-    if (pending && pending->first_answer_ns && ack == pending->isn + 1)
-        end_inbound(key, pending, ESTABLISHED, account);
+    if (!pending || !pending->first_answer_ns || bpf_ntohl(tcp->ack) != pending->isn + 1)
+        return;
+    end_inbound(view, key, pending, ESTABLISHED, stamps);
 }
 
-INLINE void rst_out(struct connection *key, u32 ack, struct account *account)
+/* A RST that acknowledges our SYN refuses it. One in answer to our SYN-ACK, which acknowledges nothing and has the number
+ * that our SYN-ACK asked for (RFC 9293, 3.10.7.1), says that the far side never meant to connect, or no longer does. */
+INLINE void rst_in(struct view *view, struct connection *key, struct segment *tcp, struct stamps *stamps)
 {
-    struct inbound *pending = pending_inbound.lookup(key);
-    if (pending && !pending->first_answer_ns && ack == pending->remote_isn + 1)
-        end_inbound(key, pending, REFUSED, account);
+    struct outbound *ours = pending_outbound.lookup(key);
+    if (ours) {
+        if (tcp->flags & ACK && acknowledges(bpf_ntohl(tcp->ack), ours->isn, ours->data_bytes))
+            end_outbound(view, key, ours, REFUSED, stamps, 0);
+        return;
+    }
+    struct inbound *theirs = pending_inbound.lookup(key);
+    if (theirs && theirs->first_answer_ns &&
+        acknowledges(bpf_ntohl(tcp->seq), theirs->remote_isn, theirs->remote_data_bytes))
+        end_inbound(view, key, theirs, REFUSED, stamps);
 }
 
-INLINE void segment_out(struct connection *key, struct segment *tcp, struct account *account)
+/* We refuse their SYN, or give the handshake up after our SYN-ACK. */
+INLINE void rst_out(struct view *view, struct connection *key, struct segment *tcp, struct stamps *stamps)
+{
+    struct inbound *theirs = pending_inbound.lookup(key);
+    if (!theirs)
+        return;
+    if (theirs->first_answer_ns
+            ? bpf_ntohl(tcp->seq) == theirs->isn + 1
+            : tcp->flags & ACK && acknowledges(bpf_ntohl(tcp->ack), theirs->remote_isn, theirs->remote_data_bytes))
+        end_inbound(view, key, theirs, REFUSED, stamps);
+}
+
+INLINE void segment_out(struct view *view, struct connection *key, struct segment *tcp, struct stamps *stamps,
+                        u32 data_bytes)
 {
     u8 kind = tcp->flags & (SYN | RST | ACK);
-    if (kind == SYN)
-        syn_out(key, bpf_ntohl(tcp->seq), account);
+    if (kind & RST)
+        rst_out(view, key, tcp, stamps);
+    else if (kind == SYN)
+        syn_out(view, key, tcp, stamps, data_bytes);
     else if (kind == (SYN | ACK))
-        syn_ack_out(key, tcp);
-    else if (kind == (RST | ACK))
-        rst_out(key, bpf_ntohl(tcp->ack), account);
+        syn_ack_out(view, key, tcp, stamps);
 }
 
-INLINE void segment_in(struct connection *key, struct segment *tcp, struct account *account)
+INLINE void segment_in(struct view *view, struct connection *key, struct segment *tcp, struct stamps *stamps,
+                       u32 data_bytes)
 {
     u8 kind = tcp->flags & (SYN | RST | ACK);
-    u32 ack = bpf_ntohl(tcp->ack);
-    if (kind == SYN)
-        syn_in(key, bpf_ntohl(tcp->seq), account);
+    if (kind & RST)
+        rst_in(view, key, tcp, stamps);
+    else if (kind == SYN)
+        syn_in(view, key, tcp, data_bytes);
     else if (kind == (SYN | ACK))
-        end_outbound(key, ack - 1, ESTABLISHED, account);
-    else if (kind == (RST | ACK))
-        end_outbound(key, ack - 1, REFUSED, account);
+        syn_ack_in(view, key, tcp, stamps);
     else if (kind == ACK)
-        ack_in(key, ack, account);
+        ack_in(view, key, tcp, stamps);
 }
 
-/* An ICMP or ICMPv6 "destination unreachable" quotes the packet it answers: its IP header and at least 8 bytes more (RFC 792, 4443). */
-INLINE void unreachable_in(struct __sk_buff *skb, u16 ethertype, struct datagram *outer, struct account *account)
+INLINE bool is_error(u8 protocol, u8 type, u8 code)
 {
-    u8 icmp[ICMP_HEADER];
+    if (protocol == PROTO_ICMP)
+        return (type == ICMP_UNREACHABLE && code != ICMP_FRAGMENTATION_NEEDED) || type == ICMP_TIME_EXCEEDED ||
+               type == ICMP_PARAMETER_PROBLEM;
+    return type == ICMPV6_UNREACHABLE || type == ICMPV6_TIME_EXCEEDED || type == ICMPV6_PARAMETER_PROBLEM;
+}
+
+/* An ICMP error quotes the packet it answers: its IP header and at least 8 bytes more, so ports and sequence number. One
+ * that comes in may quote our SYN or our SYN-ACK, one that goes out (a firewall that rejects) their SYN. */
+INLINE void icmp(struct view *view, u16 ethertype, struct datagram *outer)
+{
+    u8 header[ICMP_HEADER];
     struct datagram quoted;
     struct connection key;
     struct segment tcp = {};
-    if (bpf_skb_load_bytes(skb, outer->payload_offset, icmp, sizeof(icmp)))
+    struct stamps none = {};
+    if (bpf_skb_load_bytes(view->skb, outer->payload_offset, header, sizeof(header)) ||
+        !is_error(outer->protocol, header[0], header[1]) ||
+        parse_ip(view->skb, ethertype, outer->payload_offset + ICMP_HEADER, &quoted) || quoted.protocol != PROTO_TCP ||
+        bpf_skb_load_bytes(view->skb, quoted.payload_offset, &tcp, TCP_PORTS_AND_SEQ))
         return;
-    if (outer->protocol == PROTO_ICMP && (icmp[0] != ICMP_UNREACHABLE || icmp[1] == ICMP_FRAGMENTATION_NEEDED))
+    u32 seq = bpf_ntohl(tcp.seq);
+    if (view->ingress)
+        key_of(&key, view->ifindex, quoted.source, quoted.destination, tcp.source_port, tcp.destination_port);
+    else
+        key_of(&key, view->ifindex, quoted.destination, quoted.source, tcp.destination_port, tcp.source_port);
+    struct outbound *ours = view->ingress ? pending_outbound.lookup(&key) : 0;
+    if (ours) {
+        if (ours->isn == seq)
+            end_outbound(view, &key, ours, UNREACHABLE, &none, 0);
         return;
-    if (outer->protocol == PROTO_ICMPV6 && icmp[0] != ICMPV6_UNREACHABLE)
-        return;
-    if (parse_ip(skb, ethertype, outer->payload_offset + ICMP_HEADER, &quoted) || quoted.protocol != PROTO_TCP)
-        return;
-    if (bpf_skb_load_bytes(skb, quoted.payload_offset, &tcp, TCP_PORTS_AND_SEQ))
-        return;
-    key_of(&key, skb->ifindex, quoted.source, quoted.destination, tcp.source_port, tcp.destination_port);
-    end_outbound(&key, bpf_ntohl(tcp.seq), UNREACHABLE, account);
+    }
+    struct inbound *theirs = pending_inbound.lookup(&key);
+    if (theirs && (view->ingress ? theirs->first_answer_ns && theirs->isn == seq : theirs->remote_isn == seq))
+        end_inbound(view, &key, theirs, UNREACHABLE, &none);
 }
 
-INLINE int full_look(struct __sk_buff *skb, u16 ethertype, u32 offset, bool ingress)
+INLINE int full_look(struct view *view, u16 ethertype, u32 offset)
 {
     struct datagram ip;
     struct segment tcp;
+    struct stamps stamps;
     struct connection key;
-    if (parse_ip(skb, ethertype, offset, &ip))
-        return NEXT_PROGRAM;
-    u32 ifindex = skb->ifindex;
-    struct account *account = accounts.lookup(&ifindex);
-    if (!account)
-        return NEXT_PROGRAM;
-    if (ingress && (ip.protocol == PROTO_ICMP || ip.protocol == PROTO_ICMPV6))
-        unreachable_in(skb, ethertype, &ip, account);
-    if (ip.protocol != PROTO_TCP || ip.payload_bytes < TCP_HEADER || bpf_skb_load_bytes(skb, ip.payload_offset, &tcp, TCP_HEADER))
-        return NEXT_PROGRAM;
-    if (ingress) {
-        key_of(&key, ifindex, ip.destination, ip.source, tcp.destination_port, tcp.source_port);
-        segment_in(&key, &tcp, account);
+    if (ethertype != bpf_htons(ETH_IPV4) && ethertype != bpf_htons(ETH_IPV6))
+        return READABLE;
+    int unreadable = parse_ip(view->skb, ethertype, offset, &ip);
+    if (unreadable)
+        return unreadable;
+    if (ip.protocol == (ethertype == bpf_htons(ETH_IPV4) ? PROTO_ICMP : PROTO_ICMPV6))
+        icmp(view, ethertype, &ip);
+    if (ip.protocol != PROTO_TCP)
+        return READABLE;
+    unreadable = parse_tcp(view->skb, &ip, &tcp);
+    if (unreadable)
+        return unreadable;
+    if (!may_matter(tcp.flags, tcp.ack, view->ingress))
+        return READABLE;
+    read_stamps(view->skb, &ip, &tcp, &stamps);
+    u32 data_bytes = ip.payload_bytes - header_bytes(&tcp);
+    if (view->ingress) {
+        key_of(&key, view->ifindex, ip.destination, ip.source, tcp.destination_port, tcp.source_port);
+        segment_in(view, &key, &tcp, &stamps, data_bytes);
     } else {
-        key_of(&key, ifindex, ip.source, ip.destination, tcp.source_port, tcp.destination_port);
-        segment_out(&key, &tcp, account);
+        key_of(&key, view->ifindex, ip.source, ip.destination, tcp.source_port, tcp.destination_port);
+        segment_out(view, &key, &tcp, &stamps, data_bytes);
     }
-    return NEXT_PROGRAM;
+    return READABLE;
 }
 
-/* Tags that the device did not strip come before the packet's own type. */
-INLINE int look_ethernet(struct __sk_buff *skb, bool ingress)
+/* What the device did not strip comes before the packet's own type: VLAN tags, then PPPoE. Other wrappings (IP in IP,
+ * GRE, VXLAN) are packets of their own kind; what is in them is measured where it is unwrapped, on the tunnel's device. */
+INLINE int unwrap(struct view *view, u16 ethertype, u32 offset)
 {
-    u8 *frame = (u8 *)(long)skb->data;
-    u8 *end = (u8 *)(long)skb->data_end;
-    u32 offset = ETH_HEADER;
-    u16 ethertype;
-    if (frame + ETH_HEADER > end)
-        return NEXT_PROGRAM;
-    ethertype = *(u16 *)(frame + ETH_TYPE_OFFSET);
-    if (!quick_look(ethertype, frame + ETH_HEADER, end, ingress))
-        return NEXT_PROGRAM;
     for (int i = 0; i < MAX_VLAN_TAGS; i++) {
         if (ethertype != bpf_htons(ETH_VLAN) && ethertype != bpf_htons(ETH_QINQ))
             break;
-        if (bpf_skb_load_bytes(skb, offset + 2, &ethertype, sizeof(ethertype)))
-            return NEXT_PROGRAM;
+        if (bpf_skb_load_bytes(view->skb, offset + 2, &ethertype, sizeof(ethertype)))
+            return TRUNCATED;
         offset += VLAN_TAG;
     }
-    return full_look(skb, ethertype, offset, ingress);
+    if (ethertype == bpf_htons(ETH_PPPOE)) {
+        u16 protocol;
+        if (bpf_skb_load_bytes(view->skb, offset + PPPOE_PROTOCOL_OFFSET, &protocol, sizeof(protocol)))
+            return TRUNCATED;
+        if (protocol != bpf_htons(PPP_IPV4) && protocol != bpf_htons(PPP_IPV6))
+            return READABLE;
+        ethertype = protocol == bpf_htons(PPP_IPV4) ? bpf_htons(ETH_IPV4) : bpf_htons(ETH_IPV6);
+        offset += PPPOE_HEADER;
+    }
+    return full_look(view, ethertype, offset);
 }
 
-/* Devices without a link header (TUN, WireGuard, PPP): the version nibble says which IP it is. */
-INLINE int look_ip(struct __sk_buff *skb, bool ingress)
+/* Count the packet; look closer if need be; hand it on. Devices without a link header (TUN, WireGuard, PPP) do not say
+ * which IP it is: the version nibble does. */
+int handshake(struct __sk_buff *skb)
 {
-    u8 *ip = (u8 *)(long)skb->data;
+    u8 *data = (u8 *)(long)skb->data;
     u8 *end = (u8 *)(long)skb->data_end;
-    u16 ethertype;
-    if (ip + 1 > end)
+    u32 number = ACCOUNT;
+    u32 offset = LINK_HEADER;
+    bool ingress = IS_INGRESS;
+    struct account *account = accounts.lookup(&number);
+    if (!account || data + ETH_HEADER > end)
         return NEXT_PROGRAM;
-    ethertype = ip[0] >> 4 == 6 ? bpf_htons(ETH_IPV6) : bpf_htons(ETH_IPV4);
-    if (!quick_look(ethertype, ip, end, ingress))
+    account->packets++;
+    u16 ethertype = offset             ? *(u16 *)(data + ETH_TYPE_OFFSET)
+                    : data[0] >> 4 == 6 ? bpf_htons(ETH_IPV6)
+                                        : bpf_htons(ETH_IPV4);
+    if (!quick_look(ethertype, data + offset, end, ingress))
         return NEXT_PROGRAM;
-    return full_look(skb, ethertype, 0, ingress);
+    struct view view = {skb, account, skb->ifindex, ingress};
+    int unreadable = unwrap(&view, ethertype, offset);
+    if (unreadable > READABLE && unreadable <= TOO_DEEP)
+        account->unreadable[unreadable]++;
+    return NEXT_PROGRAM;
 }
 
-int ethernet_in(struct __sk_buff *skb)
+/* Runs in connect(), in the caller's own context, and never refuses. The hook on egress would often know the process too,
+ * but not always rightly: a SYN that waits for its neighbour's address leaves in whatever context that arrives in. */
+INLINE int remember_caller(struct bpf_sock_addr *address)
 {
-    return look_ethernet(skb, true);
+    if (address->protocol != PROTO_TCP)
+        return 1;
+    struct caller caller = {};
+    u64 cookie = bpf_get_socket_cookie(address);
+    caller.pid = bpf_get_current_pid_tgid() >> 32;
+    caller.cgroup = bpf_get_current_cgroup_id();
+    bpf_get_current_comm(caller.name, sizeof(caller.name));
+    callers.update(&cookie, &caller);
+    return 1;
 }
 
-int ethernet_out(struct __sk_buff *skb)
+int connect4(struct bpf_sock_addr *address)
 {
-    return look_ethernet(skb, false);
+    return remember_caller(address);
 }
 
-int ip_in(struct __sk_buff *skb)
+int connect6(struct bpf_sock_addr *address)
 {
-    return look_ip(skb, true);
-}
-
-int ip_out(struct __sk_buff *skb)
-{
-    return look_ip(skb, false);
+    return remember_caller(address);
 }

@@ -1,51 +1,54 @@
-"""The probe: the kernel program on one interface at a time, drained, kept tidy, and gone when left."""
+"""The probe: the live source. The kernel program on the interfaces selected, drained, kept tidy, and gone when left."""
 
 from __future__ import annotations
 
 import os
 import select
-import socket
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from types import TracebackType
 
-from bpf.attach import Attachment, AttachMode, Hook, attach
-from bpf.errors import TcplatError
+from bpf.attach import AttachMode
+from bpf.errors import NoSuchInterface, TcplatError
 from bpf.event import Handshake
-from bpf.interfaces import Interface, default_interface, find
+from bpf.interfaces import Interface, default_interface, find, interfaces
 from bpf.program import Program
-from bpf.source import Account, State
+from bpf.repeats import Repeats
+from bpf.source import ANY, Account
+from bpf.watch import Watch
 
 _HOUSEKEEPING_NS = 1_000_000_000
-_COUNTED_IN_KERNEL = ("established", "refused", "unreachable", "ambiguous", "events_lost", "pending_full")
+_NAMES_REMEMBERED = 4096
 
 
 class Probe:
-    """A live source: one interface's handshakes, matched in the kernel. One thread enters, drains and leaves."""
+    """Handshakes of one or several interfaces, matched in the kernel. One thread enters, drains and leaves."""
 
     def __init__(
-        self, interface: str | None, mode: AttachMode = AttachMode.AUTO, timeout_s: float = 10.0
+        self, selection: Sequence[str] = (), mode: AttachMode = AttachMode.AUTO, timeout_s: float = 10.0
     ) -> None:
-        """Prepare to watch `interface` (None: the default route's); opens nothing yet."""
-        self._interface = interface or ""
+        """Prepare to watch interfaces by name, or `ANY`; none: the default route's. Opens nothing yet."""
+        self._selection = tuple(selection)
         self._mode = mode
         self._timeout_ns = int(timeout_s * 1e9)
         self._resources = ExitStack()
         self._wakeup = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._resources.callback(self._close_wakeup)
-        self._attachment: Attachment | None = None
-        self._ifindex = 0
-        self._unanswered = 0
-        self._last_account = Account(self._interface, "")
+        self._watches: dict[str, Watch] = {}
+        self._last_accounts: dict[str, Account] = {}
+        self._names: dict[int, str] = {}
+        self._repeats = Repeats()
         self._housekeeping_ns = 0
         self._page_turned_ns = 0
-        self._carried: list[Handshake] = []
 
     def __enter__(self) -> Probe:
         try:
-            target = find(self._interface or default_interface())
+            selection = self._selection or (default_interface(),)
+            _check(selection)
             self._open()
-            self._begin(target)
+            self._switch(selection)
         except BaseException:
             self._resources.close()
             raise
@@ -57,7 +60,7 @@ class Probe:
         # Edge-triggered: a wait is cut short by the kernel's wake-up (the ring is filling), not by there being data.
         self._poll.register(self._program.ring_fd, select.EPOLLIN | select.EPOLLET)
         self._poll.register(self._wakeup, select.EPOLLIN | select.EPOLLET)
-        self._resources.callback(self._detach)
+        self._resources.callback(self._let_all_go)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -65,100 +68,122 @@ class Probe:
         self._resources.close()
 
     @property
-    def interface(self) -> str:
-        """Name of the interface watched (or waited for)."""
-        return self._interface
-
-    @property
-    def state(self) -> State:
-        """Whether the interface is there."""
-        return State.WATCHING if self._attachment else State.GONE
+    def selection(self) -> tuple[str, ...]:
+        """What is watched: names of interfaces, or `ANY` alone."""
+        return self._selection
 
     def wake(self) -> None:
         """Make a `drain` under way return now. From any thread or a signal handler."""
         if self._wakeup >= 0:
             os.eventfd_write(self._wakeup, 1)
 
-    def watch(self, interface: str) -> None:
-        """Switch to another interface without recompiling. On error the old one stays watched."""
-        self._begin(find(interface))
+    def watch(self, selection: Sequence[str]) -> None:
+        """Switch to other interfaces without recompiling. On error the old ones stay watched."""
+        _check(selection)
+        self._switch(tuple(selection))
 
     def drain(self, timeout_s: float) -> list[Handshake]:
         """Wait up to `timeout_s` (less when the ring fills or `wake` is called), return what came meanwhile."""
         self._poll.poll(timeout_s)
         now_ns = time.monotonic_ns()
-        handshakes, self._carried = self._carried + self._program.read(), []
+        handshakes = self._program.read()
         if now_ns - self._housekeeping_ns >= _HOUSEKEEPING_NS:
             self._housekeeping_ns = now_ns
             handshakes += self._keep_house(now_ns)
+        if len(self._watches) > 1:
+            handshakes = self._repeats.mark(handshakes)
         return handshakes
 
-    def account(self) -> Account:
-        """Read the counters of the interface watched; while it is gone, what they were last."""
-        if self._attachment:
-            counters = self._program.accounts.read(self._ifindex)
-            self._last_account = Account(
-                interface=self._interface,
-                attach=self._attachment.kind,
-                unanswered=self._unanswered,
-                **{name: counters[name] for name in _COUNTED_IN_KERNEL},
-            )
-        return self._last_account
+    def accounts(self) -> list[Account]:
+        """Read the counters of every interface watched; of those that are gone, what they were last."""
+        for name, watch in self._watches.items():
+            self._last_accounts[name] = watch.account(self._program.callers)
+        return [self._last_accounts[name] for name in sorted(self._last_accounts)]
 
-    def _begin(self, target: Interface) -> None:
-        """Attach to an interface, then let go of the one before."""
-        assert target.layer is not None
-        ingress_fd, egress_fd = self._program.entries(target.layer)
-        if self._attachment and target.index == self._ifindex:
-            return
-        self._program.accounts.open(target.index)
+    def name_of(self, ifindex: int) -> str:
+        """Name the interface of a handshake that `drain` returned."""
+        return self._names.get(ifindex, f"if{ifindex}")
+
+    def _switch(self, selection: tuple[str, ...]) -> None:
+        """Attach to what is new, then let go of what is not wanted any more. On error nothing has changed."""
+        wanted = _wanted(selection)
+        before = set(self._watches)
         try:
-            attachment = attach(Hook(target.index, target.name, ingress_fd, egress_fd), self._mode)
-        except BaseException:
-            self._program.accounts.close(target.index)
+            self._begin_all(wanted, is_strict=selection != (ANY,))
+        except TcplatError:
+            for name in set(self._watches) - before:
+                self._let_go(name)
             raise
-        self._detach()
-        # What the interface before left in the ring must not be read as this one's.
-        self._carried = [each for each in self._program.read() if each.ifindex == target.index]
-        self._attachment = attachment
-        self._interface, self._ifindex = target.name, target.index
-        self._unanswered = 0
+        for name in before - wanted.keys():
+            self._let_go(name)
+        self._selection = selection
+        self._last_accounts = {name: each for name, each in self._last_accounts.items() if name in wanted}
+
+    def _begin_all(self, wanted: dict[str, Interface], *, is_strict: bool) -> None:
+        for name, interface in wanted.items():
+            if name in self._watches:
+                continue
+            try:
+                self._watches[name] = Watch(self._program, interface, self._mode)
+            except TcplatError as error:
+                if is_strict:
+                    raise
+                # One that cannot be watched must not keep the others from it.
+                self._last_accounts[name] = Account(name, "", trouble=str(error))
+            else:
+                self._names[interface.index] = name
+        while len(self._names) > _NAMES_REMEMBERED:
+            del self._names[next(iter(self._names))]
+
+    def _let_go(self, name: str) -> None:
+        self._watches.pop(name).close()
+
+    def _let_all_go(self) -> None:
+        for name in list(self._watches):
+            self._let_go(name)
 
     def _close_wakeup(self) -> None:
         wakeup, self._wakeup = self._wakeup, -1
         os.close(wakeup)
 
-    def _detach(self) -> None:
-        if self._attachment:
-            attachment, self._attachment = self._attachment, None
-            attachment.close()
-            self._program.accounts.close(self._ifindex)
-            self._program.pending.forget(self._ifindex)
-
     def _keep_house(self, now_ns: int) -> list[Handshake]:
-        """Once a second: what was never answered, the pages of awaited ACKs, whether the interface is still there."""
+        """Once a second: what was never answered, the pages of awaited ACKs, which interfaces there are."""
         self._program.awaited_acks.wipe()
         if now_ns - self._page_turned_ns > self._timeout_ns + 2 * _HOUSEKEEPING_NS:
             self._page_turned_ns = now_ns
             self._program.awaited_acks.turn()
-        unanswered = self._program.pending.sweep(now_ns)
-        self._unanswered += len(unanswered)
-        self._follow_interface()
-        return unanswered
+        sweep = self._program.pending.sweep(now_ns)
+        for watch in self._watches.values():
+            watch.take(sweep)
+        self._follow_interfaces()
+        return sweep.unanswered
 
-    def _follow_interface(self) -> None:
-        """Notice that the interface was removed; attach again when its name is back."""
-        try:
-            ifindex = socket.if_nametoindex(self._interface)
-        except OSError:
-            ifindex = 0
-        if self._attachment and ifindex == self._ifindex:
-            return
-        if self._attachment:
-            self.account()
-            self._detach()
-        if ifindex:
-            try:
-                self._begin(find(self._interface))
-            except TcplatError:
-                return  # It may be half made, or gone again: the next second tells.
+    def _follow_interfaces(self) -> None:
+        """Let go of interfaces that were removed (or, of any, went down); attach to those that came."""
+        wanted = _wanted(self._selection)
+        for name, watch in list(self._watches.items()):
+            if name not in wanted or wanted[name].index != watch.interface.index:
+                last = watch.account(self._program.callers)
+                self._let_go(name)
+                if self._selection == (ANY,):
+                    self._last_accounts.pop(name, None)
+                else:
+                    self._last_accounts[name] = replace(last, is_gone=True)
+        self._begin_all(wanted, is_strict=False)
+
+
+def _check(selection: Sequence[str]) -> None:
+    """Raise NoSuchInterface unless everything named is there and can be watched."""
+    if ANY in selection and len(selection) > 1:
+        raise NoSuchInterface(f"{ANY!r} means every interface", "name it alone, or name interfaces")
+    for name in selection:
+        if name != ANY:
+            find(name)
+
+
+def _wanted(selection: Sequence[str]) -> dict[str, Interface]:
+    """The interfaces that a selection means at this moment, by name."""
+    known = [interface for interface in interfaces() if interface.layer]
+    if tuple(selection) == (ANY,):
+        return {interface.name: interface for interface in known if interface.is_up}
+    return {interface.name: interface for interface in known if interface.name in selection}

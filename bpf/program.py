@@ -1,6 +1,6 @@
-"""The kernel program as loaded: its four entry points, its tables, its ring. Attached to nothing yet.
+"""The kernel program: compiled once, loaded for every interface anew; its tables and its ring. Attached to nothing.
 
-The only module that imports bcc, and it does so when a program is loaded: a tenth of a second that the first paint
+The only module that imports bcc, and it does so when a program is compiled: a tenth of a second that the first paint
 need not wait for.
 """
 
@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
 from contextlib import ExitStack
+from dataclasses import dataclass
+from heapq import heapify, heappop, heappush
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from bpf import syscall
+from bpf.callers import callers
 from bpf.errors import KernelUnsupported
 from bpf.event import RECORD, Handshake, decode
 from bpf.interfaces import Layer
@@ -23,30 +27,39 @@ from bpf.tables import Accounts, AwaitedAcks, Pending, possible_cpus
 
 _HERE = Path(__file__).resolve().parent
 _RING_BYTES = 4 << 20
-_ENTRIES = {
-    Layer.ETHERNET: ("ethernet_in", "ethernet_out"),
-    Layer.IP: ("ip_in", "ip_out"),
-}
+_LINK_HEADER_BYTES = {Layer.ETHERNET: 14, Layer.IP: 0}
+_ACCOUNT_MARKER, _INGRESS_MARKER, _LINK_HEADER_MARKER = 0x7C91A701, 0x7C91A702, 0x7C91A703
+"""What stands in the code for the constants that `Program.load` writes over them (`LOADED` in handshake.bpf.c)."""
+_TABLES = ("events", "accounts", "pending_outbound", "pending_inbound", "awaited_acks")
 _NEEDS = "tcplat needs Linux 5.8 or later with CONFIG_BPF_SYSCALL, and bcc 0.18 or later"
 
 
+@dataclass(frozen=True, slots=True)
+class Classifiers:
+    """The program as loaded for one interface."""
+
+    account: int
+    """The number of its account."""
+    ingress_fd: int
+    egress_fd: int
+
+
 class Program:
-    """Compiled when entered (0.3 s), gone from the kernel when left, unless something else holds it. One thread."""
+    """Compiled when entered (0.4 s), gone from the kernel when left, unless something else holds it. One thread."""
 
     def __init__(self, timeout_ns: int) -> None:
         """`timeout_ns`: how long a SYN may stay unanswered before `pending` reports it."""
         self._timeout_ns = timeout_ns
+        self._free_accounts = list(range(Accounts.CAPACITY))
+        heapify(self._free_accounts)
 
     def __enter__(self) -> Program:
-        """Compile and load. Blocks; raises TcplatError."""
+        """Compile. Blocks; raises TcplatError."""
         with ExitStack() as stack:
             module = _compile()
             stack.callback(module.cleanup)
             tables = {name: int(module[name.encode()].map_fd) for name in _TABLES}
-            self._entries = {
-                layer: tuple(_load(module, name, stack) for name in names)
-                for layer, names in _ENTRIES.items()
-            }
+            self._code = bytes(module.dump_func(b"handshake"))
             self.ring_fd = tables["events"]
             """Polls readable when the ring is filling."""
             self._ring = stack.enter_context(Ring(self.ring_fd, _RING_BYTES))
@@ -54,6 +67,8 @@ class Program:
             self.pending = Pending(tables["pending_outbound"], tables["pending_inbound"], self._timeout_ns)
             self.awaited_acks = AwaitedAcks(tables["awaited_acks"])
             stack.callback(self.awaited_acks.close)
+            self.callers = stack.enter_context(callers(module.dump_func))
+            """Whether processes are known; else why not."""
             self._leaving = stack.pop_all()
         return self
 
@@ -62,18 +77,54 @@ class Program:
     ) -> None:
         self._leaving.close()
 
-    def entries(self, layer: Layer) -> tuple[int, int]:
-        """Descriptors of the programs for ingress and egress of a device of this layer."""
-        ingress_fd, egress_fd = self._entries[layer]
-        return ingress_fd, egress_fd
+    def load(self, layer: Layer) -> Classifiers:
+        """Load the pair for one interface, with an account of its own, from zero (10 ms). Raises TcplatError."""
+        if not self._free_accounts:
+            raise KernelUnsupported(
+                f"{Accounts.CAPACITY} interfaces are watched already", "name those that matter"
+            )
+        account = heappop(self._free_accounts)
+        self.accounts.clear(account)
+        ingress_fd = self._load(account, layer, is_ingress=True)
+        egress_fd = self._load(account, layer, is_ingress=False)
+        return Classifiers(account, ingress_fd, egress_fd)
+
+    def unload(self, loaded: Classifiers) -> None:
+        """Let go of a pair."""
+        os.close(loaded.ingress_fd)
+        os.close(loaded.egress_fd)
+        heappush(self._free_accounts, loaded.account)
 
     def read(self) -> list[Handshake]:
         """Take what is in the ring. Never blocks."""
         records = self._ring.read()
         return decode(records) if records else []
 
+    def _load(self, account: int, layer: Layer, *, is_ingress: bool) -> int:
+        """Load one side ourselves: bcc would print the verifier's log across the screen."""
+        code = self._code
+        for marker, value in (
+            (_ACCOUNT_MARKER, account),
+            (_INGRESS_MARKER, is_ingress),
+            (_LINK_HEADER_MARKER, _LINK_HEADER_BYTES[layer]),
+        ):
+            code = _with_constant(code, marker, value)
+        try:
+            return syscall.load_classifier("tcplat_in" if is_ingress else "tcplat_out", code)
+        except OSError as error:
+            raise KernelUnsupported(
+                f"the kernel ({os.uname().release}) refuses the probe: {error.strerror}", _NEEDS
+            ) from error
 
-_TABLES = ("events", "accounts", "pending_outbound", "pending_inbound", "awaited_acks")
+
+def _with_constant(code: bytes, marker: int, value: int) -> bytes:
+    """Write a constant into the immediate field (the second half of an instruction) that holds its marker."""
+    changed = bytearray(code)
+    places = [at for at in range(4, len(code), 8) if code[at : at + 4] == marker.to_bytes(4, sys.byteorder)]
+    assert places, f"the compiled program has no marker {marker:#x}"
+    for at in places:
+        changed[at : at + 4] = value.to_bytes(4, sys.byteorder)
+    return bytes(changed)
 
 
 def _compile() -> Any:
@@ -93,15 +144,3 @@ def _compile() -> Any:
         raise missing_bcc(f"bcc cannot be imported ({error})") from error
     except Exception as error:  # bcc raises nothing narrower.
         raise KernelUnsupported(f"bcc cannot prepare the probe: {error}", _NEEDS) from error
-
-
-def _load(module: Any, name: str, stack: ExitStack) -> int:
-    """Load one entry point ourselves: bcc would print the verifier's log across the screen."""
-    try:
-        program_fd = syscall.load_classifier(name, module.dump_func(name.encode()))
-    except OSError as error:
-        raise KernelUnsupported(
-            f"the kernel ({os.uname().release}) refuses the probe: {error.strerror}", _NEEDS
-        ) from error
-    stack.callback(os.close, program_fd)
-    return program_fd

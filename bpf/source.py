@@ -2,39 +2,71 @@
 
 from __future__ import annotations
 
-import enum
+from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol
 
 from bpf.event import Handshake
 
-
-class State(enum.Enum):
-    """What a source is doing about its interface."""
-
-    WATCHING = "watching"
-    GONE = "gone"
-    """The interface was removed; the source waits for its name to return."""
+ANY = "any"
+"""Instead of names: every interface that is up."""
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What a source did on one interface since it began to watch it (cumulative counts)."""
+    """What a source did on one interface since it began to watch it. Counts are cumulative but for `pending`.
+
+    Every first SYN is accounted for: `syns` = `established` + `refused` + `unreachable` + `unanswered` - `late` +
+    `superseded` + `unresolved` + `pending_full` + `pending` (which is as of the last second, so while handshakes are
+    under way the sum may lag behind).
+    """
 
     interface: str
     attach: str
-    """How the program hangs on the hook: `tcx` or `clsact`."""
+    """How the program hangs on the hook: `tcx` or `clsact`; empty: not at all, see `trouble`."""
+    is_gone: bool = False
+    """The interface was removed; the source waits for its name to return."""
+    trouble: str = ""
+    """Why the interface is not watched, or what is missing."""
+    packets: int = 0
+    syns: int = 0
+    """First SYNs, in both directions."""
+    syn_retransmits: int = 0
     established: int = 0
     refused: int = 0
     unreachable: int = 0
     unanswered: int = 0
     ambiguous: int = 0
     """Established, but which of several SYNs (SYN-ACKs) was answered is unknown: no latency."""
-    events_lost: int = 0
-    """Matched in the kernel, but the ring had no room."""
+    late: int = 0
+    """Ended in some way after they had been counted as unanswered."""
+    superseded: int = 0
+    """Given up for another connection of the same ports."""
+    unresolved: int = 0
+    """Inbound with TCP Fast Open, whose end may have gone unseen."""
+    pending: int = 0
+    """Under way."""
     pending_full: int = 0
-    """SYNs that found the table of pending handshakes full, so were not followed."""
+    """SYNs that found the table of handshakes under way full, so were not followed."""
+    events_lost: int = 0
+    """Ended and counted, but the ring had no room for the record."""
+    unsolicited: int = 0
+    """SYN-ACKs that answer no SYN known: duplicates, scans, or too late."""
+    truncated: int = 0
+    """Packets that looked like part of a handshake, but ended before their headers did."""
+    malformed: int = 0
+    """... whose headers contradict themselves."""
+    fragments: int = 0
+    """... that were later fragments, which carry no TCP header."""
+    too_deep: int = 0
+    """... with more than eight IPv6 extension headers."""
+    programs_ahead: int = 0
+    """Programs of others that run before ours, on both sides of the hook, and may keep packets from it."""
+    run_time_ns: int | None = None
+    """Time spent in the program; None: kernel.bpf_stats_enabled is off."""
+    run_count: int | None = None
+    """Packets that `run_time_ns` was spent on."""
 
 
 class Source(Protocol):
@@ -49,21 +81,20 @@ class Source(Protocol):
         """Leave nothing behind in the kernel."""
 
     @property
-    def interface(self) -> str:
-        """Name of the interface watched (or waited for)."""
-
-    @property
-    def state(self) -> State:
-        """Whether the interface is there."""
+    def selection(self) -> Sequence[str]:
+        """What is watched: names of interfaces, or `ANY` alone."""
 
     def drain(self, timeout_s: float) -> list[Handshake]:
         """Wait up to `timeout_s` (less when the ring fills or `wake` is called), return what came meanwhile."""
 
-    def account(self) -> Account:
-        """Read the counters of the interface watched. A few system calls."""
+    def accounts(self) -> list[Account]:
+        """Read the counters, an account for each interface watched or waited for. A few system calls each."""
 
-    def watch(self, interface: str) -> None:
-        """Switch to another interface without recompiling. On error the old one stays watched."""
+    def name_of(self, ifindex: int) -> str:
+        """Name the interface of a handshake that `drain` returned."""
+
+    def watch(self, selection: Sequence[str]) -> None:
+        """Switch to other interfaces without recompiling. On error (TcplatError) the old ones stay watched."""
 
     def wake(self) -> None:
         """Make a `drain` under way return now. From any thread or a signal handler."""

@@ -28,16 +28,20 @@ _MAP_UPDATE_ELEM = 2
 _MAP_DELETE_ELEM = 3
 _PROG_LOAD = 5
 _PROG_TEST_RUN = 10
+_OBJ_GET_INFO_BY_FD = 15
 _PROG_QUERY = 16
 _MAP_LOOKUP_BATCH = 24
 _LINK_CREATE = 28
 
 BPF_EXIST = 2
 """Update only what is there."""
+CGROUP_INET4_CONNECT = 10
+CGROUP_INET6_CONNECT = 11
 TCX_INGRESS = 46
 TCX_EGRESS = 47
 
 _SCHED_CLS = 3
+_CGROUP_SOCK_ADDR = 18
 _INSTRUCTION_BYTES = 8
 _BATCH = 4096
 _SKB_CONTEXT_BYTES = 192
@@ -127,18 +131,24 @@ def entries(map_fd: int, key_bytes: int, value_bytes: int) -> Iterator[tuple[byt
 
 
 def load_classifier(name: str, instructions: bytes) -> int:
-    """Load a TC program (BPF_PROG_TYPE_SCHED_CLS); return its descriptor.
+    """Load a TC program; return its descriptor. Raises OSError with the verifier's last words."""
+    return _load(_SCHED_CLS, name, instructions, 0)
 
-    Raises OSError, with the verifier's last words.
-    """
+
+def load_connect_hook(name: str, instructions: bytes, attach_type: int) -> int:
+    """Load a program for a cgroup's connect(); return its descriptor. Raises OSError as `load_classifier`."""
+    return _load(_CGROUP_SOCK_ADDR, name, instructions, attach_type)
+
+
+def _load(program_type: int, name: str, instructions: bytes, attach_type: int) -> int:
     code = ctypes.create_string_buffer(instructions, len(instructions))
     license_text = ctypes.create_string_buffer(b"GPL")
     log = ctypes.create_string_buffer(1 << 20)
 
     def attributes(log_level: int) -> bytes:
         return struct.pack(
-            "=IIQQIIQII16s",
-            _SCHED_CLS,
+            "=IIQQIIQII16sII",
+            program_type,
             len(instructions) // _INSTRUCTION_BYTES,
             ctypes.addressof(code),
             ctypes.addressof(license_text),
@@ -147,7 +157,9 @@ def load_classifier(name: str, instructions: bytes) -> int:
             ctypes.addressof(log) if log_level else 0,
             0,
             0,
-            name.encode(),
+            name.encode()[:15],
+            0,
+            attach_type,
         )
 
     try:
@@ -160,9 +172,12 @@ def load_classifier(name: str, instructions: bytes) -> int:
         raise OSError(error.errno, "; ".join([os.strerror(error.errno or 0), *last_words])) from None
 
 
-def create_link(program_fd: int, ifindex: int, attach_type: int) -> int:
-    """Attach a program to an interface's hook; return the link's descriptor. The link lives as long as that."""
-    link_fd, _ = _bpf(_LINK_CREATE, struct.pack("=IIII48x", program_fd, ifindex, attach_type, 0))
+def create_link(program_fd: int, target: int, attach_type: int) -> int:
+    """Attach a program to an interface (its index) or a cgroup (a descriptor); return the link's descriptor.
+
+    The link lives as long as that.
+    """
+    link_fd, _ = _bpf(_LINK_CREATE, struct.pack("=IIII48x", program_fd, target, attach_type, 0))
     return link_fd
 
 
@@ -175,6 +190,27 @@ def attached(ifindex: int, attach_type: int) -> list[int]:
         _PROG_QUERY, layout.pack(ifindex, attach_type, 0, 0, ctypes.addressof(ids), room, 0, 0, 0, 0)
     )
     return list(ids[: layout.unpack(left)[5]])
+
+
+def program_id(program_fd: int) -> int:
+    """The id of a program, which is what `attached` lists."""
+    return int(_PROGRAM_INFO.unpack(_program_info(program_fd))[0])
+
+
+def program_runs(program_fd: int) -> tuple[int, int]:
+    """How long a program has run, in ns, and how often; (0, 0) unless kernel.bpf_stats_enabled was on meanwhile."""
+    _, run_time_ns, run_count = _PROGRAM_INFO.unpack(_program_info(program_fd))
+    return run_time_ns, run_count
+
+
+_PROGRAM_INFO = struct.Struct("=4xI184xQQ")
+"""Of struct bpf_prog_info: id, run_time_ns, run_cnt."""
+
+
+def _program_info(program_fd: int) -> bytes:
+    info = ctypes.create_string_buffer(_PROGRAM_INFO.size)
+    _bpf(_OBJ_GET_INFO_BY_FD, struct.pack("=IIQ", program_fd, len(info), ctypes.addressof(info)))
+    return info.raw
 
 
 def test_run(program_fd: int, packet: bytes, ifindex: int = 1, repeat: int = 1) -> tuple[int, int]:

@@ -7,28 +7,70 @@ from __future__ import annotations
 
 import mmap
 import struct
-from collections.abc import Iterator
+from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from bpf import syscall
 from bpf.event import Direction, Handshake, Outcome
 
 _CONNECTION = struct.Struct("=16s16sHHI")
-_OUTBOUND = struct.Struct("=QQIHH")
-_INBOUND = struct.Struct("=QQQIIH6x")
-_IFINDEX = struct.Struct("=I")
+_OUTBOUND = struct.Struct("=QQIIIIHHIQI16s4x")
+_INBOUND = struct.Struct("=QQQIIIIIHBB")
+_NUMBER = struct.Struct("=I")
 
-ACCOUNT_FIELDS = (
+
+class _Outbound(NamedTuple):
+    first_syn_ns: int
+    last_syn_ns: int
+    isn: int
+    data_bytes: int
+    first_stamp: int
+    last_stamp: int
+    retransmits: int
+    reported: int
+    stamped: int
+    cgroup: int
+    pid: int
+    process: bytes
+
+
+class _Inbound(NamedTuple):
+    first_syn_ns: int
+    first_answer_ns: int
+    last_answer_ns: int
+    remote_isn: int
+    remote_data_bytes: int
+    isn: int
+    first_stamp: int
+    last_stamp: int
+    retransmits: int
+    stamped: int
+    took_data: int
+
+
+COUNTERS = (
+    "packets",
     "syns",
+    "syn_retransmits",
     "established",
     "refused",
     "unreachable",
     "ambiguous",
-    "events_lost",
+    "late",
+    "superseded",
     "pending_full",
+    "unsolicited",
     "emitted",
+    "events_lost",
+    "readable",
+    "truncated",
+    "malformed",
+    "fragments",
+    "too_deep",
 )
-_ACCOUNT = struct.Struct("=" + "Q" * len(ACCOUNT_FIELDS))
+_ACCOUNT = struct.Struct("=" + "Q" * len(COUNTERS))
 
 _FORGET_NS = 75_000_000_000
 """An unanswered SYN is remembered this long after its last.
@@ -43,25 +85,35 @@ def possible_cpus() -> int:
 
 
 class Accounts:
-    """The counters per interface and CPU. An interface is watched from `open` to `close`."""
+    """The counters, one set per CPU and watched interface; interfaces go by the number they were given."""
+
+    CAPACITY = 256
 
     def __init__(self, map_fd: int, cpus: int) -> None:
         self._map_fd = map_fd
         self._cpus = cpus
 
-    def open(self, ifindex: int) -> None:
-        """Begin to count for an interface, from zero."""
-        syscall.update(self._map_fd, _IFINDEX.pack(ifindex), bytes(_ACCOUNT.size * self._cpus))
+    def clear(self, number: int) -> None:
+        """Count from zero."""
+        syscall.update(self._map_fd, _NUMBER.pack(number), bytes(_ACCOUNT.size * self._cpus))
 
-    def close(self, ifindex: int) -> None:
-        """Stop counting: the program passes over what it sees of this interface."""
-        syscall.delete(self._map_fd, _IFINDEX.pack(ifindex))
-
-    def read(self, ifindex: int) -> dict[str, int]:
+    def read(self, number: int) -> dict[str, int]:
         """Sum the counters over the CPUs, by name."""
-        raw = syscall.lookup(self._map_fd, _IFINDEX.pack(ifindex), _ACCOUNT.size * self._cpus)
+        raw = syscall.lookup(self._map_fd, _NUMBER.pack(number), _ACCOUNT.size * self._cpus)
         sums = (sum(column) for column in zip(*_ACCOUNT.iter_unpack(raw), strict=True))
-        return dict(zip(ACCOUNT_FIELDS, sums, strict=True))
+        return dict(zip(COUNTERS, sums, strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """What one look through the tables of handshakes under way found."""
+
+    unanswered: list[Handshake]
+    """Those that have waited for the timeout, each reported once."""
+    unresolved: Counter[int]
+    """By interface index: inbound ones whose end may have gone unseen, and of which nothing can be said."""
+    pending: Counter[int]
+    """By interface index: those still under way."""
 
 
 class Pending:
@@ -72,40 +124,63 @@ class Pending:
         self._inbound_fd = inbound_fd
         self._timeout_ns = timeout_ns
 
-    def sweep(self, now_ns: int) -> list[Handshake]:
-        """Report what has waited for the timeout, once; forget what can no longer be answered."""
-        return [*self._sweep_outbound(now_ns), *self._sweep_inbound(now_ns)]
+    def sweep(self, now_ns: int) -> Sweep:
+        """Report what has waited for the timeout, forget what can no longer be answered, count the rest."""
+        sweep = Sweep([], Counter(), Counter())
+        self._sweep_outbound(now_ns, sweep)
+        self._sweep_inbound(now_ns, sweep)
+        return sweep
 
-    def _sweep_outbound(self, now_ns: int) -> Iterator[Handshake]:
+    def _sweep_outbound(self, now_ns: int, sweep: Sweep) -> None:
         for key, value in syscall.entries(self._outbound_fd, _CONNECTION.size, _OUTBOUND.size):
-            first_syn_ns, last_syn_ns, isn, retransmits, reported = _OUTBOUND.unpack(value)
-            if now_ns - last_syn_ns > _FORGET_NS:
+            entry = _Outbound._make(_OUTBOUND.unpack(value))
+            if now_ns - entry.last_syn_ns > _FORGET_NS:
                 syscall.delete(self._outbound_fd, key)
-            if reported or now_ns - first_syn_ns < self._timeout_ns:
+            if entry.reported:
                 continue
-            mark = _OUTBOUND.pack(first_syn_ns, last_syn_ns, isn, retransmits, 1)
+            if now_ns - entry.first_syn_ns < self._timeout_ns:
+                sweep.pending[_ifindex_of(key)] += 1
+                continue
+            mark = _OUTBOUND.pack(*entry._replace(reported=1))
             try:
                 syscall.update(self._outbound_fd, key, mark, syscall.BPF_EXIST)
             except FileNotFoundError:  # It was answered this very moment, and the kernel reports that.
                 continue
-            yield _unanswered(key, Direction.OUTBOUND, retransmits, now_ns)
+            unanswered = _unanswered(key, Direction.OUTBOUND, entry.retransmits, entry.isn << 32, now_ns)
+            sweep.unanswered.append(
+                unanswered._replace(cgroup=entry.cgroup, pid=entry.pid, process=entry.process)
+            )
 
-    def _sweep_inbound(self, now_ns: int) -> Iterator[Handshake]:
+    def _sweep_inbound(self, now_ns: int, sweep: Sweep) -> None:
         for key, value in syscall.entries(self._inbound_fd, _CONNECTION.size, _INBOUND.size):
-            first_syn_ns, _, last_answer_ns, _, _, retransmits = _INBOUND.unpack(value)
-            waited_ns = now_ns - max(first_syn_ns, last_answer_ns)
-            if waited_ns >= self._timeout_ns and syscall.delete(self._inbound_fd, key):
-                yield _unanswered(key, Direction.INBOUND, retransmits, now_ns)
+            entry = _Inbound._make(_INBOUND.unpack(value))
+            if now_ns - max(entry.first_syn_ns, entry.last_answer_ns) < self._timeout_ns:
+                sweep.pending[_ifindex_of(key)] += 1
+            elif not syscall.delete(self._inbound_fd, key):
+                continue  # It ended this very moment, and the kernel reports that.
+            elif entry.took_data:
+                # A server that took the SYN's data may send before it is acknowledged, and then the first
+                # acknowledgement is for more than the SYN-ACK: not what the kernel program waited for.
+                sweep.unresolved[_ifindex_of(key)] += 1
+            else:
+                identity = entry.remote_isn << 32 | entry.isn
+                sweep.unanswered.append(
+                    _unanswered(key, Direction.INBOUND, entry.retransmits, identity, now_ns)
+                )
 
     def forget(self, ifindex: int) -> None:
         """Drop an interface's handshakes under way, unreported."""
         for fd, size in ((self._outbound_fd, _OUTBOUND.size), (self._inbound_fd, _INBOUND.size)):
             for key, _ in syscall.entries(fd, _CONNECTION.size, size):
-                if _CONNECTION.unpack(key)[-1] == ifindex:
+                if _ifindex_of(key) == ifindex:
                     syscall.delete(fd, key)
 
 
-def _unanswered(key: bytes, direction: Direction, retransmits: int, now_ns: int) -> Handshake:
+def _ifindex_of(key: bytes) -> int:
+    return int(_CONNECTION.unpack(key)[-1])
+
+
+def _unanswered(key: bytes, direction: Direction, retransmits: int, identity: int, now_ns: int) -> Handshake:
     remote, local, remote_port, local_port, ifindex = _CONNECTION.unpack(key)
     return Handshake(
         time_ns=now_ns,
@@ -114,6 +189,9 @@ def _unanswered(key: bytes, direction: Direction, retransmits: int, now_ns: int)
         answer_ns=0,
         remote=remote,
         local=local,
+        process=bytes(16),
+        identity=identity,
+        cgroup=0,
         ifindex=ifindex,
         pid=0,
         remote_port=remote_port,
@@ -122,7 +200,7 @@ def _unanswered(key: bytes, direction: Direction, retransmits: int, now_ns: int)
         outcome=Outcome.UNANSWERED,
         direction=direction,
         ambiguous=0,
-        process=bytes(16),
+        repeated=0,
     )
 
 

@@ -18,28 +18,28 @@ class Wire:
     def __init__(self, program: Program, layer: Layer) -> None:
         self._program = program
         self._layer = layer
-        self._ingress_fd, self._egress_fd = program.entries(layer)
 
     def __enter__(self) -> Wire:
-        self._program.accounts.open(IFINDEX)
+        self._loaded = self._program.load(self._layer)
         self._program.read()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._program.pending.forget(IFINDEX)
-        self._program.accounts.close(IFINDEX)
+        self._program.unload(self._loaded)
 
     def receives(self, packet: bytes, **frame: object) -> int:
         """Let an IP packet arrive; return the program's verdict."""
-        return syscall.test_run(self._ingress_fd, self._framed(packet, frame), IFINDEX)[0]
+        return self.carries(self._framed(packet, frame), is_ingress=True)
 
     def sends(self, packet: bytes, **frame: object) -> int:
         """Let an IP packet leave; return the program's verdict."""
-        return syscall.test_run(self._egress_fd, self._framed(packet, frame), IFINDEX)[0]
+        return self.carries(self._framed(packet, frame), is_ingress=False)
 
-    def receives_raw(self, data: bytes) -> int:
-        """Let bytes arrive as they are (at least 14: the kernel's test run wants an Ethernet header's worth)."""
-        return syscall.test_run(self._ingress_fd, data, IFINDEX)[0]
+    def carries(self, data: bytes, *, is_ingress: bool) -> int:
+        """Let bytes pass as they are; return the program's verdict."""
+        program_fd = self._loaded.ingress_fd if is_ingress else self._loaded.egress_fd
+        return syscall.test_run(program_fd, data, IFINDEX)[0]
 
     def events(self) -> list[Handshake]:
         """What the program reported since the last time."""
@@ -47,7 +47,7 @@ class Wire:
 
     def counters(self) -> dict[str, int]:
         """The account of this interface."""
-        return self._program.accounts.read(IFINDEX)
+        return self._program.accounts.read(self._loaded.account)
 
     def _framed(self, packet: bytes, frame: dict[str, object]) -> bytes:
         return packets.ethernet(packet, **frame) if self._layer is Layer.ETHERNET else packet  # type: ignore[arg-type]

@@ -1,0 +1,86 @@
+"""One interface under watch: programs of its own on its hook, and the account of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from bpf import syscall
+from bpf.attach import AttachMode, Hook, attach
+from bpf.errors import NoSuchInterface
+from bpf.interfaces import Interface
+from bpf.program import Program
+from bpf.source import Account
+from bpf.tables import Sweep
+
+_COUNTED_IN_KERNEL = (
+    "packets",
+    "syns",
+    "syn_retransmits",
+    "established",
+    "refused",
+    "unreachable",
+    "ambiguous",
+    "late",
+    "superseded",
+    "pending_full",
+    "events_lost",
+    "unsolicited",
+    "truncated",
+    "malformed",
+    "fragments",
+    "too_deep",
+)
+
+
+class Watch:
+    """Attached when made, detached when closed. One thread."""
+
+    def __init__(self, program: Program, interface: Interface, mode: AttachMode) -> None:
+        """Load and attach. Raises TcplatError, with nothing attached."""
+        if interface.layer is None:
+            raise NoSuchInterface(
+                f"{interface.name} is a kind of device whose frames tcplat cannot read", "choose another"
+            )
+        self.interface = interface
+        self._program = program
+        self._unanswered = self._unresolved = self._pending = 0
+        self._loaded = program.load(interface.layer)
+        try:
+            hook = Hook(interface.index, interface.name, self._loaded.ingress_fd, self._loaded.egress_fd)
+            self._attachment = attach(hook, mode)
+        except BaseException:
+            program.unload(self._loaded)
+            raise
+
+    def close(self) -> None:
+        """Detach, and forget the handshakes under way."""
+        self._attachment.close()
+        self._program.unload(self._loaded)
+        self._program.pending.forget(self.interface.index)
+
+    def take(self, sweep: Sweep) -> None:
+        """Count what a sweep found of this interface."""
+        index = self.interface.index
+        self._unanswered += sum(1 for each in sweep.unanswered if each.ifindex == index)
+        self._unresolved += sweep.unresolved[index]
+        self._pending = sweep.pending[index]
+
+    def account(self, trouble: str) -> Account:
+        """Read the counters; `trouble` is passed on."""
+        counters = self._program.accounts.read(self._loaded.account)
+        runs = [syscall.program_runs(fd) for fd in (self._loaded.ingress_fd, self._loaded.egress_fd)]
+        has_statistics = any(count for _, count in runs)
+        account = Account(
+            interface=self.interface.name,
+            attach=self._attachment.kind,
+            trouble=trouble,
+            unanswered=self._unanswered,
+            unresolved=self._unresolved,
+            pending=self._pending,
+            programs_ahead=self._attachment.programs_ahead(),
+            run_time_ns=sum(time_ns for time_ns, _ in runs) if has_statistics else None,
+            run_count=sum(count for _, count in runs) if has_statistics else None,
+        )
+        counted: dict[str, Any] = {name: counters[name] for name in _COUNTED_IN_KERNEL}
+        return replace(account, **counted)
