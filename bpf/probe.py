@@ -11,6 +11,8 @@ from dataclasses import replace
 from types import TracebackType
 
 from bpf.attach import AttachMode
+from bpf.callers import cgroup_root
+from bpf.cgroups import Cgroups
 from bpf.errors import NoSuchInterface, TcplatError
 from bpf.event import Handshake
 from bpf.interfaces import Interface, default_interface, find, interfaces
@@ -56,6 +58,8 @@ class Probe:
 
     def _open(self) -> None:
         self._program = self._resources.enter_context(Program(self._timeout_ns))
+        self._cgroups = Cgroups(cgroup_root())
+        self._resources.callback(self._cgroups.close)
         self._poll = self._resources.enter_context(select.epoll())
         # Edge-triggered: a wait is cut short by the kernel's wake-up (the ring is filling), not by there being data.
         self._poll.register(self._program.ring_fd, select.EPOLLIN | select.EPOLLET)
@@ -103,6 +107,10 @@ class Probe:
     def name_of(self, ifindex: int) -> str:
         """Name the interface of a handshake that `drain` returned."""
         return self._names.get(ifindex, f"if{ifindex}")
+
+    def unit_of(self, cgroup: int) -> str:
+        """Name the systemd unit or container of a handshake's cgroup; empty: none, or not known."""
+        return self._cgroups.name_of(cgroup)
 
     def _switch(self, selection: tuple[str, ...]) -> None:
         """Attach to what is new, then let go of what is not wanted any more. On error nothing has changed."""

@@ -93,6 +93,9 @@ class Source(Protocol):
     def name_of(self, ifindex: int) -> str:
         """Name the interface of a handshake that `drain` returned."""
 
+    def unit_of(self, cgroup: int) -> str:
+        """Name the systemd unit or container of a handshake's cgroup; empty: none, or not known."""
+
     def watch(self, selection: Sequence[str]) -> None:
         """Switch to other interfaces without recompiling. On error (TcplatError) the old ones stay watched."""
 

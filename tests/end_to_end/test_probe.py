@@ -18,7 +18,6 @@ from bpf.attach import AttachMode
 from bpf.errors import NoSuchInterface
 from bpf.event import Direction, Handshake, Outcome
 from bpf.probe import Probe
-from bpf.source import State
 from tests.end_to_end.attachments import attachments
 from tests.end_to_end.watching import assert_within_bounds, endpoints, of, watching
 from tests.lab import Behaviour, Client, Host, Lab
@@ -54,7 +53,7 @@ def test_every_latency_of_23_connections_is_within_its_bounds(lab: Lab, mode: At
     with watching(lab, mode) as watch:
         connections = lab.connect_many([(host.address, 443) for host in hosts])
         handshakes = watch.take(23)
-        account = watch.probe.account()
+        account = watch.account
     assert len(handshakes) == len(connections) == 23
     for connection in connections:
         handshake = of(handshakes, connection)
@@ -104,7 +103,7 @@ def test_lost_first_syn_gives_no_guessed_latency(lab: Lab) -> None:
     with watching(lab) as watch:
         connections = lab.connect_many([(f"{prefix}9", 443) for prefix in (V4, V6)])
         handshakes = watch.take(2)
-        assert watch.probe.account().ambiguous == 2
+        assert watch.account.ambiguous == 2
     for connection in connections:
         handshake = of(handshakes, connection)
         assert (handshake.retransmits, handshake.ambiguous, handshake.latency_ns) == (1, 1, 0)
@@ -125,7 +124,7 @@ def test_what_never_completes_is_told_by_its_outcome(lab: Lab) -> None:
             [(prefix + last, 443) for last in fates for prefix in (V4, V6)], timeout_s=1.2
         )
         handshakes = watch.take(6)
-        account = watch.probe.account()
+        account = watch.account
     for connection in connections:
         handshake = of(handshakes, connection)
         assert handshake.outcome == fates[connection.address[-1]][1]
@@ -157,17 +156,17 @@ def test_another_interface_can_be_watched_without_a_restart(lab: Lab, mode: Atta
     with watching(lab, mode) as watch:
         lab.connect(f"{V4}1")
         watch.take(1)
-        watch.probe.watch("lo")
+        watch.probe.watch(["lo"])
         lab.connect(f"{V4}1")
         with server_at("127.0.0.1") as server, socket.create_connection(server.getsockname()):
             handshakes = watch.take(3)
         assert [endpoints(each)[0] for each in handshakes[1:]] == ["127.0.0.1"] * 2
         assert {each.direction for each in handshakes[1:]} == {Direction.OUTBOUND, Direction.INBOUND}
-        assert watch.probe.account().established == 2
+        assert watch.account.established == 2
         with pytest.raises(NoSuchInterface, match=r"no interface 'nosuch'; choose one of: lo, lab0"):
-            watch.probe.watch("nosuch")
-        assert watch.probe.interface == "lo"
-        watch.probe.watch(lab.device)
+            watch.probe.watch(["nosuch"])
+        assert watch.probe.selection == ("lo",)
+        watch.probe.watch([lab.device])
         lab.connect(f"{V4}1")
         assert endpoints(watch.take(4)[-1])[0] == f"{V4}1"
 
@@ -179,13 +178,13 @@ def test_interface_that_goes_and_returns(lab: Lab, mode: AttachMode) -> None:
         lab.connect(f"{V4}1")
         watch.take(1)
         lab.unplug()
-        watch.until(lambda _: watch.probe.state is State.GONE)
-        assert watch.probe.account().established == 1
+        watch.until(lambda _: watch.account.is_gone)
+        assert watch.account.established == 1
         lab.plug()
-        watch.until(lambda _: watch.probe.state is State.WATCHING)
+        watch.until(lambda _: not watch.account.is_gone)
         lab.connect(f"{V4}1")
         watch.take(2)
-        assert watch.probe.account().established == 1
+        assert watch.account.established == 1
 
 
 def run_probe_in_child(lab: Lab, mode: AttachMode) -> subprocess.Popen[str]:
@@ -255,5 +254,5 @@ def test_a_program_behind_ours_still_sees_every_packet(lab: Lab) -> None:
 
 
 def test_nothing_is_opened_for_an_interface_that_does_not_exist(lab: Lab) -> None:
-    with lab.entered(), pytest.raises(NoSuchInterface, match="for example: tcplat lab0"), Probe("lab1"):
+    with lab.entered(), pytest.raises(NoSuchInterface, match="for example: tcplat lab0"), Probe(["lab1"]):
         pass

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from bpf.attach import AttachMode
 from bpf.event import Handshake, address_text
 from bpf.probe import Probe
+from bpf.source import Account
 from tests.lab import Connection, Exchange, Lab
 
 
@@ -29,6 +30,12 @@ class Watch:
             self.handshakes += self.probe.drain(0.02)
         return self.handshakes
 
+    @property
+    def account(self) -> Account:
+        """The account of the one interface watched."""
+        (account,) = self.probe.accounts()
+        return account
+
     def take(self, count: int, timeout_s: float = 5.0) -> list[Handshake]:
         """Drain until there are `count` handshakes, and a little longer, so that one too many shows."""
         self.until(lambda handshakes: len(handshakes) >= count, timeout_s)
@@ -37,9 +44,11 @@ class Watch:
 
 
 @contextmanager
-def watching(lab: Lab, mode: AttachMode = AttachMode.AUTO, timeout_s: float = 10.0) -> Iterator[Watch]:
-    """Attach to the lab's device for as long as the `with` lasts."""
-    with lab.entered(), Probe(lab.device, mode, timeout_s) as probe:
+def watching(
+    lab: Lab, mode: AttachMode = AttachMode.AUTO, timeout_s: float = 10.0, selection: Sequence[str] = ()
+) -> Iterator[Watch]:
+    """Attach to the lab's device (or what is selected) for as long as the `with` lasts."""
+    with lab.entered(), Probe(selection or [lab.device], mode, timeout_s) as probe:
         yield Watch(probe)
 
 
