@@ -121,8 +121,8 @@ def bench_rows(hosts: int) -> None:
     widen = seconds(lambda: model.narrow(""))
     sort = seconds(lambda: model.sort_by("p99"))
     print(
-        f"40 rows as text {hosts:7,} hosts  {first * 1e3:.2f} ms, again {again * 1e3:.2f} ms; rank {rank * 1e6:.1f} us; "
-        f"narrow {narrow * 1e3:.0f} ms, widen {widen * 1e3:.0f} ms; sort by p99 {sort * 1e3:.0f} ms"
+        f"40 rows drawn   {hosts:7,} hosts  {first * 1e3:.2f} ms, again {again * 1e3:.2f} ms; "
+        f"rank {rank * 1e6:.1f} us; narrow {narrow * 1e3:.0f}, widen {widen * 1e3:.0f}, by p99 {sort * 1e3:.0f} ms"
     )
 
 

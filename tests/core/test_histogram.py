@@ -59,7 +59,9 @@ def test_the_extremes_are_exact(latencies: list[int]) -> None:
 
 
 @given(LATENCIES, st.lists(QUANTILES, max_size=5))
-def test_several_quantiles_at_once_are_those_asked_for_one_by_one(latencies: list[int], qs: list[float]) -> None:
+def test_several_quantiles_at_once_are_those_asked_for_one_by_one(
+    latencies: list[int], qs: list[float]
+) -> None:
     counted = histogram(latencies)
     assert counted.quantiles(tuple(qs)) == tuple(counted.quantile(q) for q in qs if latencies)
 

@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from tests.core.handshakes import MS, S
 from tui.core.trend import RATE_SLICES, SLICES, Trend, level_of, rate_s, slice_of
 
-STEPS = st.lists(st.tuples(st.integers(0, 30) | st.integers(-30, 0), st.integers(0, 8)), min_size=1, max_size=60)
+STEPS = st.lists(
+    st.tuples(st.integers(0, 30) | st.integers(-30, 0), st.integers(0, 8)), min_size=1, max_size=60
+)
 
 
 def run(steps: list[tuple[int, int]]) -> tuple[Trend, list[tuple[int, int]], int]:
@@ -54,8 +56,19 @@ def test_slices_that_are_yet_to_come_are_not_shown(steps: list[tuple[int, int]],
 
 @pytest.mark.parametrize(
     ("latency_ns", "level"),
-    [(1, 1), (300_000, 1), (300_001, 2), (MS, 2), (3 * MS, 3), (10 * MS, 4), (30 * MS, 5), (100 * MS, 6)]
-    + [(300 * MS, 7), (300 * MS + 1, 8), (3600 * S, 8)],
+    [
+        (1, 1),
+        (300_000, 1),
+        (300_001, 2),
+        (MS, 2),
+        (3 * MS, 3),
+        (10 * MS, 4),
+        (30 * MS, 5),
+        (100 * MS, 6),
+        (300 * MS, 7),
+        (300 * MS + 1, 8),
+        (3600 * S, 8),
+    ],
 )
 def test_levels_are_on_one_scale(latency_ns: int, level: int) -> None:
     assert level_of(latency_ns) == level

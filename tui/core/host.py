@@ -30,7 +30,7 @@ class Tally:
     """Handshakes counted. Two faces: the attributes are live; the properties give what was so at the last refresh.
 
     So a paused screen stands still, whatever comes in, and every row agrees with the order it was put in. The figures
-    are set aside at the first handshake after a refresh (0.7 us a host, not a handshake), percentiles excepted: those
+    are set aside at the first handshake after a refresh (1.5 us a host, not a handshake), percentiles excepted: those
     are taken when first asked for (3 to 30 us), then kept till the refresh after the host's next handshake. Only rows
     that come into view during a pause can therefore show percentiles newer than the pause, yet none above their `max`.
     """

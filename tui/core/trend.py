@@ -69,7 +69,7 @@ class Trend:
 
     def levels(self, now: int) -> bytes:
         """24 levels, oldest first, the last one of slice `now`, which may be incomplete; 0: no latency seen in it."""
-        levels = bytes((*self._levels, self._level))
+        levels = bytes(self._levels) + bytes((self._level,))
         passed = now - self._newest
         if passed >= 0:
             return levels[passed:] + bytes(min(passed, SLICES))
