@@ -69,7 +69,17 @@ class Account:
     """Packets that `run_time_ns` was spent on."""
 
 
-class Source(Protocol):
+class Names(Protocol):
+    """Says what the numbers in a handshake stand for."""
+
+    def name_of(self, ifindex: int) -> str:
+        """Name the interface."""
+
+    def unit_of(self, cgroup: int) -> str:
+        """Name the systemd unit or container of the process's cgroup; empty: none, or not known."""
+
+
+class Source(Names, Protocol):
     """Yields handshakes. One thread enters, drains and leaves; only `wake` may come from another."""
 
     def __enter__(self) -> Source:
@@ -89,12 +99,6 @@ class Source(Protocol):
 
     def accounts(self) -> list[Account]:
         """Read the counters, an account for each interface watched or waited for. A few system calls each."""
-
-    def name_of(self, ifindex: int) -> str:
-        """Name the interface of a handshake that `drain` returned."""
-
-    def unit_of(self, cgroup: int) -> str:
-        """Name the systemd unit or container of a handshake's cgroup; empty: none, or not known."""
 
     def watch(self, selection: Sequence[str]) -> None:
         """Switch to other interfaces without recompiling. On error (TcplatError) the old ones stay watched."""

@@ -25,6 +25,9 @@ def handshake(
         answer_ns=0,
         remote=address_bytes(address),
         local=address_bytes("10.0.2.15"),
+        process=bytes(16),
+        identity=0,
+        cgroup=0,
         ifindex=2,
         pid=0,
         remote_port=443,
@@ -33,5 +36,5 @@ def handshake(
         outcome=outcome,
         direction=Direction.OUTBOUND,
         ambiguous=int(ambiguous),
-        process=bytes(16),
+        repeated=0,
     )

@@ -31,7 +31,7 @@ def test_ids_are_different_and_titles_leave_room_for_the_mark_of_the_sort_column
 
 def test_all_fit_in_80_columns() -> None:
     assert [each for each, _ in fit(80)] == list(COLUMNS)
-    assert [width for _, width in fit(80)] == [16, 6, 6, 7, 7, 7, 7, 7, 9]
+    assert [width for _, width in fit(80)] == [16, 6, 6, 6, 6, 6, 6, 6, 6, 7]
 
 
 def test_in_120_the_trend_is_whole() -> None:

@@ -30,6 +30,7 @@ def figures(tally: Tally) -> Figures:
     return {
         "count": tally.count,
         "rate": tally.rate,
+        "fail": tally.failed,
         "last": tally.last_ns,
         "p50": tally.p50_ns,
         "p95": tally.p95_ns,
@@ -64,6 +65,7 @@ def naive_figures(handshakes: list[Handshake], now_ns: int) -> Figures:
     return {
         "count": len(established),
         "rate": recent / max(1.0, covered_ns / 1e9),
+        "fail": len(handshakes) - len(established),
         "last": latencies[-1] if latencies else None,
         "p50": naive_quantile(latencies, 0.5),
         "p95": naive_quantile(latencies, 0.95),

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 NONE = "-"
 """What stands where there is no figure."""
 
-DURATION_WIDTH = 7
+DURATION_WIDTH = 6
 COUNT_WIDTH = 5
+FAILURES_WIDTH = COUNT_WIDTH + 1
 _DAY_NS = 86_400_000_000_000
 
 
@@ -20,25 +21,27 @@ class Glyphs:
     ellipsis: str
     levels: dict[int, str]
     """A `str.translate` table: level 0..8 to one character."""
+    failure: str
+    """Stands before a number of failures, so that it cannot be taken for a figure of latency."""
     sort_marks: tuple[str, str]
     """Beside the title of the sort column: ascending, descending."""
 
 
-UNICODE = Glyphs("µs", "…", dict(enumerate(" ▁▂▃▄▅▆▇█")), ("▲", "▼"))
-ASCII = Glyphs("us", "~", dict(enumerate(" .:-=+*#@")), ("^", "v"))
+UNICODE = Glyphs("µs", "…", dict(enumerate(" ▁▂▃▄▅▆▇█")), "✗", ("▲", "▼"))
+ASCII = Glyphs("us", "~", dict(enumerate(" .:-=+*#@")), "!", ("^", "v"))
 
 
 def duration_text(ns: int | None, glyphs: Glyphs = UNICODE) -> str:
-    """At most 7 characters: "820 µs", "4.21 ms", "12.0 s", then whole seconds, then ">1 day"."""
+    """At most 6 characters: "820µs", "4.21ms", "12.0s", then whole seconds, then ">1day"."""
     if ns is None:
         return NONE
     if ns < 1000:
-        return f"{ns} ns"
+        return f"{ns}ns"
     for size, unit in ((1000, glyphs.micro), (1_000_000, "ms"), (1_000_000_000, "s")):
         digits = _three_digits(ns, size)
         if digits:
-            return f"{digits} {unit}"
-    return f"{(ns + 500_000_000) // 1_000_000_000} s" if ns < _DAY_NS else ">1 day"
+            return f"{digits}{unit}"
+    return f"{(ns + 500_000_000) // 1_000_000_000}s" if ns < _DAY_NS else ">1day"
 
 
 def count_text(count: int) -> str:
@@ -50,6 +53,11 @@ def count_text(count: int) -> str:
         if digits:
             return digits + unit
     return ">999E"
+
+
+def failures_text(failures: int, glyphs: Glyphs = UNICODE) -> str:
+    """At most 6 characters: "✗12"; nothing where there are none, so that those which have some stand out."""
+    return glyphs.failure + count_text(failures) if failures else ""
 
 
 def rate_text(per_second: float) -> str:

@@ -24,6 +24,7 @@ class _Shown(NamedTuple):
     max_ns: int | None
     recent: int
     levels: bytes
+    failures: int
 
 
 class Tally:
@@ -95,7 +96,7 @@ class Tally:
             self._trend.add(slice_, 0)
 
     def _set_aside(self) -> None:
-        self._shown = _Shown(self.count, self.last_ns, self.max_ns, self.recent, self.levels)
+        self._shown = _Shown(self.count, self.last_ns, self.max_ns, self.recent, self.levels, self.failed)
 
     def refresh(self) -> None:
         """Show what has been counted up to now. Only needed if a handshake came since the last time."""
@@ -105,6 +106,11 @@ class Tally:
     def count(self) -> int:
         """Established handshakes."""
         return self._shown.established if self._shown else self.established
+
+    @property
+    def failed(self) -> int:
+        """Connections refused, unreachable or unanswered."""
+        return self._shown.failures if self._shown else self.failures
 
     @property
     def last_ns(self) -> int | None:

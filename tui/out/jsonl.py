@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from functools import lru_cache
 
 from bpf.event import Direction, Handshake, Outcome, address_text
-from bpf.source import Account
+from bpf.source import Account, Names
 from tui.out.wall_clock import timestamp
 
 _DIRECTIONS = tuple(direction.name.lower() for direction in Direction)
@@ -15,35 +16,25 @@ _address = lru_cache(maxsize=65536)(address_text)
 _quoted = lru_cache(maxsize=1024)(json.dumps)
 
 
-def handshake_line(handshake: Handshake, interface: str, wall_offset_ns: int) -> str:
+def handshake_line(handshake: Handshake, names: Names, wall_offset_ns: int) -> str:
     """Write a handshake; `wall_offset_ns` is what to add to monotonic time to get Unix time."""
+    unit = names.unit_of(handshake.cgroup)
     process = handshake.process.partition(b"\0")[0].decode(errors="replace")
     # Written by hand, for a busy box: json.dumps of a dictionary takes three times as long.
     return (
         f'{{"type":"handshake","time":"{timestamp(handshake.time_ns + wall_offset_ns)}"'
-        f',"interface":{_quoted(interface)}'
+        f',"interface":{_quoted(names.name_of(handshake.ifindex))}'
         f',"direction":"{_DIRECTIONS[handshake.direction]}","outcome":"{_OUTCOMES[handshake.outcome]}"'
         f',"remote_address":"{_address(handshake.remote)}","remote_port":{handshake.remote_port}'
         f',"local_address":"{_address(handshake.local)}","local_port":{handshake.local_port}'
         f',"latency_ns":{handshake.latency_ns or "null"},"connect_ns":{handshake.connect_ns or "null"}'
         f',"answer_ns":{handshake.answer_ns or "null"},"retransmits":{handshake.retransmits}'
         f',"ambiguous":{"true" if handshake.ambiguous else "false"}'
-        f',"pid":{handshake.pid or "null"},"process":{_quoted(process) if process else "null"}}}\n'
+        f',"pid":{handshake.pid or "null"},"process":{_quoted(process) if process else "null"}'
+        f',"unit":{_quoted(unit) if unit else "null"},"repeated":{"true" if handshake.repeated else "false"}}}\n'
     )
 
 
 def account_line(account: Account) -> str:
-    """Write the probe's account."""
-    fields = {
-        "type": "probe",
-        "interface": account.interface,
-        "attach": account.attach,
-        "established": account.established,
-        "refused": account.refused,
-        "unreachable": account.unreachable,
-        "unanswered": account.unanswered,
-        "ambiguous": account.ambiguous,
-        "events_lost": account.events_lost,
-        "pending_full": account.pending_full,
-    }
-    return json.dumps(fields, separators=(",", ":")) + "\n"
+    """Write the probe's account of one interface."""
+    return json.dumps({"type": "probe", **asdict(account)}, separators=(",", ":")) + "\n"

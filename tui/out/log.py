@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bpf.event import Direction, Handshake, Outcome, address_text
-from bpf.source import Account
+from bpf.source import Account, Names
 
 _MATCHED = {Direction.OUTBOUND: "SYN/SYN-ACK", Direction.INBOUND: "SYN-ACK/ACK"}
 _FAILED = {
@@ -13,9 +13,9 @@ _FAILED = {
 }
 
 
-def handshake_line(handshake: Handshake, interface: str, wall_offset_ns: int) -> str:
+def handshake_line(handshake: Handshake, names: Names, wall_offset_ns: int) -> str:
     """Write a handshake; interface and time are not part of this format."""
-    del interface, wall_offset_ns
+    del names, wall_offset_ns
     source, destination = address_text(handshake.remote), address_text(handshake.local)
     if handshake.outcome != Outcome.ESTABLISHED:
         what = _FAILED[Outcome(handshake.outcome)]
