@@ -67,6 +67,8 @@ class Account:
     """Time spent in the program; None: kernel.bpf_stats_enabled is off."""
     run_count: int | None = None
     """Packets that `run_time_ns` was spent on."""
+    read_ns: int = 0
+    """When this was read, monotonic."""
 
 
 class Names(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -78,6 +79,7 @@ class Watch:
             unanswered=self._unanswered,
             unresolved=self._unresolved,
             pending=self._pending,
+            read_ns=time.monotonic_ns(),
             programs_ahead=self._attachment.programs_ahead(),
             run_time_ns=sum(time_ns for time_ns, _ in runs) if has_statistics else None,
             run_count=sum(count for _, count in runs) if has_statistics else None,
