@@ -76,6 +76,11 @@ class Probe:
         """What is watched: names of interfaces, or `ANY` alone."""
         return self._selection
 
+    @property
+    def gone(self) -> frozenset[str]:
+        """Of the interfaces named, those that were removed: the probe waits for them to return."""
+        return frozenset(name for name in self._selection if name != ANY and name not in self._watches)
+
     def wake(self) -> None:
         """Make a `drain` under way return now. From any thread or a signal handler."""
         if self._wakeup >= 0:

@@ -96,6 +96,10 @@ class Source(Names, Protocol):
     def selection(self) -> Sequence[str]:
         """What is watched: names of interfaces, or `ANY` alone."""
 
+    @property
+    def gone(self) -> frozenset[str]:
+        """Of the interfaces named, those that were removed: the source waits for them to return."""
+
     def drain(self, timeout_s: float) -> list[Handshake]:
         """Wait up to `timeout_s` (less when the ring fills or `wake` is called), return what came meanwhile."""
 

@@ -10,11 +10,11 @@ import socket
 import sys
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from bpf.errors import TcplatError
 from bpf.requirements import require_bcc, require_permission
-from bpf.source import Source
+from bpf.source import ANY, Source
 from tui.core.format import ASCII, UNICODE
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    _check_interface(options.interface)
+    _check_interfaces(options.interfaces)
     require_permission()
     require_bcc()
 
@@ -57,7 +57,7 @@ def _run(options: argparse.Namespace) -> int:
         from bpf.attach import AttachMode
         from bpf.probe import Probe
 
-        return Probe(options.interface, AttachMode(options.attach))
+        return Probe(options.interfaces, AttachMode(options.attach), options.timeout)
 
     if options.form:
         from tui import headless
@@ -74,23 +74,29 @@ def _run(options: argparse.Namespace) -> int:
 
     app = TcplatApp(open_source, list_interfaces, UNICODE if _speaks_utf8(os.environ) else ASCII)
     app.run()
+    if app.failure:
+        # Said again: the screen that said so is gone.
+        print(f"tcplat: {app.failure}", file=sys.stderr)
+        return EXIT_FAILED
     return app.return_code or 0
 
 
-def _check_interface(name: str | None) -> None:
+def _check_interfaces(names: Sequence[str]) -> None:
     """Tell a wrong name before a screen opens."""
-    if name is None:
-        return
-    try:
-        socket.if_nametoindex(name)
-    except OSError:
-        from bpf.interfaces import find
+    for name in names:
+        try:
+            if name != ANY:
+                socket.if_nametoindex(name)
+        except OSError:
+            from bpf.interfaces import find
 
-        find(name)
+            find(name)
 
 
 def _require_terminal() -> None:
-    if not (sys.stdin.isatty() and sys.stdout.isatty()) or os.environ.get("TERM") == "dumb":
+    # Textual reads keys from stdin and draws on stderr; a closed stream is None.
+    streams = (sys.stdin, sys.stdout, sys.stderr)
+    if not all(stream and stream.isatty() for stream in streams) or os.environ.get("TERM") == "dumb":
         raise TcplatError("the screen needs a terminal", "for a stream of lines add --log or --json")
 
 
@@ -100,18 +106,25 @@ def _speaks_utf8(environment: Mapping[str, str]) -> bool:
     return "utf" in next(filter(None, chosen), "").lower()
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, as every other error is said, not below three of usage."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="tcplat",
         description=_DESCRIPTION,
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "interface",
-        nargs="?",
+        "interfaces",
+        nargs="*",
         metavar="INTERFACE",
-        help="what to watch (default: the default route's interface)",
+        help="what to watch, one or several; any: all that are up (default: the default route's interface)",
     )
     stream = parser.add_mutually_exclusive_group()
     stream.add_argument(
@@ -129,6 +142,13 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--count", type=_count, metavar="N", help="end after N handshakes (with --log or --json)"
+    )
+    parser.add_argument(
+        "--timeout",
+        type=_seconds,
+        metavar="S",
+        default=10.0,
+        help="call a SYN unanswered after S seconds (default: 10)",
     )
     parser.add_argument(
         "--attach",

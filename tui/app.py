@@ -6,7 +6,6 @@ import asyncio
 import signal
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import ClassVar
 
 from textual import on
@@ -17,9 +16,9 @@ from textual.widgets import Footer, Input
 from textual.worker import get_current_worker
 
 from bpf.interfaces import Interface
-from bpf.source import Account, Source, State
+from bpf.source import ANY, Account, Source
 from tui.collector import (
-    AccountRead,
+    AccountsRead,
     Collector,
     HandshakesArrived,
     SourceFailed,
@@ -29,7 +28,9 @@ from tui.collector import (
 from tui.core.columns import COLUMNS
 from tui.core.format import UNICODE, Glyphs
 from tui.core.hosts import Hosts
+from tui.screens.account import AccountScreen
 from tui.screens.help import HelpScreen
+from tui.widgets.account_line import AccountLine
 from tui.widgets.filter_line import FilterLine
 from tui.widgets.host_table import HostTable
 from tui.widgets.title_line import Status, TitleLine
@@ -58,13 +59,16 @@ class TcplatApp(App[None]):
     TITLE = "tcplat"
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("q,ctrl+c", "quit", "Quit", id="app.quit", priority=False),
+        Binding("q", "quit", "Quit", id="app.quit"),
+        # Before any screen or input takes it to copy text: this key ends a program.
+        Binding("ctrl+c", "quit", "Quit", id="app.interrupt", show=False, priority=True),
         Binding("question_mark", "help", "Help", id="app.help"),
         Binding("slash", "filter", "Filter", id="app.filter"),
         Binding("s", "sort", "Sort", id="app.sort"),
         Binding("S", "reverse", "Reverse", id="app.reverse"),
         Binding("space", "pause", "Pause", id="app.pause"),
         Binding("i", "interfaces", "Interface", id="app.interfaces"),
+        Binding("5", "account", "Probe", id="app.account"),
         Binding("ctrl+r", "reset", "Reset", id="app.reset", show=False),
         Binding("escape", "clear", "Clear filter, then cursor", id="app.clear", show=False),
     ]
@@ -75,26 +79,36 @@ class TcplatApp(App[None]):
         list_interfaces: Callable[[], Sequence[Interface]],
         glyphs: Glyphs = UNICODE,
         now_ns: Callable[[], int] = time.monotonic_ns,
+        redraw_interval_s: float = _REDRAW_INTERVAL_S,
     ) -> None:
         """`open_source` and `list_interfaces` are called in other threads; `now_ns` must be the source's clock."""
         super().__init__(driver_class=QuietMouseDriver)
         self._list_interfaces = list_interfaces
         self._now_ns = now_ns
+        self._redraw_interval_s = redraw_interval_s
         self._collector = Collector(open_source, self.post_message)
         self._hosts = Hosts(now_ns())
         self._hosts.sort_by(_FIRST_SORT)
         self._table = HostTable(self._hosts, glyphs)
         self._title_line = TitleLine(self._hosts, glyphs)
         self._filter_line = FilterLine()
-        self._account: Account | None = None
-        self._state = State.WATCHING
+        self._account_line = AccountLine()
+        self._selection: Sequence[str] = ()
+        self._accounts: Sequence[Account] = ()
+        self._gone: frozenset[str] = frozenset()
         self._failure = ""
         self._is_paused = False
+
+    @property
+    def failure(self) -> str:
+        """Why the source could not be opened, or ended; empty: it did not."""
+        return self._failure
 
     def compose(self) -> ComposeResult:
         yield self._title_line
         yield self._table
         yield self._filter_line
+        yield self._account_line
         yield Footer(compact=True)
 
     def on_mount(self) -> None:
@@ -103,7 +117,7 @@ class TcplatApp(App[None]):
         for number in (signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(number, self.exit)
         self._redraw()
-        self.set_interval(_REDRAW_INTERVAL_S, self._redraw)
+        self.set_interval(self._redraw_interval_s, self._redraw)
         # Compiling the probe takes the processor from the first paint.
         self.call_after_refresh(self.run_worker, self._collect, thread=True)
 
@@ -120,14 +134,16 @@ class TcplatApp(App[None]):
 
     @on(WatchBegan)
     def _begin(self, message: WatchBegan) -> None:
-        self._account, self._state = message.account, State.WATCHING
+        self._selection, self._accounts, self._gone = message.selection, message.accounts, frozenset()
         self._hosts.reset(self._now_ns())
         self._is_paused = False
         self._redraw()
 
-    @on(AccountRead)
-    def _take_account(self, message: AccountRead) -> None:
-        self._account, self._state = message.account, message.state
+    @on(AccountsRead)
+    def _take_accounts(self, message: AccountsRead) -> None:
+        self._accounts, self._gone = message.accounts, message.gone
+        if isinstance(self.screen, AccountScreen):
+            self.screen.draw(self._accounts)
 
     @on(SwitchFailed)
     def _tell_switch_failed(self, message: SwitchFailed) -> None:
@@ -146,26 +162,27 @@ class TcplatApp(App[None]):
     def _draw(self) -> None:
         """Draw what the model shows, without taking over anything new."""
         self._table.draw(self._empty_text())
-        interface = self._account.interface if self._account else ""
-        self._title_line.draw(Status(interface, self._account, self._note(), self._is_paused))
+        self._title_line.draw(Status(self._selection, self._accounts, self._note(), self._is_paused))
+        self._account_line.draw(self._accounts)
 
     def _note(self) -> str:
         if self._failure:
             return "stopped"
-        if self._account is None:
+        if not self._selection:
             return "compiling the probe"
-        return "GONE: waiting for it to return" if self._state is State.GONE else ""
+        return f"GONE: {','.join(sorted(self._gone))}, waiting for its return" if self._gone else ""
 
     def _empty_text(self) -> str:
         if self._failure:
             return f"{self._failure}\n\nq quits"
-        if self._account is None:
+        if not self._selection:
             return "Compiling the probe and attaching it..."
         if len(self._hosts):
             return f"The filter {self._filter_line.value!r} hides all {len(self._hosts)} hosts.\n\nEsc clears it."
-        if self._state is State.GONE:
-            return f"{self._account.interface} is gone.\n\nWaiting for it to return; i watches another interface."
-        return _NO_TRAFFIC.format(interface=self._account.interface)
+        names = ", ".join(self._selection)
+        if self._gone.issuperset(self._selection):
+            return f"{names} is gone.\n\nWaiting for it to return; i watches another interface."
+        return _NO_TRAFFIC.format(interface="any interface" if names == ANY else names)
 
     def action_help(self) -> None:
         described = [*self.BINDINGS, *HostTable.BINDINGS]
@@ -223,9 +240,11 @@ class TcplatApp(App[None]):
         from tui.screens.interfaces import InterfaceScreen
 
         interfaces = await asyncio.to_thread(self._list_interfaces)
-        watched = self._account.interface if self._account else ""
-        self.push_screen(InterfaceScreen(interfaces, watched), partial(self._switch, watched))
+        self.push_screen(InterfaceScreen(interfaces, self._selection), self._switch)
 
-    def _switch(self, watched: str, chosen: str | None) -> None:
-        if chosen and chosen != watched:
-            self._collector.switch(chosen)
+    def _switch(self, chosen: str | None) -> None:
+        if chosen and (chosen,) != tuple(self._selection):
+            self._collector.switch((chosen,))
+
+    def action_account(self) -> None:
+        self.push_screen(AccountScreen(self._accounts))

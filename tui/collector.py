@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import queue
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from textual.message import Message
 
 from bpf.errors import TcplatError
 from bpf.event import Handshake
-from bpf.source import Account, Source, State
+from bpf.source import Account, Source
 
 _DRAIN_S = 0.05
 _ACCOUNT_INTERVAL_S = 1.0
@@ -26,22 +26,23 @@ class HandshakesArrived(Message):
 
 @dataclass
 class WatchBegan(Message):
-    """The source watches an interface: the first one, or the one switched to."""
+    """The source watches what was selected: first of all, or after a switch."""
 
-    account: Account
+    selection: Sequence[str]
+    accounts: list[Account]
 
 
 @dataclass
-class AccountRead(Message):
-    """The source's counters and state, once a second."""
+class AccountsRead(Message):
+    """The source's counters, and which interfaces are gone; once a second."""
 
-    account: Account
-    state: State
+    accounts: list[Account]
+    gone: frozenset[str]
 
 
 @dataclass
 class SwitchFailed(Message):
-    """The interface asked for cannot be watched; the one before still is."""
+    """What was asked for cannot be watched; what was watched before still is."""
 
     error: TcplatError
 
@@ -60,17 +61,17 @@ class Collector:
         """`post` must be safe to call from the worker thread, as Textual's `post_message` is."""
         self._open_source = open_source
         self._post = post
-        self._wanted: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._wanted: queue.SimpleQueue[Sequence[str]] = queue.SimpleQueue()
 
-    def switch(self, interface: str) -> None:
-        """Ask for another interface; WatchBegan or SwitchFailed answers."""
-        self._wanted.put(interface)
+    def switch(self, selection: Sequence[str]) -> None:
+        """Ask for other interfaces; WatchBegan or SwitchFailed answers."""
+        self._wanted.put(selection)
 
     def run(self, is_cancelled: Callable[[], bool]) -> None:
         """Collect until cancelled. Blocks; whatever goes wrong is posted, not raised."""
         try:
             with self._open_source() as source:
-                self._post(WatchBegan(source.account()))
+                self._post(WatchBegan(source.selection, source.accounts()))
                 self._loop(source, is_cancelled)
         except TcplatError as error:
             self._post(SourceFailed(str(error)))
@@ -85,17 +86,17 @@ class Collector:
                 self._post(HandshakesArrived(handshakes))
             if time.monotonic() - accounted >= _ACCOUNT_INTERVAL_S:
                 accounted = time.monotonic()
-                self._post(AccountRead(source.account(), source.state))
+                self._post(AccountsRead(source.accounts(), source.gone))
             self._obey(source)
 
     def _obey(self, source: Source) -> None:
         try:
-            interface = self._wanted.get_nowait()
+            selection = self._wanted.get_nowait()
         except queue.Empty:
             return
         try:
-            source.watch(interface)
+            source.watch(selection)
         except TcplatError as error:
             self._post(SwitchFailed(error))
         else:
-            self._post(WatchBegan(source.account()))
+            self._post(WatchBegan(source.selection, source.accounts()))

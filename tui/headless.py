@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import select
 import signal
@@ -13,8 +14,9 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Protocol, TextIO
 
+from bpf.errors import TcplatError
 from bpf.event import Handshake
-from bpf.source import Account, Source, State
+from bpf.source import Account, Names, Source
 
 _DRAIN_S = 0.05
 _ACCOUNT_INTERVAL_S = 10.0
@@ -25,7 +27,7 @@ EXIT_INTERRUPTED = 130
 class Format(Protocol):
     """A module of `tui.out`."""
 
-    def handshake_line(self, handshake: Handshake, interface: str, wall_offset_ns: int) -> str:
+    def handshake_line(self, handshake: Handshake, names: Names, wall_offset_ns: int) -> str:
         """Write a handshake."""
 
     def account_line(self, account: Account) -> str:
@@ -40,12 +42,14 @@ class Limits:
     count: int | None = None
 
 
-def run(source: Source, form: Format, limits: Limits) -> int:
+def run(source: Source, form: Format, limits: Limits, account_interval_s: float = _ACCOUNT_INTERVAL_S) -> int:
     """Stream until a limit, a signal, or until nobody reads; return the exit status. Raises TcplatError."""
+    if not sys.stdout:
+        raise TcplatError("stdout is closed", "send the lines somewhere: add > FILE")
     with _stopping_signals(source) as received:
         try:
             with source:
-                _Stream(source, form, sys.stdout).run(limits, received)
+                _Stream(source, form, sys.stdout, account_interval_s).run(limits, received)
         except BrokenPipeError:
             _abandon_stdout()
     return EXIT_INTERRUPTED if signal.SIGINT in received else EXIT_DONE
@@ -54,18 +58,21 @@ def run(source: Source, form: Format, limits: Limits) -> int:
 class _Stream:
     """One run of the loop over an open source."""
 
-    def __init__(self, source: Source, form: Format, out: TextIO) -> None:
+    def __init__(self, source: Source, form: Format, out: TextIO, account_interval_s: float) -> None:
         self._source = source
         self._form = form
         self._out = out
-        self._state = State.WATCHING
+        self._account_interval_s = account_interval_s
+        if isinstance(out, io.TextIOWrapper):
+            out.reconfigure(errors="replace")  # A locale without "µ" is no reason to end.
+        self._gone: frozenset[str] = frozenset()
         self._reader = select.poll()
         self._reader.register(
             out.fileno(), 0
         )  # Errors are always told: POLLERR when a pipe's reader is gone.
 
     def run(self, limits: Limits, received: list[signal.Signals]) -> None:
-        _note(f"watching {self._source.interface} ({self._source.account().attach}); Ctrl+C ends it")
+        self._tell_what_is_watched()
         began = accounted = time.monotonic()
         left = limits.count
         self._write_account()
@@ -73,7 +80,7 @@ class _Stream:
             now = time.monotonic()
             if limits.duration_s is not None and now - began >= limits.duration_s:
                 break
-            if now - accounted >= _ACCOUNT_INTERVAL_S:
+            if now - accounted >= self._account_interval_s:
                 accounted = now
                 self._write_account()
             wait_s = _DRAIN_S
@@ -91,24 +98,41 @@ class _Stream:
         if handshakes:
             # Anew for each batch, so that a stepped wall clock is followed.
             wall_offset_ns = time.time_ns() - time.monotonic_ns()
-            line, interface = self._form.handshake_line, self._source.interface
-            self._out.write("".join([line(each, interface, wall_offset_ns) for each in handshakes]))
-            self._out.flush()
+            line, names = self._form.handshake_line, self._source
+            self._emit("".join([line(each, names, wall_offset_ns) for each in handshakes]))
         return len(handshakes)
 
     def _write_account(self) -> None:
-        self._out.write(self._form.account_line(self._source.account()))
-        self._out.flush()
+        self._emit("".join(map(self._form.account_line, self._source.accounts())))
+
+    def _emit(self, text: str) -> None:
+        try:
+            self._out.write(text)
+            self._out.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            _abandon_stdout()
+            raise TcplatError(
+                f"cannot write to stdout: {error.strerror}", "send the lines elsewhere: add > FILE"
+            ) from error
 
     def _look_around(self) -> None:
         """Notice that nobody reads any more, or that the interface went or came."""
         if any(event & select.POLLERR for _, event in self._reader.poll(0)):
             raise BrokenPipeError
-        if self._source.state is not self._state:
-            self._state = self._source.state
-            gone = self._state is State.GONE
-            interface = self._source.interface
-            _note(f"{interface} is gone; waiting for it to return" if gone else f"{interface} is back")
+        before, self._gone = self._gone, self._source.gone
+        for interface in sorted(self._gone - before):
+            _note(f"{interface} is gone; waiting for it to return")
+        for interface in sorted(before - self._gone):
+            _note(f"{interface} is back")
+
+    def _tell_what_is_watched(self) -> None:
+        accounts = self._source.accounts()
+        watched = ", ".join(f"{each.interface} ({each.attach})" for each in accounts if each.attach)
+        _note(f"watching {watched or 'nothing yet: no interface is up'}; Ctrl+C ends it")
+        for trouble in sorted({each.trouble for each in accounts if each.trouble}):
+            _note(trouble)
 
 
 @contextmanager
@@ -138,4 +162,5 @@ def _abandon_stdout() -> None:
 
 
 def _note(text: str) -> None:
-    print(f"tcplat: {text}", file=sys.stderr)
+    if sys.stderr:  # print() takes None, a closed stderr, for stdout.
+        print(f"tcplat: {text}", file=sys.stderr)

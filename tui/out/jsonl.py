@@ -37,4 +37,6 @@ def handshake_line(handshake: Handshake, names: Names, wall_offset_ns: int) -> s
 
 def account_line(account: Account) -> str:
     """Write the probe's account of one interface."""
-    return json.dumps({"type": "probe", **asdict(account)}, separators=(",", ":")) + "\n"
+    fields = asdict(account)
+    del fields["read_ns"]  # Monotonic: of no use outside.
+    return json.dumps({"type": "probe", **fields}, separators=(",", ":")) + "\n"

@@ -14,10 +14,11 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from bpf.interfaces import Interface
+from bpf.source import ANY
 
 
 class InterfaceScreen(ModalScreen[str | None]):
-    """A list of interfaces; answers with the name of the one chosen, or None."""
+    """A list of interfaces; answers with the name of the one chosen, `ANY`, or None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,i,q", "dismiss", "Cancel", id="interfaces.close"),
@@ -25,21 +26,23 @@ class InterfaceScreen(ModalScreen[str | None]):
         Binding("k", "cursor(-1)", "Previous", show=False, id="interfaces.up"),
     ]
 
-    def __init__(self, interfaces: Sequence[Interface], watched: str) -> None:
+    def __init__(self, interfaces: Sequence[Interface], selection: Sequence[str]) -> None:
         super().__init__()
         self._interfaces = interfaces
-        self._watched = watched
+        self._names = [ANY, *(interface.name for interface in interfaces)]
+        self._selection = selection
 
     def compose(self) -> ComposeResult:
-        options = OptionList(*map(self._option, self._interfaces), id="interfaces")
+        every = Option(Text(f"{self._mark(ANY)} {ANY:<16} all that are up"))
+        options = OptionList(every, *map(self._option, self._interfaces), id="interfaces")
         options.border_title = "watch which interface?"
         options.border_subtitle = "Enter watches, Esc cancels"
         yield options
 
     def on_mount(self) -> None:
         options = self.query_one(OptionList)
-        names = [interface.name for interface in self._interfaces]
-        options.highlighted = names.index(self._watched) if self._watched in names else 0
+        watched = [place for place, name in enumerate(self._names) if name in self._selection]
+        options.highlighted = watched[0] if watched else 0
         options.focus()
 
     def action_cursor(self, step: int) -> None:
@@ -48,12 +51,15 @@ class InterfaceScreen(ModalScreen[str | None]):
 
     @on(OptionList.OptionSelected)
     def _chosen(self, event: OptionList.OptionSelected) -> None:
-        self.dismiss(self._interfaces[event.option_index].name)
+        self.dismiss(self._names[event.option_index])
+
+    def _mark(self, name: str) -> str:
+        return "*" if name in self._selection else " "
 
     def _option(self, interface: Interface) -> Option:
         state = "up" if interface.is_up else "down"
         layer = interface.layer.value if interface.layer else "cannot be read"
-        mark = "*" if interface.name == self._watched else " "
+        mark = self._mark(interface.name)
         return Option(
             Text(f"{mark} {interface.name:<16} {state:<5} {layer}"), disabled=interface.layer is None
         )

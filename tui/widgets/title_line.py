@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.text import Text
@@ -16,9 +17,9 @@ from tui.core.hosts import Hosts
 class Status:
     """What the title says besides the totals."""
 
-    interface: str
-    account: Account | None
-    """None: the probe is not attached yet."""
+    selection: Sequence[str]
+    """What is watched; nothing: the probe is not attached yet."""
+    accounts: Sequence[Account]
     note: str
     """What is being waited for; empty: nothing."""
     is_paused: bool
@@ -47,14 +48,17 @@ class TitleLine(Widget):
 
     def _parts(self, status: Status) -> list[str]:
         totals, shown, known = self._hosts.totals, self._hosts.shown, len(self._hosts)
-        account = status.account
         parts = ["PAUSED (collecting goes on; Space resumes)" if status.is_paused else "tcplat"]
-        if status.interface:
-            parts.append(f"{status.interface} {account.attach}" if account else status.interface)
-        if status.note:
-            parts.append(status.note)
-        if account is None:
+        attached = {account.attach for account in status.accounts if account.attach}
+        parts.append(" ".join([",".join(status.selection), *sorted(attached)]))
+        parts.append(status.note)
+        if not status.selection:
             return parts
+        # Before the figures that they make doubtful: a narrow terminal cuts off the end.
+        lost = sum(account.events_lost for account in status.accounts)
+        not_followed = sum(account.pending_full for account in status.accounts)
+        parts.append(f"{count_text(lost)} EVENTS LOST" if lost else "")
+        parts.append(f"{count_text(not_followed)} NOT FOLLOWED" if not_followed else "")
         hosts = (
             f"{count_text(shown)} of {count_text(known)} hosts"
             if shown != known
@@ -66,8 +70,4 @@ class TitleLine(Widget):
             f"median {duration_text(totals.p50_ns, self._glyphs)}",
             f"p99 {duration_text(totals.p99_ns, self._glyphs)}",
         ]
-        if account.events_lost:
-            parts.append(f"{count_text(account.events_lost)} EVENTS LOST")
-        if account.pending_full:
-            parts.append(f"{count_text(account.pending_full)} NOT FOLLOWED")
         return parts
