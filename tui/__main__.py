@@ -10,7 +10,7 @@ import socket
 import sys
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from bpf.errors import TcplatError
 from bpf.requirements import require_bcc, require_permission
@@ -74,6 +74,10 @@ def _run(options: argparse.Namespace) -> int:
 
     app = TcplatApp(open_source, list_interfaces, UNICODE if _speaks_utf8(os.environ) else ASCII)
     app.run()
+    if app.failure:
+        # Said again: the screen that said so is gone.
+        print(f"tcplat: {app.failure}", file=sys.stderr)
+        return EXIT_FAILED
     return app.return_code or 0
 
 
@@ -90,7 +94,9 @@ def _check_interface(name: str | None) -> None:
 
 
 def _require_terminal() -> None:
-    if not (sys.stdin.isatty() and sys.stdout.isatty()) or os.environ.get("TERM") == "dumb":
+    # Textual reads keys from stdin and draws on stderr; a closed stream is None.
+    streams = (sys.stdin, sys.stdout, sys.stderr)
+    if not all(stream and stream.isatty() for stream in streams) or os.environ.get("TERM") == "dumb":
         raise TcplatError("the screen needs a terminal", "for a stream of lines add --log or --json")
 
 
@@ -100,8 +106,15 @@ def _speaks_utf8(environment: Mapping[str, str]) -> bool:
     return "utf" in next(filter(None, chosen), "").lower()
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, as every other error is said, not below three of usage."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="tcplat",
         description=_DESCRIPTION,
         epilog=_EPILOG,

@@ -58,9 +58,12 @@ class TcplatApp(App[None]):
     TITLE = "tcplat"
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("q,ctrl+c", "quit", "Quit", id="app.quit", priority=False),
+        Binding("q", "quit", "Quit", id="app.quit"),
+        # Before any screen or input takes it to copy text: this key ends a program.
+        Binding("ctrl+c", "quit", "Quit", id="app.interrupt", show=False, priority=True),
         Binding("question_mark", "help", "Help", id="app.help"),
-        Binding("slash", "filter", "Filter", id="app.filter"),
+        # Done before the next key is handed on: what is typed right after it belongs to the filter.
+        Binding("slash", "filter", "Filter", id="app.filter", priority=True),
         Binding("s", "sort", "Sort", id="app.sort"),
         Binding("S", "reverse", "Reverse", id="app.reverse"),
         Binding("space", "pause", "Pause", id="app.pause"),
@@ -75,11 +78,13 @@ class TcplatApp(App[None]):
         list_interfaces: Callable[[], Sequence[Interface]],
         glyphs: Glyphs = UNICODE,
         now_ns: Callable[[], int] = time.monotonic_ns,
+        redraw_interval_s: float = _REDRAW_INTERVAL_S,
     ) -> None:
         """`open_source` and `list_interfaces` are called in other threads; `now_ns` must be the source's clock."""
         super().__init__(driver_class=QuietMouseDriver)
         self._list_interfaces = list_interfaces
         self._now_ns = now_ns
+        self._redraw_interval_s = redraw_interval_s
         self._collector = Collector(open_source, self.post_message)
         self._hosts = Hosts(now_ns())
         self._hosts.sort_by(_FIRST_SORT)
@@ -90,6 +95,11 @@ class TcplatApp(App[None]):
         self._state = State.WATCHING
         self._failure = ""
         self._is_paused = False
+
+    @property
+    def failure(self) -> str:
+        """Why the source could not be opened, or ended; empty: it did not."""
+        return self._failure
 
     def compose(self) -> ComposeResult:
         yield self._title_line
@@ -103,7 +113,7 @@ class TcplatApp(App[None]):
         for number in (signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(number, self.exit)
         self._redraw()
-        self.set_interval(_REDRAW_INTERVAL_S, self._redraw)
+        self.set_interval(self._redraw_interval_s, self._redraw)
         # Compiling the probe takes the processor from the first paint.
         self.call_after_refresh(self.run_worker, self._collect, thread=True)
 
@@ -166,6 +176,12 @@ class TcplatApp(App[None]):
         if self._state is State.GONE:
             return f"{self._account.interface} is gone.\n\nWaiting for it to return; i watches another interface."
         return _NO_TRAFFIC.format(interface=self._account.interface)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "filter":
+            # Elsewhere, "/" is a letter like others.
+            return len(self.screen_stack) == 1 and self.focused is not self._filter_line
+        return super().check_action(action, parameters)
 
     def action_help(self) -> None:
         described = [*self.BINDINGS, *HostTable.BINDINGS]

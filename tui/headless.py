@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import select
 import signal
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Protocol, TextIO
 
+from bpf.errors import TcplatError
 from bpf.event import Handshake
 from bpf.source import Account, Source, State
 
@@ -40,12 +42,14 @@ class Limits:
     count: int | None = None
 
 
-def run(source: Source, form: Format, limits: Limits) -> int:
+def run(source: Source, form: Format, limits: Limits, account_interval_s: float = _ACCOUNT_INTERVAL_S) -> int:
     """Stream until a limit, a signal, or until nobody reads; return the exit status. Raises TcplatError."""
+    if not sys.stdout:
+        raise TcplatError("stdout is closed", "send the lines somewhere: add > FILE")
     with _stopping_signals(source) as received:
         try:
             with source:
-                _Stream(source, form, sys.stdout).run(limits, received)
+                _Stream(source, form, sys.stdout, account_interval_s).run(limits, received)
         except BrokenPipeError:
             _abandon_stdout()
     return EXIT_INTERRUPTED if signal.SIGINT in received else EXIT_DONE
@@ -54,10 +58,13 @@ def run(source: Source, form: Format, limits: Limits) -> int:
 class _Stream:
     """One run of the loop over an open source."""
 
-    def __init__(self, source: Source, form: Format, out: TextIO) -> None:
+    def __init__(self, source: Source, form: Format, out: TextIO, account_interval_s: float) -> None:
         self._source = source
         self._form = form
         self._out = out
+        self._account_interval_s = account_interval_s
+        if isinstance(out, io.TextIOWrapper):
+            out.reconfigure(errors="replace")  # A locale without "µ" is no reason to end.
         self._state = State.WATCHING
         self._reader = select.poll()
         self._reader.register(
@@ -73,7 +80,7 @@ class _Stream:
             now = time.monotonic()
             if limits.duration_s is not None and now - began >= limits.duration_s:
                 break
-            if now - accounted >= _ACCOUNT_INTERVAL_S:
+            if now - accounted >= self._account_interval_s:
                 accounted = now
                 self._write_account()
             wait_s = _DRAIN_S
@@ -92,13 +99,23 @@ class _Stream:
             # Anew for each batch, so that a stepped wall clock is followed.
             wall_offset_ns = time.time_ns() - time.monotonic_ns()
             line, interface = self._form.handshake_line, self._source.interface
-            self._out.write("".join([line(each, interface, wall_offset_ns) for each in handshakes]))
-            self._out.flush()
+            self._emit("".join([line(each, interface, wall_offset_ns) for each in handshakes]))
         return len(handshakes)
 
     def _write_account(self) -> None:
-        self._out.write(self._form.account_line(self._source.account()))
-        self._out.flush()
+        self._emit(self._form.account_line(self._source.account()))
+
+    def _emit(self, text: str) -> None:
+        try:
+            self._out.write(text)
+            self._out.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            _abandon_stdout()
+            raise TcplatError(
+                f"cannot write to stdout: {error.strerror}", "send the lines elsewhere: add > FILE"
+            ) from error
 
     def _look_around(self) -> None:
         """Notice that nobody reads any more, or that the interface went or came."""
@@ -138,4 +155,5 @@ def _abandon_stdout() -> None:
 
 
 def _note(text: str) -> None:
-    print(f"tcplat: {text}", file=sys.stderr)
+    if sys.stderr:  # print() takes None, a closed stderr, for stdout.
+        print(f"tcplat: {text}", file=sys.stderr)

@@ -7,6 +7,7 @@ one is a widget of Textual's line API with a scroll offset of its own, so neithe
 from __future__ import annotations
 
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -91,7 +92,7 @@ class HostTable(Widget, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """The line at `y`, as `draw` formatted it."""
-        return self._strips[y] if y < len(self._strips) else Strip.blank(self.size.width)
+        return self._strips[y] if y < len(self._strips) else Strip.blank(self.size.width, self.rich_style)
 
     def notify_style_update(self) -> None:
         super().notify_style_update()
@@ -202,8 +203,8 @@ class HostTable(Widget, can_focus=True):
 
     def _message_strips(self, width: int, height: int) -> list[Strip]:
         style: Style = self.get_component_rich_style("host-table--message")
-        lines = self._message.splitlines()
+        lines = [part for line in self._message.splitlines() for part in wrap(line, width) or [""]]
         above = max(0, (height - len(lines)) // 3)
         strips = [Strip.blank(width, self.rich_style)] * above
-        strips += [Strip([Segment(line[:width].center(width), style)]) for line in lines]
+        strips += [Strip([Segment(line.center(width), style)]) for line in lines]
         return strips

@@ -55,6 +55,11 @@ class TitleLine(Widget):
             parts.append(status.note)
         if account is None:
             return parts
+        # Before the figures that they make doubtful: a narrow terminal cuts off the end.
+        if account.events_lost:
+            parts.append(f"{count_text(account.events_lost)} EVENTS LOST")
+        if account.pending_full:
+            parts.append(f"{count_text(account.pending_full)} NOT FOLLOWED")
         hosts = (
             f"{count_text(shown)} of {count_text(known)} hosts"
             if shown != known
@@ -66,8 +71,4 @@ class TitleLine(Widget):
             f"median {duration_text(totals.p50_ns, self._glyphs)}",
             f"p99 {duration_text(totals.p99_ns, self._glyphs)}",
         ]
-        if account.events_lost:
-            parts.append(f"{count_text(account.events_lost)} EVENTS LOST")
-        if account.pending_full:
-            parts.append(f"{count_text(account.pending_full)} NOT FOLLOWED")
         return parts
