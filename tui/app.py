@@ -63,7 +63,8 @@ class TcplatApp(App[None]):
         # Before any screen or input takes it to copy text: this key ends a program.
         Binding("ctrl+c", "quit", "Quit", id="app.interrupt", show=False, priority=True),
         Binding("question_mark", "help", "Help", id="app.help"),
-        Binding("slash", "filter", "Filter", id="app.filter"),
+        # Done before the next key is handed on: what is typed right after it belongs to the filter.
+        Binding("slash", "filter", "Filter", id="app.filter", priority=True),
         Binding("s", "sort", "Sort", id="app.sort"),
         Binding("S", "reverse", "Reverse", id="app.reverse"),
         Binding("space", "pause", "Pause", id="app.pause"),
@@ -183,6 +184,12 @@ class TcplatApp(App[None]):
         if self._gone.issuperset(self._selection):
             return f"{names} is gone.\n\nWaiting for it to return; i watches another interface."
         return _NO_TRAFFIC.format(interface="any interface" if names == ANY else names)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "filter":
+            # Elsewhere, "/" is a letter like others.
+            return len(self.screen_stack) == 1 and self.focused is not self._filter_line
+        return super().check_action(action, parameters)
 
     def action_help(self) -> None:
         described = [*self.BINDINGS, *HostTable.BINDINGS]

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from types import TracebackType
+from typing import Any
 
 from bpf.errors import NoSuchInterface
 from bpf.event import Direction, Handshake, Outcome, address_bytes
@@ -62,7 +63,7 @@ class Played:
         self.may_open = threading.Event()
         """Opening waits for it."""
         self.may_open.set()
-        self.opened = threading.Event()
+        self.opening = threading.Event()
         self.closed = threading.Event()
         self.threads: list[int] = []
         """Who opened, switched and closed it."""
@@ -83,7 +84,7 @@ class Played:
         """Be in `state` from now on."""
         self.state = state
 
-    def count(self, **counts: int) -> None:
+    def count(self, **counts: Any) -> None:
         """Set counters of the account."""
         self._account = replace(self._account, **counts)
 
@@ -97,10 +98,10 @@ class Played:
 
     def __enter__(self) -> Played:
         self.threads.append(threading.get_ident())
+        self.opening.set()
         assert self.may_open.wait(PATIENCE_S)
         if self.failure:
             raise self.failure
-        self.opened.set()
         return self
 
     def __exit__(
@@ -112,6 +113,11 @@ class Played:
     @property
     def interface(self) -> str:
         return self._account.interface
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether all was played."""
+        return self._steps.empty()
 
     def drain(self, timeout_s: float) -> list[Handshake]:
         try:

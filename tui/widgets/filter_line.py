@@ -12,9 +12,9 @@ class FilterLine(Input):
         super().__init__(placeholder="part of an address; Enter keeps it, Esc clears it", compact=True)
 
     def open(self) -> None:
-        """Show it and take the keys."""
+        """Show it and take the keys from now on (`focus()` would let those already on their way pass)."""
         self.add_class("-open")
-        self.focus()
+        self.screen.set_focus(self)
 
     def close_if_empty(self) -> None:
         """Hide it unless it holds a filter."""

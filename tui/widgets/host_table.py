@@ -92,7 +92,7 @@ class HostTable(Widget, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         """The line at `y`, as `draw` formatted it."""
-        return self._strips[y] if y < len(self._strips) else Strip.blank(self.size.width)
+        return self._strips[y] if y < len(self._strips) else Strip.blank(self.size.width, self.rich_style)
 
     def notify_style_update(self) -> None:
         super().notify_style_update()

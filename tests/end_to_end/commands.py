@@ -1,0 +1,42 @@
+"""Running the real program inside a lab's namespace, as a person would from a shell."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from tests.lab import Lab
+
+Line = dict[str, Any]
+PATIENCE_S = 15.0
+"""How long to wait for what is certain to come; only a failing test waits so long."""
+
+
+def tcplat(*arguments: str) -> list[str]:
+    """The command line of the program."""
+    return [sys.executable, "-m", "tui", *arguments]
+
+
+@contextmanager
+def streaming(lab: Lab, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """Run it without a screen, attached once the `with` begins. What it wrote to stderr up to then is read."""
+    child = subprocess.Popen(
+        lab.command(*tcplat(*arguments)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    with child:
+        try:
+            assert child.stderr
+            said = child.stderr.readline()
+            assert said.startswith("tcplat: watching "), said + child.stderr.read()
+            yield child
+        finally:
+            child.kill()
+
+
+def lines_of(text: str) -> list[Line]:
+    """The objects that `--json` wrote."""
+    return [json.loads(line) for line in text.splitlines()]

@@ -1,0 +1,148 @@
+"""curl, an HTTP server, and tshark on the same interface: an independent clock for the same handshakes."""
+
+from __future__ import annotations
+
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.commands import PATIENCE_S, lines_of, tcplat
+from tests.lab.namespace import Namespace
+
+pytestmark = pytest.mark.kernel
+
+CLIENT, SERVER, PORT = "192.0.2.1", "192.0.2.2", 8000
+CONNECTIONS = 16
+FIELDS = ("frame.time_epoch", "tcp.srcport", "tcp.dstport", "tcp.flags.ack", "tcp.analysis.ack_rtt")
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two namespaces and a cable between them."""
+
+    client: str
+    server: str
+
+    def start(self, namespace: str, *words: str, out: Path) -> subprocess.Popen[bytes]:
+        """Start a program there, both its streams into a file."""
+        with out.open("wb") as file:
+            return subprocess.Popen(["ip", "netns", "exec", namespace, *words], stdout=file, stderr=file)
+
+
+@pytest.fixture
+def pair() -> Iterator[Pair]:
+    with ExitStack() as stack:
+        client, server = Namespace(), Namespace()
+        stack.callback(client.remove)
+        stack.callback(server.remove)
+        client.configure(
+            [
+                f"link add veth0 type veth peer name veth1 netns {server.name}",
+                f"addr add {CLIENT}/24 dev veth0",
+                "link set veth0 up",
+            ]
+        )
+        server.configure([f"addr add {SERVER}/24 dev veth1", "link set veth1 up"])
+        # Without a delay there would be nothing to agree about. A token bucket is the one qdisc with a delay that
+        # every kernel has: at 25 kB/s, answers queue for tens of milliseconds behind what else the server says.
+        delay = "qdisc add dev veth1 root tbf rate 200kbit burst 2000 latency 5s"
+        subprocess.run(["tc", "-n", server.name, *delay.split()], check=True)
+        yield Pair(client.name, server.name)
+
+
+def until(wanted: Callable[[], object]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not wanted():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@contextmanager
+def ended(child: subprocess.Popen[bytes]) -> Iterator[None]:
+    """End it by SIGTERM at the end of the `with`."""
+    with child:
+        try:
+            yield
+        finally:
+            child.terminate()
+
+
+def curl(pair: Pair, times: int) -> None:
+    """Fetch a page, some at a time; the server speaks HTTP/1.0, so each is a connection."""
+    pages = [word for _ in range(times) for word in ("-o", "/dev/null", f"http://{SERVER}:{PORT}/")]
+    words = ["curl", "-sS", "--parallel", "--parallel-max", "6", "--parallel-immediate", *pages]
+    subprocess.run(["ip", "netns", "exec", pair.client, *words], check=True, timeout=PATIENCE_S)
+
+
+def seen_by_tshark(text: str) -> dict[int, tuple[float, float]]:
+    """By client port: from SYN to SYN-ACK in ns, by the frames' times and by tshark's own analysis."""
+    syns: dict[int, float] = {}
+    found = {}
+    for line in text.splitlines():
+        words = line.split("\t")
+        if len(words) != len(FIELDS):
+            continue
+        whole, _, fraction = words[0].partition(".")
+        time_ns = int(whole) * 10**9 + int(fraction.ljust(9, "0"))
+        if words[3] in ("0", "False"):
+            syns[int(words[1])] = time_ns
+        elif int(words[2]) in syns:
+            found[int(words[2])] = (time_ns - syns[int(words[2])], float(words[4]) * 1e9)
+    return found
+
+
+@pytest.mark.skipif(
+    not shutil.which("tshark") or not shutil.which("curl"), reason="make setup-test installs them"
+)
+def test_latencies_agree_with_tsharks(pair: Pair, tmp_path: Path) -> None:
+    served, captured, measured = (tmp_path / name for name in ("served", "captured", "measured"))
+    (tmp_path / "page").mkdir()
+    server = [
+        sys.executable,
+        "-u",
+        "-m",
+        "http.server",
+        str(PORT),
+        "--bind",
+        SERVER,
+        "-d",
+        str(tmp_path / "page"),
+    ]
+    tshark = ["tshark", "-n", "-l", "-i", "veth0", "-f", "tcp", "-Y", "tcp.flags.syn==1", "-T", "fields"]
+    with ExitStack() as stack:
+        stack.enter_context(ended(pair.start(pair.server, *server, out=served)))
+        tshark += [word for field in FIELDS for word in ("-e", field)]
+        stack.enter_context(ended(pair.start(pair.client, *tshark, out=captured)))
+        stack.enter_context(ended(pair.start(pair.client, *tcplat("veth0", "--json"), out=measured)))
+        until(lambda: b"Serving HTTP" in served.read_bytes())
+        until(lambda: b"Capturing on" in captured.read_bytes())
+        until(lambda: b'"type":"probe"' in measured.read_bytes())
+        while not seen_by_tshark(captured.read_text()):  # It says so before it does.
+            curl(pair, 1)
+        curl(pair, CONNECTIONS)
+        ours = {}
+
+        def all_are_seen() -> bool:
+            lines = lines_of(measured.read_text().rpartition("\n")[0].partition("\n")[2])
+            ours.update({one["local_port"]: one["latency_ns"] for one in lines if one["type"] == "handshake"})
+            return len(ours.keys() & seen_by_tshark(captured.read_text()).keys()) > CONNECTIONS
+
+        until(all_are_seen)
+    theirs = seen_by_tshark(captured.read_text())
+    print("port   tcplat/us   tshark/us  its ack_rtt/us")
+    for port in ours.keys() & theirs.keys():
+        times, ack_rtt = theirs[port]
+        print(f"{port} {ours[port] / 1e3:11.1f} {times / 1e3:11.1f} {ack_rtt / 1e3:11.1f}")
+    # tshark's tap lies inside of ours: after TC when sending, before it when receiving. So ours is the longer, by a
+    # few microseconds, or by however long the machine does something else in between: hence the median.
+    longer_ns = [ours[port] - theirs[port][0] for port in ours.keys() & theirs.keys()]
+    assert max(ours.values()) > 5_000_000
+    assert -2_000 < statistics.median(longer_ns) < 300_000

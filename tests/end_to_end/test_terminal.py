@@ -1,0 +1,134 @@
+"""The real screen in a real terminal over the test network; and however it ends, the terminal is left as it was."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.attachments import attachments
+from tests.end_to_end.commands import tcplat
+from tests.end_to_end.terminal import Terminal
+from tests.lab import Host, Lab
+
+pytestmark = [
+    pytest.mark.kernel,
+    pytest.mark.skipif(not shutil.which("tmux"), reason="make setup-test installs tmux"),
+]
+
+FAST, MIDDLE, SLOW = "198.18.0.1", "2001:db8:1::2", "198.18.7.3"
+NEW = "198.18.9.9"
+
+
+@pytest.fixture
+def network() -> Iterator[Lab]:
+    hosts = [Host(FAST, 0.005), Host(MIDDLE, 0.040), Host(SLOW, 0.090), Host(NEW, 0.150)]
+    with Lab("ethernet", hosts) as lab:
+        yield lab
+        assert attachments(lab) == []
+
+
+@pytest.fixture
+def terminal(network: Lab) -> Iterator[Terminal]:
+    with Terminal(network) as terminal:
+        yield terminal
+
+
+def hosts(terminal: Terminal) -> list[str]:
+    """The addresses in the table, from the top."""
+    known = (FAST, MIDDLE, SLOW, NEW, "127.0.0.1")
+    words = [line.split()[0] for line in terminal.lines if line.split()]
+    return [word for word in words if word in known]
+
+
+def start(terminal: Terminal, network: Lab) -> None:
+    """Start the program and wait until it watches."""
+    terminal.run(*tcplat(network.device))
+    terminal.shows("No handshake on lab0 yet.")
+    assert len(attachments(network)) == 2
+
+
+def test_session_from_start_to_quit(terminal: Terminal, network: Lab) -> None:
+    start(terminal, network)
+    network.connect_many([(address, 443) for address in (FAST, MIDDLE, SLOW)])
+    terminal.until(lambda: hosts(terminal) == [SLOW, MIDDLE, FAST])
+    assert terminal.lines[0].startswith("tcplat  lab0 tcx  3 hosts")
+
+    terminal.press("S")
+    terminal.until(lambda: hosts(terminal) == [FAST, MIDDLE, SLOW])
+    terminal.press("S")
+    terminal.press("/", "7", ".")
+    terminal.until(lambda: hosts(terminal) == [SLOW])
+    assert "1 of 3 hosts" in terminal.lines[0]
+    terminal.press("Escape")
+    terminal.until(lambda: len(hosts(terminal)) == 3)
+
+    terminal.press("Space")
+    terminal.shows("PAUSED")
+    network.connect(NEW)
+    terminal.press("Space")
+    terminal.until(lambda: hosts(terminal) == [NEW, SLOW, MIDDLE, FAST])
+
+    terminal.press("i")
+    terminal.shows("* lab0")
+    terminal.press("k", "Enter")
+    terminal.shows("No handshake on lo yet.")
+    with network.entered(), socket.create_server(("127.0.0.1", 0)) as server:
+        socket.create_connection(server.getsockname()).close()
+    terminal.until(lambda: hosts(terminal) == ["127.0.0.1"])
+    terminal.press("i")
+    terminal.shows("* lo")
+    terminal.press("j", "Enter")
+    terminal.shows("No handshake on lab0 yet.")
+
+    terminal.press("?")
+    terminal.shows("what is measured")
+    terminal.resize(40, 10)
+    terminal.press("Escape")
+    terminal.shows("lab0 tcx")
+    terminal.press("q")
+    terminal.shows("status=0")
+    assert terminal.is_sane()
+    assert attachments(network) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_signal_leaves_the_terminal_as_it_was(
+    terminal: Terminal, network: Lab, number: signal.Signals
+) -> None:
+    start(terminal, network)
+    assert not terminal.is_sane()
+    os.kill(terminal.child, number)
+    terminal.shows("status=0")
+    assert terminal.is_sane()
+    assert "Traceback" not in terminal.text
+    assert attachments(network) == []
+
+
+def test_control_c_quits_even_while_typing_a_filter(terminal: Terminal, network: Lab) -> None:
+    start(terminal, network)
+    terminal.press("/", "x", "C-c")
+    terminal.shows("status=0")
+    assert terminal.is_sane()
+
+
+def test_lost_terminal_ends_it(terminal: Terminal, network: Lab) -> None:
+    start(terminal, network)
+    process = Path(f"/proc/{terminal.child}")
+    terminal.hang_up()
+    terminal.until(lambda: not process.exists())
+    assert attachments(network) == []
+
+
+def test_failure_is_still_there_to_read_after_quitting(terminal: Terminal, network: Lab) -> None:
+    terminal.run(*tcplat())
+    terminal.shows("there is no default route")
+    terminal.press("q")
+    terminal.shows("status=1")
+    assert "tcplat: there is no default route, so no interface to watch by default" in terminal.text
+    assert terminal.is_sane()

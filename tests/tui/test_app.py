@@ -1,0 +1,207 @@
+"""The screen's life: it opens, fails, pauses, switches, helps and ends."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import threading
+
+import pytest
+
+from bpf.errors import KernelUnsupported
+from bpf.source import State
+from tests.tui.played import MS, PATIENCE_S, Played, handshake
+from tests.tui.shown import BY_P95, THREE, opening, shown
+from tui.app import TcplatApp
+from tui.core.columns import COLUMNS
+from tui.widgets.host_table import HostTable
+
+
+async def test_it_says_that_it_compiles_before_the_source_is_open() -> None:
+    source = Played()
+    source.may_open.clear()
+    async with opening(source) as screen:
+        await screen.until(lambda: "Compiling the probe and attaching it..." in screen.text)
+        assert screen.title.endswith("compiling the probe")
+        await screen.press("j", "s", "space", "space", "slash", "escape")
+        source.may_open.set()
+        await screen.until(lambda: "No handshake on eth0 yet." in screen.text)
+        assert "compiling" not in screen.text
+
+
+async def test_first_handshake_makes_a_row() -> None:
+    async with shown(Played()) as screen:
+        assert screen.hosts == []
+        screen.source.play(handshake("2001:db8:1::9", 12 * MS))
+        await screen.until(lambda: screen.hosts == ["2001:db8:1::9"])
+        assert "1 host " in screen.title and "median 12.0 ms" in screen.title
+        assert "No handshake" not in screen.text
+
+
+async def test_no_color_shows_the_same_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with shown(Played(*THREE)) as screen:
+        await screen.press("j", "slash", "8", "enter", "space")
+        assert screen.hosts == BY_P95
+        for key in ("question_mark", "i"):
+            await screen.press(key, "escape")
+
+
+async def test_pause_holds_rows_still_while_collecting_goes_on() -> None:
+    async with shown(Played(*THREE)) as screen:
+        await screen.press("space")
+        before = screen.text
+        assert screen.title.startswith("PAUSED")
+        await screen.play(lambda: screen.source.play(handshake("198.18.7.3", 300 * MS)))
+        await screen.play(lambda: screen.source.play(handshake("198.18.9.9", 400 * MS)))
+        await screen.play()
+        assert screen.text == before
+        await screen.press("space")
+        assert screen.hosts == ["198.18.9.9", "198.18.7.3", "198.18.0.2", "198.18.0.1"]
+        assert "PAUSED" not in screen.title
+
+
+async def test_sort_and_filter_work_on_a_paused_screen() -> None:
+    async with shown(Played(*THREE)) as screen:
+        await screen.press("space", "S")
+        assert screen.hosts == BY_P95[::-1]
+        await screen.press("slash", "7", "enter")
+        assert screen.hosts == ["198.18.7.3"]
+        assert screen.title.startswith("PAUSED")
+
+
+async def test_reset_forgets_every_host() -> None:
+    async with shown(Played(*THREE)) as screen:
+        await screen.press("ctrl+r")
+        assert screen.hosts == []
+        assert "0 hosts" in screen.title
+
+
+async def test_switching_watches_another_interface_from_nothing() -> None:
+    source = Played(*THREE)
+    async with shown(source) as screen:
+        await screen.press("i")
+        await screen.until(lambda: "watch which interface?" in screen.text)
+        assert "* eth0" in screen.text
+        await screen.press("j", "enter")
+        await screen.until(lambda: "wlan0 tcx" in screen.title)
+        assert (source.interface, screen.hosts) == ("wlan0", [])
+        assert "No handshake on wlan0 yet." in screen.text
+        source.play(handshake("198.18.0.9"))
+        await screen.until(lambda: screen.hosts == ["198.18.0.9"])
+
+
+@pytest.mark.parametrize("key", ["escape", "i", "q"])
+async def test_interface_list_can_be_left(key: str) -> None:
+    async with shown(Played(*THREE)) as screen:
+        await screen.press("i", "k", key)
+        assert "eth0 tcx" in screen.title
+        assert screen.hosts == BY_P95
+
+
+async def test_interface_that_cannot_be_watched_leaves_the_old_one() -> None:
+    async with shown(Played(*THREE)) as screen:
+        await screen.press("i", "end", "enter")
+        await screen.until(lambda: "no interface 'nosuch'; choose one of: eth0" in screen.prose)
+        assert "eth0 tcx" in screen.title
+        assert screen.hosts == BY_P95
+
+
+async def test_interface_that_is_gone_is_told_and_its_rows_stay() -> None:
+    async with shown(Played(*THREE)) as screen:
+        screen.source.become(State.GONE)
+        await screen.until(lambda: "GONE: waiting for it to return" in screen.title)
+        assert screen.hosts == BY_P95
+        screen.source.become(State.WATCHING)
+        await screen.until(lambda: "GONE" not in screen.title)
+
+
+async def test_interface_that_is_gone_before_any_row() -> None:
+    async with shown(Played()) as screen:
+        screen.source.become(State.GONE)
+        await screen.until(lambda: "eth0 is gone." in screen.text)
+        assert "i watches another interface" in screen.text
+
+
+async def test_source_that_cannot_open_says_what_to_do_next_in_whole() -> None:
+    source = Played()
+    source.failure = KernelUnsupported(
+        "the kernel refused the probe: BPF_PROG_LOAD: Operation not permitted (kernel.lockdown is in force)",
+        "turn Secure Boot off, or boot with lockdown=none",
+    )
+    async with opening(source) as screen:
+        await screen.until(lambda: "q quits" in screen.text)
+        assert "boot with lockdown=none" in screen.prose
+        assert screen.title.endswith("stopped")
+        await screen.press("q")
+    assert screen.app.failure == str(source.failure)
+
+
+async def test_source_that_breaks_keeps_its_rows_and_is_closed() -> None:
+    async with shown(Played(*THREE)) as screen:
+        screen.source.fail(ValueError("a record of no known kind"))
+        await screen.until(lambda: "stopped" in screen.title)
+        assert screen.hosts == BY_P95
+        assert screen.source.closed.is_set()
+        assert screen.app.failure == "ValueError: a record of no known kind"
+
+
+@pytest.mark.parametrize("count", ["events_lost", "pending_full"])
+async def test_what_was_lost_is_in_the_title_at_80_columns(count: str) -> None:
+    source = Played(*THREE, interface="enp0s31f6np0")
+    async with shown(source) as screen:
+        source.count(**{count: 12_345})
+        words = {"events_lost": "12.3k EVENTS LOST", "pending_full": "12.3k NOT FOLLOWED"}
+        await screen.press("slash", "7", "enter")
+        await screen.until(lambda: words[count] in screen.title)
+        await screen.press("space")
+        assert words[count] in screen.title
+
+
+async def test_help_lists_every_key_and_column() -> None:
+    async with shown(Played(), size=(120, 60)) as screen:
+        await screen.press("question_mark")
+        await screen.until(lambda: "what is measured" in screen.text)
+        for binding in (*TcplatApp.BINDINGS, *HostTable.BINDINGS):
+            assert not isinstance(binding, tuple)
+            assert binding.description in screen.text
+            for one in binding.make_bindings([binding]):
+                assert screen.app.get_key_display(one) in screen.text
+        assert all(column.help in screen.prose for column in COLUMNS)
+        await screen.press("question_mark")
+        assert "what is measured" not in screen.text
+
+
+@pytest.mark.parametrize(
+    "keys", ["q", "space q", "ctrl+c", "question_mark ctrl+c", "i ctrl+c", "slash 1 ctrl+c"]
+)
+async def test_quitting_closes_the_source_in_the_thread_that_opened_it(keys: str) -> None:
+    source = Played(*THREE)
+    async with shown(source) as screen:
+        await screen.press(*keys.split())
+        assert await asyncio.to_thread(source.closed.wait, PATIENCE_S)
+    assert len(set(source.threads)) == 1
+    assert source.threads[0] != threading.get_ident()
+    assert (screen.app.return_code, screen.app.failure) == (0, "")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+async def test_signal_quits(number: signal.Signals) -> None:
+    source = Played(*THREE)
+    async with shown(source) as screen:
+        signal.raise_signal(number)
+        await screen.pilot.pause()
+        assert await asyncio.to_thread(source.closed.wait, PATIENCE_S)
+    assert screen.app.return_code == 0
+
+
+@pytest.mark.parametrize("keys", [[], ["question_mark"], ["i"], ["slash", "7"], ["j", "space"]])
+async def test_no_size_is_too_small(keys: list[str]) -> None:
+    async with shown(Played(*THREE)) as screen:
+        await screen.press(*keys)
+        for width, height in ((40, 10), (10, 3), (1, 1), (200, 60), (80, 24)):
+            await screen.pilot.resize_terminal(width, height)
+            assert len(screen.text.splitlines()) <= height
+        await screen.press("escape")
+        await screen.press("escape")
+        assert screen.hosts == BY_P95
