@@ -25,20 +25,18 @@ class Account:
     interface: str
     attach: str
     """How the program hangs on the hook: `tcx` or `clsact`; empty: not at all, see `trouble`."""
-    is_gone: bool = False
-    """The interface was removed; the source waits for its name to return."""
-    trouble: str = ""
-    """Why the interface is not watched, or what is missing."""
-    packets: int = 0
-    syns: int = 0
-    """First SYNs, in both directions."""
-    syn_retransmits: int = 0
     established: int = 0
     refused: int = 0
     unreachable: int = 0
     unanswered: int = 0
     ambiguous: int = 0
     """Established, but which of several SYNs (SYN-ACKs) was answered is unknown: no latency."""
+    events_lost: int = 0
+    """Ended and counted, but the ring had no room for the record."""
+    pending_full: int = 0
+    """SYNs that found the table of handshakes under way full, so were not followed."""
+    syns: int = 0
+    """First SYNs, in both directions."""
     late: int = 0
     """Ended in some way after they had been counted as unanswered."""
     superseded: int = 0
@@ -47,12 +45,10 @@ class Account:
     """Inbound with TCP Fast Open, whose end may have gone unseen."""
     pending: int = 0
     """Under way."""
-    pending_full: int = 0
-    """SYNs that found the table of handshakes under way full, so were not followed."""
-    events_lost: int = 0
-    """Ended and counted, but the ring had no room for the record."""
+    syn_retransmits: int = 0
     unsolicited: int = 0
     """SYN-ACKs that answer no SYN known: duplicates, scans, or too late."""
+    packets: int = 0
     truncated: int = 0
     """Packets that looked like part of a handshake, but ended before their headers did."""
     malformed: int = 0
@@ -67,6 +63,10 @@ class Account:
     """Time spent in the program; None: kernel.bpf_stats_enabled is off."""
     run_count: int | None = None
     """Packets that `run_time_ns` was spent on."""
+    is_gone: bool = False
+    """The interface was removed; the source waits for its name to return."""
+    trouble: str = ""
+    """Why the interface is not watched, or what is missing."""
     read_ns: int = 0
     """When this was read, monotonic."""
 

@@ -171,7 +171,7 @@ class TcplatApp(App[None]):
             return "stopped"
         if not self._selection:
             return "compiling the probe"
-        return f"GONE: {','.join(sorted(self._gone))}, waiting for its return" if self._gone else ""
+        return f"GONE: waiting for {', '.join(sorted(self._gone))} to return" if self._gone else ""
 
     def _empty_text(self) -> str:
         if self._failure:

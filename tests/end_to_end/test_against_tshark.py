@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.commands import PATIENCE_S, lines_of, tcplat
-from tests.lab.namespace import Namespace
+from tests.lab.namespace import Namespace, inside
 
 pytestmark = pytest.mark.kernel
 
@@ -34,7 +34,7 @@ class Pair:
     def start(self, namespace: str, *words: str, out: Path) -> subprocess.Popen[bytes]:
         """Start a program there, both its streams into a file."""
         with out.open("wb") as file:
-            return subprocess.Popen(["ip", "netns", "exec", namespace, *words], stdout=file, stderr=file)
+            return subprocess.Popen(inside(namespace, *words), stdout=file, stderr=file)
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def pair() -> Iterator[Pair]:
         # Without a delay there would be nothing to agree about. A token bucket is the one qdisc with a delay that
         # every kernel has: at 25 kB/s, answers queue for tens of milliseconds behind what else the server says.
         delay = "qdisc add dev veth1 root tbf rate 200kbit burst 2000 latency 5s"
-        subprocess.run(["tc", "-n", server.name, *delay.split()], check=True)
+        subprocess.run(inside(server.name, "tc", *delay.split()), check=True)
         yield Pair(client.name, server.name)
 
 
@@ -79,7 +79,7 @@ def curl(pair: Pair, times: int) -> None:
     """Fetch a page, some at a time; the server speaks HTTP/1.0, so each is a connection."""
     pages = [word for _ in range(times) for word in ("-o", "/dev/null", f"http://{SERVER}:{PORT}/")]
     words = ["curl", "-sS", "--parallel", "--parallel-max", "6", "--parallel-immediate", *pages]
-    subprocess.run(["ip", "netns", "exec", pair.client, *words], check=True, timeout=PATIENCE_S)
+    subprocess.run(inside(pair.client, *words), check=True, timeout=PATIENCE_S)
 
 
 def seen_by_tshark(text: str) -> dict[int, tuple[float, float]]:

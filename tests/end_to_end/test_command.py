@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import signal
@@ -10,6 +11,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +20,8 @@ from tests.end_to_end.commands import PATIENCE_S, Line, lines_of, streaming, tcp
 from tests.lab import Behaviour, Connection, Exchange, Host, Lab
 
 pytestmark = pytest.mark.kernel
+
+COMM = Path("/proc/self/comm").read_text().strip()
 
 V4 = "198.18.0."
 V6 = "2001:db8:1::"
@@ -71,7 +75,7 @@ def test_json_has_a_line_for_each_of_23_connections(lab: Lab) -> None:
         assert (line["type"], line["interface"], line["direction"]) == ("handshake", lab.device, "outbound")
         assert (line["outcome"], line["answer_ns"]) == ("established", None)
         assert (line["retransmits"], line["ambiguous"]) == (0, False)
-        assert (line["pid"], line["process"]) == (None, None)  # Named in the contract, not yet found out.
+        assert (line["pid"], line["process"]) == (os.getpid(), COMM)
         assert began_s <= datetime.fromisoformat(line["time"][:26] + "+00:00").timestamp() <= time.time()
     for account, established in ((first, 0), (last, 23)):
         assert (account["type"], account["interface"], account["attach"]) == ("probe", lab.device, "tcx")

@@ -13,7 +13,7 @@ from bpf.event import Direction, Outcome, address_text
 from bpf.source import ANY
 from tests.end_to_end.attachments import attachments
 from tests.end_to_end.watching import Watch, watching
-from tests.lab import Host, Lab
+from tests.lab import Host, Lab, inside
 from tests.lab.packets import ACK, SYN, Tcp, Vlan, ethernet, ip
 
 pytestmark = pytest.mark.kernel
@@ -26,7 +26,7 @@ CONTAINER = "10.88.0.2"
 def container(lab: Lab) -> Iterator[str]:
     """A namespace behind a veth pair and a bridge, as container engines make it; yields its name."""
     name = f"{lab.name}-c"
-    inside = ["ip", "netns", "exec", name]
+    within = inside(name)
     outside = lab.command()
     subprocess.run(["ip", "netns", "add", name], check=True)
     try:
@@ -37,9 +37,9 @@ def container(lab: Lab) -> Iterator[str]:
             [*outside, "ip", "link", "set", "veth0", "master", "br0"],
             [*outside, "ip", "link", "set", "veth0", "up"],
             [*outside, "ip", "link", "set", "br0", "up"],
-            [*inside, "ip", "addr", "add", f"{CONTAINER}/24", "dev", "eth0"],
-            [*inside, "ip", "link", "set", "eth0", "up"],
-            [*inside, "ip", "route", "add", "default", "via", "10.88.0.1"],
+            [*within, "ip", "addr", "add", f"{CONTAINER}/24", "dev", "eth0"],
+            [*within, "ip", "link", "set", "eth0", "up"],
+            [*within, "ip", "route", "add", "default", "via", "10.88.0.1"],
         ):
             subprocess.run(command, check=True)
         lab.set_sysctl("ipv4/ip_forward", 1)
@@ -52,7 +52,7 @@ CONNECT = "import socket, sys; socket.create_connection((sys.argv[1], 443), 3).c
 
 
 def connect_from(container: str) -> None:
-    command = ["ip", "netns", "exec", container, "/usr/bin/python3", "-c", CONNECT, FAR]
+    command = inside(container, "/usr/bin/python3", "-c", CONNECT, FAR)
     subprocess.run(command, check=True)
 
 

@@ -6,5 +6,6 @@ from .connections import Connection
 from .exchanges import Exchange
 from .hosts import Behaviour, Client, Host, Unreachable
 from .laboratory import Lab
+from .namespace import inside
 
-__all__ = ["Behaviour", "Client", "Connection", "Exchange", "Host", "Lab", "Unreachable"]
+__all__ = ["Behaviour", "Client", "Connection", "Exchange", "Host", "Lab", "Unreachable", "inside"]

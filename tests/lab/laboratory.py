@@ -12,7 +12,7 @@ from .connections import Connection, Target, connect_all
 from .device import DEVICE, OUR_IPV4, OUR_IPV6, Layer, open_device, prepare
 from .exchanges import Exchange
 from .hosts import Client, Default, Host, silence
-from .namespace import Namespace
+from .namespace import Namespace, inside
 from .packets import packed
 from .responder import Cast, Responder
 from .stage import Predicate, Stage
@@ -70,7 +70,7 @@ class Lab:
 
     @property
     def name(self) -> str:
-        """Name of the namespace, for `ip netns exec`."""
+        """Name of the namespace, as `ip netns list` knows it."""
         return self._namespace.name
 
     @property
@@ -81,7 +81,7 @@ class Lab:
 
     def command(self, *words: str) -> list[str]:
         """Return the command line that runs `words` inside."""
-        return ["ip", "netns", "exec", self.name, *words]
+        return inside(self.name, *words)
 
     def entered(self) -> AbstractContextManager[None]:
         """Put the calling thread inside; sockets made there stay there."""

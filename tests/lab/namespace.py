@@ -43,12 +43,12 @@ class Namespace:
 
     def configure(self, commands: list[str]) -> None:
         """Run `ip` commands (without the word) in the namespace, in order. Blocks some milliseconds."""
-        _ip("-n", self.name, "-batch", "-", commands=commands)
+        _run(inside(self.name, "ip", "-batch", "-"), commands)
 
     def remove(self) -> None:
         """Remove it; the kernel takes down what is in it once no socket or thread holds it."""
         os.close(self._fd)
-        _ip("netns", "delete", self.name)
+        _run(["ip", "netns", "delete", self.name])
 
 
 def _add() -> str:
@@ -60,7 +60,7 @@ def _add() -> str:
         if os.path.lexists(f"{_DIRECTORY}/{name}"):
             continue
         try:
-            _ip("netns", "add", name)
+            _run(["ip", "netns", "add", name])
         except OSError:
             # Another thread may have taken the name meanwhile; anything else is a failure to report.
             if not os.path.lexists(f"{_DIRECTORY}/{name}"):
@@ -69,12 +69,18 @@ def _add() -> str:
             return name
 
 
-def _ip(*arguments: str, commands: list[str] | None = None) -> None:
-    done = subprocess.run(
-        ["ip", *arguments], input="\n".join(commands or ()), capture_output=True, text=True, check=False
-    )
+def inside(name: str, *words: str) -> list[str]:
+    """Return the command line that runs `words` in a named namespace.
+
+    Not `ip netns exec`: that mounts /sys anew, which a chroot does not allow.
+    """
+    return ["nsenter", f"--net={_DIRECTORY}/{name}", *words]
+
+
+def _run(command: list[str], lines: list[str] | None = None) -> None:
+    done = subprocess.run(command, input="\n".join(lines or ()), capture_output=True, text=True, check=False)
     if done.returncode:
-        raise OSError(f"ip {' '.join(arguments)}: {done.stderr.strip()}")
+        raise OSError(f"{' '.join(command)}: {done.stderr.strip()}")
 
 
 def _setns(fd: int) -> None:

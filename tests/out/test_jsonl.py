@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from datetime import datetime, timezone
 from typing import Any
 
@@ -12,9 +13,10 @@ from hypothesis import strategies as st
 
 from bpf.event import Direction, Handshake, Outcome, address_bytes, address_text
 from bpf.source import Account
-from tests.tui.played import handshake
+from tests.tui.played import Played, handshake
 from tui.out.jsonl import account_line, handshake_line
 
+NAMES = Played()
 NOON_NS = int(datetime(2026, 11, 22, 12, tzinfo=timezone.utc).timestamp()) * 10**9
 """2026-11-22T12:00:00Z"""
 
@@ -34,6 +36,8 @@ HANDSHAKES = st.builds(
     answer_ns=u(64),
     remote=ADDRESSES,
     local=ADDRESSES,
+    identity=u(64),
+    cgroup=u(64),
     ifindex=u(32),
     pid=u(32),
     remote_port=u(16),
@@ -42,6 +46,7 @@ HANDSHAKES = st.builds(
     outcome=st.sampled_from(Outcome).map(int),
     direction=st.sampled_from(Direction).map(int),
     ambiguous=st.integers(0, 1),
+    repeated=st.integers(0, 1),
     process=st.binary(max_size=15).map(lambda name: name.ljust(16, b"\0")),
 )
 
@@ -57,16 +62,16 @@ def parsed(line: str) -> dict[str, Any]:
 
 def test_handshake_line_is_as_documented() -> None:
     one = handshake("142.250.180.3", 45_540_912, time_ns=123_456_789)
-    assert handshake_line(one, "eth0", NOON_NS) == (
+    assert handshake_line(one, NAMES, NOON_NS) == (
         '{"type":"handshake","time":"2026-11-22T12:00:00.123456789Z","interface":"eth0"'
         ',"direction":"outbound","outcome":"established"'
         ',"remote_address":"142.250.180.3","remote_port":443,"local_address":"192.0.2.1","local_port":38450'
         ',"latency_ns":45540912,"connect_ns":45540912,"answer_ns":null,"retransmits":0,"ambiguous":false'
-        ',"pid":812,"process":"curl"}\n'
+        ',"pid":812,"process":"curl","unit":"cron.service","repeated":false}\n'
     )
 
 
-def test_probe_line_is_as_documented() -> None:
+def test_probe_line_begins_as_documented_and_holds_the_whole_account() -> None:
     account = Account(
         "eth0",
         "tcx",
@@ -77,15 +82,19 @@ def test_probe_line_is_as_documented() -> None:
         ambiguous=4,
         events_lost=5,
         pending_full=6,
+        syns=140,
+        run_time_ns=7,
     )
-    assert account_line(account) == (
+    line = account_line(account)
+    assert line.startswith(
         '{"type":"probe","interface":"eth0","attach":"tcx","established":120,"refused":1,"unreachable":2'
-        ',"unanswered":3,"ambiguous":4,"events_lost":5,"pending_full":6}\n'
+        ',"unanswered":3,"ambiguous":4,"events_lost":5,"pending_full":6,"syns":140'
     )
+    assert {**parsed(line), "read_ns": 0} == {"type": "probe", **asdict(account)}
 
 
 def test_there_is_null_where_there_is_no_figure() -> None:
-    line = parsed(handshake_line(handshake("2001:db8:1::7", direction=Direction.INBOUND), "eth0", 0))
+    line = parsed(handshake_line(handshake("2001:db8:1::7", direction=Direction.INBOUND), NAMES, 0))
     assert line["direction"] == "inbound"
     assert (line["remote_address"], line["local_address"]) == ("2001:db8:1::7", "2001:db8::1")
     assert (line["latency_ns"], line["connect_ns"], line["answer_ns"]) == (5_000_000, None, 20_000)
@@ -93,14 +102,14 @@ def test_there_is_null_where_there_is_no_figure() -> None:
 
 
 def test_ambiguous_keeps_what_the_application_waited() -> None:
-    line = parsed(handshake_line(handshake(ambiguous=True, retransmits=2), "eth0", 0))
+    line = parsed(handshake_line(handshake(ambiguous=True, retransmits=2), NAMES, 0))
     assert (line["latency_ns"], line["connect_ns"]) == (None, 5_000_000)
     assert (line["retransmits"], line["ambiguous"]) == (2, True)
 
 
 @pytest.mark.parametrize("outcome", Outcome)
 def test_outcome_is_named(outcome: Outcome) -> None:
-    line = parsed(handshake_line(handshake(outcome=outcome), "eth0", 0))
+    line = parsed(handshake_line(handshake(outcome=outcome), NAMES, 0))
     assert line["outcome"] == outcome.name.lower()
 
 
@@ -114,7 +123,7 @@ def test_outcome_is_named(outcome: Outcome) -> None:
 )
 def test_time_is_utc_to_the_nanosecond(wall_ns: int, time: str) -> None:
     for monotonic_ns in (0, 7):
-        line = handshake_line(handshake(time_ns=monotonic_ns), "eth0", wall_ns - monotonic_ns)
+        line = handshake_line(handshake(time_ns=monotonic_ns), NAMES, wall_ns - monotonic_ns)
         assert parsed(line)["time"] == time
 
 
@@ -131,19 +140,19 @@ def test_time_is_utc_to_the_nanosecond(wall_ns: int, time: str) -> None:
     ],
 )
 def test_process_name_cannot_break_the_line(process: bytes, text: str | None) -> None:
-    line = parsed(handshake_line(handshake(process=process), "eth0", 0))
+    line = parsed(handshake_line(handshake(process=process), NAMES, 0))
     assert (line["process"], line["pid"]) == (text, 812)
 
 
 @pytest.mark.parametrize("interface", ['q"uote', "back\\slash", "日本", "latin1-\udce9"])
 def test_interface_name_cannot_break_the_line(interface: str) -> None:
-    assert parsed(handshake_line(handshake(), interface, 0))["interface"] == interface
+    assert parsed(handshake_line(handshake(), Played(interface=interface), 0))["interface"] == interface
     assert parsed(account_line(Account(interface, "tcx")))["interface"] == interface
 
 
 @given(HANDSHAKES, u(62))
 def test_every_line_gives_the_values_back(one: Handshake, wall_offset_ns: int) -> None:
-    line = parsed(handshake_line(one, "eth0", wall_offset_ns))
+    line = parsed(handshake_line(one, NAMES, wall_offset_ns))
     for name in ("latency_ns", "connect_ns", "answer_ns", "pid"):
         assert line[name] == (getattr(one, name) or None)
     for name in ("remote_port", "local_port", "retransmits", "ambiguous"):

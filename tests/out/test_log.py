@@ -8,14 +8,14 @@ from hypothesis import strategies as st
 
 from bpf.event import Direction, Outcome
 from bpf.source import Account
-from tests.tui.played import handshake
+from tests.tui.played import Played, handshake
 from tui.out.log import account_line, duration_text, handshake_line
 
 UNIT_NS = {"ns": 1, "µs": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
 
 
 def test_line_is_the_first_programs() -> None:
-    line = handshake_line(handshake("216.58.204.67", 45_540_912), "eth0", 0)
+    line = handshake_line(handshake("216.58.204.67", 45_540_912), Played(), 0)
     assert line == (
         "Matched SYN/SYN-ACK, Source: 216.58.204.67, Destination: 192.0.2.1, Latency 45.540912ms\n"
     )
@@ -23,13 +23,13 @@ def test_line_is_the_first_programs() -> None:
 
 def test_inbound_is_matched_by_another_pair_of_segments() -> None:
     inbound = handshake("2001:db8:1:0:0::9", 1_500, direction=Direction.INBOUND)
-    assert handshake_line(inbound, "eth0", 0) == (
+    assert handshake_line(inbound, Played(), 0) == (
         "Matched SYN-ACK/ACK, Source: 2001:db8:1::9, Destination: 2001:db8::1, Latency 1.5µs\n"
     )
 
 
 def test_ambiguous_latency_is_not_guessed() -> None:
-    line = handshake_line(handshake(ambiguous=True, retransmits=1), "eth0", 0)
+    line = handshake_line(handshake(ambiguous=True, retransmits=1), Played(), 0)
     assert line.endswith(", Latency unknown (retransmitted)\n")
 
 
@@ -42,7 +42,7 @@ def test_ambiguous_latency_is_not_guessed() -> None:
     ],
 )
 def test_failure_is_told_without_latency(outcome: Outcome, direction: Direction, beginning: str) -> None:
-    line = handshake_line(handshake("198.18.0.1", 0, outcome=outcome, direction=direction), "eth0", 0)
+    line = handshake_line(handshake("198.18.0.1", 0, outcome=outcome, direction=direction), Played(), 0)
     assert line == f"{beginning}, Source: 198.18.0.1, Destination: 192.0.2.1\n"
 
 

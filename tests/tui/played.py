@@ -5,16 +5,19 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Any
 
 from bpf.errors import NoSuchInterface
 from bpf.event import Direction, Handshake, Outcome, address_bytes
-from bpf.source import Account, State
+from bpf.source import Account
 
 MS = 1_000_000
+CGROUP = 77
+"""The cgroup of outbound handshakes: UNIT."""
+UNIT = "cron.service"
 PATIENCE_S = 10.0
 """How long to wait for what is certain to come; only a failing test waits so long."""
 
@@ -41,6 +44,9 @@ def handshake(
         answer_ns=0 if outbound else 20_000,
         remote=address_bytes(remote),
         local=address_bytes("2001:db8::1" if ":" in remote else "192.0.2.1"),
+        process=(process if outbound else b"").ljust(16, b"\0"),
+        identity=0,
+        cgroup=CGROUP if outbound else 0,
         ifindex=2,
         pid=812 if outbound else 0,
         remote_port=443,
@@ -49,7 +55,7 @@ def handshake(
         outcome=outcome,
         direction=direction,
         ambiguous=ambiguous,
-        process=(process if outbound else b"").ljust(16, b"\0"),
+        repeated=0,
     )
 
 
@@ -57,7 +63,8 @@ class Played:
     """A `Source`. Steps are played in order, one a drain; any thread may add some, before or while it runs."""
 
     def __init__(self, *handshakes: Handshake, interface: str = "eth0") -> None:
-        self.state = State.WATCHING
+        self.gone: frozenset[str] = frozenset()
+        """Set from the thread that drains, by `then`."""
         self.failure: Exception | None = None
         """Raised instead of opening."""
         self.may_open = threading.Event()
@@ -80,9 +87,9 @@ class Played:
         """Let one drain call `step`, in the thread that drains."""
         self._steps.put(step)
 
-    def become(self, state: State) -> None:
-        """Be in `state` from now on."""
-        self.state = state
+    def lose(self, *interfaces: str) -> None:
+        """Wait for the return of these from now on; none: all are back."""
+        self.gone = frozenset(interfaces)
 
     def count(self, **counts: Any) -> None:
         """Set counters of the account."""
@@ -111,8 +118,14 @@ class Played:
         self.closed.set()
 
     @property
-    def interface(self) -> str:
+    def selection(self) -> Sequence[str]:
+        return (self._account.interface,)
+
+    def name_of(self, ifindex: int) -> str:
         return self._account.interface
+
+    def unit_of(self, cgroup: int) -> str:
+        return UNIT if cgroup == CGROUP else ""
 
     @property
     def is_empty(self) -> bool:
@@ -131,15 +144,15 @@ class Played:
         self.count(established=established)
         return step
 
-    def account(self) -> Account:
-        return self._account
+    def accounts(self) -> list[Account]:
+        return [self._account]
 
-    def watch(self, interface: str) -> None:
+    def watch(self, selection: Sequence[str]) -> None:
         self.threads.append(threading.get_ident())
-        if interface == "nosuch":
+        if "nosuch" in selection:
             raise NoSuchInterface("no interface 'nosuch'", "choose one of: eth0, wlan0")
-        self._account = Account(interface, "tcx")
-        self.state = State.WATCHING
+        self._account = Account(selection[0], "tcx")
+        self.gone = frozenset()
 
     def wake(self) -> None:
         self.play()

@@ -105,7 +105,7 @@ class Shown:
 async def shown(source: Played, size: tuple[int, int] = (80, 24)) -> AsyncIterator[Shown]:
     """The screen, attached, once its first rows (or that there are none) are drawn."""
     async with opening(source, size) as screen:
-        await screen.until(lambda: f"{source.interface} tcx" in screen.title)
+        await screen.until(lambda: f"{source.selection[0]} tcx" in screen.title)
         if not source.is_empty:
             await screen.play()
             await screen.until(lambda: screen.hosts)

@@ -9,7 +9,6 @@ import threading
 import pytest
 
 from bpf.errors import KernelUnsupported
-from bpf.source import State
 from tests.tui.played import MS, PATIENCE_S, Played, handshake
 from tests.tui.shown import BY_P95, THREE, opening, shown
 from tui.app import TcplatApp
@@ -34,7 +33,7 @@ async def test_first_handshake_makes_a_row() -> None:
         assert screen.hosts == []
         screen.source.play(handshake("2001:db8:1::9", 12 * MS))
         await screen.until(lambda: screen.hosts == ["2001:db8:1::9"])
-        assert "1 host " in screen.title and "median 12.0 ms" in screen.title
+        assert "1 host " in screen.title and "median 12.0ms" in screen.title
         assert "No handshake" not in screen.text
 
 
@@ -85,7 +84,7 @@ async def test_switching_watches_another_interface_from_nothing() -> None:
         assert "* eth0" in screen.text
         await screen.press("j", "enter")
         await screen.until(lambda: "wlan0 tcx" in screen.title)
-        assert (source.interface, screen.hosts) == ("wlan0", [])
+        assert (source.selection, screen.hosts) == (("wlan0",), [])
         assert "No handshake on wlan0 yet." in screen.text
         source.play(handshake("198.18.0.9"))
         await screen.until(lambda: screen.hosts == ["198.18.0.9"])
@@ -109,16 +108,16 @@ async def test_interface_that_cannot_be_watched_leaves_the_old_one() -> None:
 
 async def test_interface_that_is_gone_is_told_and_its_rows_stay() -> None:
     async with shown(Played(*THREE)) as screen:
-        screen.source.become(State.GONE)
-        await screen.until(lambda: "GONE: waiting for it to return" in screen.title)
+        screen.source.lose("eth0")
+        await screen.until(lambda: "GONE: waiting for eth0 to return" in screen.title)
         assert screen.hosts == BY_P95
-        screen.source.become(State.WATCHING)
+        screen.source.lose()
         await screen.until(lambda: "GONE" not in screen.title)
 
 
 async def test_interface_that_is_gone_before_any_row() -> None:
     async with shown(Played()) as screen:
-        screen.source.become(State.GONE)
+        screen.source.lose("eth0")
         await screen.until(lambda: "eth0 is gone." in screen.text)
         assert "i watches another interface" in screen.text
 

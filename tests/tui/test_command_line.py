@@ -61,7 +61,7 @@ def only_line(text: str) -> str:
         (["lo", "--json", "--duration", "soon"], "'soon' is not a number of seconds above 0"),
         (["lo", "--attach", "xdp"], "invalid choice: 'xdp'"),
         (["--colour"], "unrecognized arguments: --colour"),
-        (["lo", "eth0"], "unrecognized arguments: eth0"),
+        (["--timeout", "0"], "'0' is not a number of seconds above 0"),
     ],
 )
 def test_bad_arguments(arguments: Sequence[str], complaint: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,7 +14,6 @@ import pytest
 
 from bpf.errors import TcplatError
 from bpf.event import Handshake, address_text
-from bpf.source import State
 from tests.tui.played import PATIENCE_S, Played, handshake
 from tui import headless
 from tui.headless import Limits
@@ -108,9 +107,9 @@ def test_accounts_come_at_their_interval(run: Run) -> None:
 
 def test_interface_that_goes_and_returns_is_noted_on_stderr(capfd: pytest.CaptureFixture[str]) -> None:
     source = Played()
-    source.then(lambda: source.become(State.GONE))
+    source.then(lambda: source.lose("eth0"))
     source.play()
-    source.then(lambda: source.become(State.WATCHING))
+    source.then(lambda: source.lose())
     source.then(interrupt)
     headless.run(source, log, Limits())
     assert capfd.readouterr() == (

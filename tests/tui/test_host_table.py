@@ -116,15 +116,15 @@ async def test_filter_left_empty_goes_away() -> None:
         ("G k", 1),
         ("end home", 99),
         ("G g", 99),
-        ("pagedown", 78),
-        ("j pagedown pagedown pageup", 78),
+        ("pagedown", 79),
+        ("j pagedown pagedown pageup", 79),
         ("G pagedown", 0),
         ("pageup", 99),
     ],
 )
 async def test_keys_move_the_selection(keys: str, selected: int) -> None:
     async with shown(Played(*MANY)) as screen:
-        assert screen.table.size.height == 22  # so a page is 21 rows
+        assert screen.table.size.height == 21  # so a page is 20 rows
         await screen.press(*keys.split())
         assert screen.selected == address(selected)
         assert screen.selected in screen.hosts
@@ -186,7 +186,7 @@ async def test_wheel_scrolls_and_stops_at_both_ends() -> None:
             wheel(screen, events.MouseScrollDown)
         await screen.until(lambda: screen.hosts[-1] == address(0))
         await screen.pilot.pause()
-        assert len(screen.hosts) == 21
+        assert len(screen.hosts) == 20
         for _ in range(40):
             wheel(screen, events.MouseScrollUp)
         await screen.until(lambda: screen.hosts[0] == address(99))
