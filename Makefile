@@ -1,7 +1,7 @@
 # What a person types here; the work is done in tools/. `make` lists it.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run setup setup-test test check format screenshots fresh lock clean
+.PHONY: help run setup setup-test test check format fuzz screenshots fresh lock clean
 
 BIN := .venv/bin
 # Without sudo the program starts all the same, and says what it lacks.
@@ -32,6 +32,9 @@ check: setup-test ## style, types and import contracts
 format: setup-test ## write the code the one way
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+fuzz: setup-test ## mutated packets through the kernel program and the matcher: make fuzz ARGS="5000000 --seed 7"
+	$(SUDO) $(BIN)/python tools/fuzz.py $(ARGS)
 
 screenshots: setup-test ## draw screenshots/ anew
 	$(BIN)/python tools/screenshots.py

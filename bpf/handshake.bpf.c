@@ -360,7 +360,9 @@ INLINE int parse_ipv6(struct __sk_buff *skb, u32 offset, struct datagram *ip)
     __builtin_memcpy(ip->destination, header + 24, 16);
     u8 next = header[6];
     u32 at = offset + IPV6_HEADER;
-    u32 end = at + (header[4] << 8 | header[5]);
+    u32 payload_bytes = header[4] << 8 | header[5];
+    /* A jumbogram (RFC 2675) says 0 here: Linux makes one of TCP segments that it handles together (BIG TCP). */
+    u32 end = !payload_bytes && next == PROTO_HOP_BY_HOP ? skb->len : at + payload_bytes;
 #pragma clang loop unroll(disable)
     for (int i = 0; i < MAX_EXTENSION_HEADERS; i++) {
         u8 extension[8]; /* RFC 8200, section 4: a multiple of 8 bytes; the second gives the length, but for fragments. */

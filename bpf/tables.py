@@ -72,7 +72,7 @@ COUNTERS = (
 )
 _ACCOUNT = struct.Struct("=" + "Q" * len(COUNTERS))
 
-_FORGET_NS = 75_000_000_000
+FORGET_NS = 75_000_000_000
 """An unanswered SYN is remembered this long after its last.
 
 Linux sends the next at most 64 s later, and it must not look new."""
@@ -134,22 +134,24 @@ class Pending:
     def _sweep_outbound(self, now_ns: int, sweep: Sweep) -> None:
         for key, value in syscall.entries(self._outbound_fd, _CONNECTION.size, _OUTBOUND.size):
             entry = _Outbound._make(_OUTBOUND.unpack(value))
-            if now_ns - entry.last_syn_ns > _FORGET_NS:
-                syscall.delete(self._outbound_fd, key)
-            if entry.reported:
-                continue
-            if now_ns - entry.first_syn_ns < self._timeout_ns:
+            if not entry.reported and now_ns - entry.first_syn_ns < self._timeout_ns:
                 sweep.pending[_ifindex_of(key)] += 1
                 continue
-            mark = _OUTBOUND.pack(*entry._replace(reported=1))
-            try:
-                syscall.update(self._outbound_fd, key, mark, syscall.BPF_EXIST)
-            except FileNotFoundError:  # It was answered this very moment, and the kernel reports that.
-                continue
-            unanswered = _unanswered(key, Direction.OUTBOUND, entry.retransmits, entry.isn << 32, now_ns)
-            sweep.unanswered.append(
-                unanswered._replace(cgroup=entry.cgroup, pid=entry.pid, process=entry.process)
-            )
+            if not entry.reported and self._mark_reported(key, entry):
+                unanswered = _unanswered(key, Direction.OUTBOUND, entry.retransmits, entry.isn << 32, now_ns)
+                sweep.unanswered.append(
+                    unanswered._replace(cgroup=entry.cgroup, pid=entry.pid, process=entry.process)
+                )
+            if now_ns - entry.last_syn_ns > FORGET_NS:
+                syscall.delete(self._outbound_fd, key)
+
+    def _mark_reported(self, key: bytes, entry: _Outbound) -> bool:
+        mark = _OUTBOUND.pack(*entry._replace(reported=1))
+        try:
+            syscall.update(self._outbound_fd, key, mark, syscall.BPF_EXIST)
+        except FileNotFoundError:  # It was answered this very moment, and the kernel reports that.
+            return False
+        return True
 
     def _sweep_inbound(self, now_ns: int, sweep: Sweep) -> None:
         for key, value in syscall.entries(self._inbound_fd, _CONNECTION.size, _INBOUND.size):

@@ -235,9 +235,11 @@ def test_wait_until_gives_up_and_reports_errors(lab: Lab) -> None:
 def test_command_and_sysctl_reach_the_namespace(lab: Lab) -> None:
     lab.set_sysctl("ipv4/tcp_timestamps", 0)
     outside = Path("/proc/sys/net/ipv4/tcp_timestamps").read_text()
-    read = lab.command("cat", "/proc/sys/net/ipv4/tcp_timestamps", "/sys/class/net/lab0/ifindex")
-    inside = subprocess.run(read, check=True, capture_output=True, text=True).stdout.split()
-    assert inside == ["0", str(lab.ifindex)]
+    show = "cat /proc/sys/net/ipv4/tcp_timestamps; ip -oneline link show lab0"
+    read = lab.command("sh", "-c", show)
+    inside = subprocess.run(read, check=True, capture_output=True, text=True).stdout.splitlines()
+    assert inside[0] == "0"
+    assert inside[1].startswith(f"{lab.ifindex}: lab0:")
     assert outside.strip() != "0"
 
 

@@ -335,6 +335,14 @@ def test_unanswered_is_forgotten_at_last(program: Program, wire: Wire, peers: Pe
     assert wire.events() == []
 
 
+def test_unanswered_is_reported_even_if_nobody_looked_for_long(
+    program: Program, wire: Wire, peers: Peers
+) -> None:
+    wire.sends(peers.ours(SYN, 1000))
+    event = only(program.pending.sweep(time.monotonic_ns() + 80_000_000_000).unanswered)
+    assert peers.is_of(event)
+
+
 @pytest.mark.parametrize("answered", [False, True])
 def test_inbound_unanswered(program: Program, wire: Wire, peers: Peers, answered: bool) -> None:
     wire.receives(peers.theirs(SYN, 5000))

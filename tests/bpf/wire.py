@@ -28,6 +28,11 @@ class Wire:
         self._program.pending.forget(IFINDEX)
         self._program.unload(self._loaded)
 
+    @property
+    def account(self) -> int:
+        """The number of this interface's account."""
+        return self._loaded.account
+
     def receives(self, packet: bytes, **frame: object) -> int:
         """Let an IP packet arrive; return the program's verdict."""
         return self.carries(self._framed(packet, frame), is_ingress=True)
@@ -47,7 +52,7 @@ class Wire:
 
     def counters(self) -> dict[str, int]:
         """The account of this interface."""
-        return self._program.accounts.read(self._loaded.account)
+        return self._program.accounts.read(self.account)
 
     def _framed(self, packet: bytes, frame: dict[str, object]) -> bytes:
         return packets.ethernet(packet, **frame) if self._layer is Layer.ETHERNET else packet  # type: ignore[arg-type]
