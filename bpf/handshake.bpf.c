@@ -154,8 +154,8 @@ struct caller {
 };
 _Static_assert(sizeof(struct caller) == 32, "no holes: it is a table's value");
 
-/* Our SYN went out; its answer is awaited. Once user space has reported it as unanswered it stays a while, so that a SYN
- * sent still later is known for the retransmission it is. */
+/* Our SYN went out; its answer is awaited. Once user space has reported it as unanswered (`reported`) it stays a while, so
+ * that a SYN sent still later is known for the retransmission it is. */
 struct outbound {
     u64 first_syn_ns;
     u64 last_syn_ns;
@@ -164,8 +164,8 @@ struct outbound {
     u32 first_stamp;
     u32 last_stamp;
     u16 retransmits;
-    u16 reported;
-    u32 stamped;
+    u8 stamped;
+    u8 unused[5];
     struct caller caller;
 };
 _Static_assert(sizeof(struct outbound) == 72, "bpf/tables.py decodes 72 bytes");
@@ -216,6 +216,9 @@ BPF_RINGBUF_OUTPUT(events, RING_PAGES);
 /* Two tables: a flood of SYNs at us must not throw out our own handshakes. */
 BPF_TABLE("hash", struct connection, struct outbound, pending_outbound, PENDING_MAX);
 BPF_TABLE("hash", struct connection, struct inbound, pending_inbound, PENDING_MAX);
+/* Which of ours were reported as unanswered: user space adds the connection with its ISN, whoever ends it takes that away.
+ * A table of its own: written back into the entry, the mark could undo what a SYN changed there meanwhile. */
+BPF_F_TABLE("hash", struct connection, u32, reported, PENDING_MAX, BPF_F_NO_PREALLOC);
 /* Per CPU, so that counting needs no atomics. */
 BPF_TABLE("percpu_array", u32, struct account, accounts, ACCOUNTS_MAX);
 /* By socket cookie. The least recent go first: what matters is the moment between connect() and its SYN. */
@@ -492,6 +495,13 @@ INLINE u64 answered_ns(struct stamps *answer, bool stamped, u32 first_stamp, u32
     return answer->echo == first_stamp ? first_ns : 0;
 }
 
+/* Had user space reported it? To be asked once it is out of its table, and once. */
+INLINE bool was_reported(struct connection *key, u32 isn)
+{
+    u32 *mark = reported.lookup(key);
+    return mark && *mark == isn && !reported.delete(key);
+}
+
 /* Our SYN. The same ISN again is a retransmission; another one is a new connection from a port used again, of which the
  * old one's answer, should it still come, tells nothing. */
 INLINE void syn_out(struct view *view, struct connection *key, struct segment *tcp, struct stamps *stamps, u32 data_bytes)
@@ -521,11 +531,13 @@ INLINE void syn_out(struct view *view, struct connection *key, struct segment *t
     struct caller *caller = cookie ? callers.lookup(&cookie) : 0;
     if (caller)
         fresh.caller = *caller;
+    bool is_another = pending;
+    u32 old_isn = pending ? pending->isn : 0;
     account->syns++;
-    if (pending && !pending->reported)
-        account->superseded++;
     if (pending_outbound.update(key, &fresh))
         account->pending_full++;
+    if (is_another && !was_reported(key, old_isn))
+        account->superseded++;
 }
 
 INLINE void syn_in(struct view *view, struct connection *key, struct segment *tcp, u32 data_bytes)
@@ -602,7 +614,7 @@ INLINE void end_outbound(struct view *view, struct connection *key, struct outbo
         event.ambiguous = !sent_ns;
         event.latency_ns = sent_ns ? event.time_ns - sent_ns : 0;
     }
-    account->late += seen.reported;
+    account->late += was_reported(key, seen.isn);
     emit(&event, account);
 }
 

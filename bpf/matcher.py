@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from bpf import packet
 from bpf.event import Handshake, Outcome
+from bpf.matching import COUNTERS, FORGET_NS, Sweep
 from bpf.packet import ACK, RST, SYN, Quote, Segment, Unreadable
-from bpf.tables import COUNTERS, FORGET_NS, Sweep
 from bpf.underway import Connection, Inbound, Outbound, after
 
 PENDING_MAX = 65536

@@ -42,6 +42,8 @@ class Probe:
         self._last_accounts: dict[str, Account] = {}
         self._names: dict[int, str] = {}
         self._repeats = Repeats()
+        self._unanswered: list[Handshake] = []
+        """Found, and not yet drained."""
         self._housekeeping_ns = 0
         self._page_turned_ns = 0
 
@@ -95,16 +97,17 @@ class Probe:
         """Wait up to `timeout_s` (less when the ring fills or `wake` is called), return what came meanwhile."""
         self._poll.poll(timeout_s)
         now_ns = time.monotonic_ns()
-        handshakes = self._program.read()
         if now_ns - self._housekeeping_ns >= _HOUSEKEEPING_NS:
-            self._housekeeping_ns = now_ns
-            handshakes += self._keep_house(now_ns)
+            self._keep_house(now_ns)
+        handshakes, self._unanswered = self._program.read() + self._unanswered, []
         if len(self._watches) > 1:
             handshakes = self._repeats.mark(handshakes)
         return handshakes
 
     def accounts(self) -> list[Account]:
         """Read the counters of every interface watched; of those that are gone, what they were last."""
+        # At one moment with what is under way, so that the account adds up.
+        self._keep_house(time.monotonic_ns())
         for name, watch in self._watches.items():
             self._last_accounts[name] = watch.account(self._program.callers)
         return [self._last_accounts[name] for name in sorted(self._last_accounts)]
@@ -159,8 +162,9 @@ class Probe:
         wakeup, self._wakeup = self._wakeup, -1
         os.close(wakeup)
 
-    def _keep_house(self, now_ns: int) -> list[Handshake]:
+    def _keep_house(self, now_ns: int) -> None:
         """Once a second: what was never answered, the pages of awaited ACKs, which interfaces there are."""
+        self._housekeeping_ns = now_ns
         self._program.awaited_acks.wipe()
         if now_ns - self._page_turned_ns > self._timeout_ns + 2 * _HOUSEKEEPING_NS:
             self._page_turned_ns = now_ns
@@ -168,8 +172,8 @@ class Probe:
         sweep = self._program.pending.sweep(now_ns)
         for watch in self._watches.values():
             watch.take(sweep)
+        self._unanswered += sweep.unanswered
         self._follow_interfaces()
-        return sweep.unanswered
 
     def _follow_interfaces(self) -> None:
         """Let go of interfaces that were removed (or, of any, went down); attach to those that came."""

@@ -30,7 +30,7 @@ _RING_BYTES = 4 << 20
 _LINK_HEADER_BYTES = {Layer.ETHERNET: 14, Layer.IP: 0}
 _ACCOUNT_MARKER, _INGRESS_MARKER, _LINK_HEADER_MARKER = 0x7C91A701, 0x7C91A702, 0x7C91A703
 """What stands in the code for the constants that `Program.load` writes over them (`LOADED` in handshake.bpf.c)."""
-_TABLES = ("events", "accounts", "pending_outbound", "pending_inbound", "awaited_acks")
+_TABLES = ("events", "accounts", "pending_outbound", "pending_inbound", "reported", "awaited_acks")
 _NEEDS = "tcplat needs Linux 5.8 or later with CONFIG_BPF_SYSCALL, and bcc 0.18 or later"
 
 
@@ -64,7 +64,9 @@ class Program:
             """Polls readable when the ring is filling."""
             self._ring = stack.enter_context(Ring(self.ring_fd, _RING_BYTES))
             self.accounts = Accounts(tables["accounts"], possible_cpus())
-            self.pending = Pending(tables["pending_outbound"], tables["pending_inbound"], self._timeout_ns)
+            self.pending = Pending(
+                tables["pending_outbound"], tables["pending_inbound"], tables["reported"], self._timeout_ns
+            )
             self.awaited_acks = AwaitedAcks(tables["awaited_acks"])
             stack.callback(self.awaited_acks.close)
             self.callers = stack.enter_context(callers(module.dump_func))

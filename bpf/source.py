@@ -18,8 +18,7 @@ class Account:
     """What a source did on one interface since it began to watch it. Counts are cumulative but for `pending`.
 
     Every first SYN is accounted for: `syns` = `established` + `refused` + `unreachable` + `unanswered` - `late` +
-    `superseded` + `unresolved` + `pending_full` + `pending` (which is as of the last second, so while handshakes are
-    under way the sum may lag behind).
+    `superseded` + `unresolved` + `pending_full` + `pending`, but for what passes in the moment it takes to read them.
     """
 
     interface: str

@@ -33,8 +33,6 @@ _PROG_QUERY = 16
 _MAP_LOOKUP_BATCH = 24
 _LINK_CREATE = 28
 
-BPF_EXIST = 2
-"""Update only what is there."""
 CGROUP_INET4_CONNECT = 10
 CGROUP_INET6_CONNECT = 11
 TCX_INGRESS = 46
@@ -70,8 +68,8 @@ def _bpf(command: int, attributes: bytes) -> tuple[int, bytes]:
     return result, left
 
 
-def _element(map_fd: int, key: ctypes.Array[ctypes.c_char], value: int, flags: int = 0) -> bytes:
-    return struct.pack("=IxxxxQQQ", map_fd, ctypes.addressof(key), value, flags)
+def _element(map_fd: int, key: ctypes.Array[ctypes.c_char], value: int) -> bytes:
+    return struct.pack("=IxxxxQQQ", map_fd, ctypes.addressof(key), value, 0)
 
 
 def lookup(map_fd: int, key: bytes, value_bytes: int) -> bytes:
@@ -82,11 +80,11 @@ def lookup(map_fd: int, key: bytes, value_bytes: int) -> bytes:
     return value.raw
 
 
-def update(map_fd: int, key: bytes, value: bytes, flags: int = 0) -> None:
+def update(map_fd: int, key: bytes, value: bytes) -> None:
     """Write one value."""
     key_buffer = ctypes.create_string_buffer(key, len(key))
     value_buffer = ctypes.create_string_buffer(value, len(value))
-    _bpf(_MAP_UPDATE_ELEM, _element(map_fd, key_buffer, ctypes.addressof(value_buffer), flags))
+    _bpf(_MAP_UPDATE_ELEM, _element(map_fd, key_buffer, ctypes.addressof(value_buffer)))
 
 
 def delete(map_fd: int, key: bytes) -> bool:

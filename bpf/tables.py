@@ -8,15 +8,15 @@ from __future__ import annotations
 import mmap
 import struct
 from collections import Counter
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from bpf import syscall
 from bpf.event import Direction, Handshake, Outcome
+from bpf.matching import COUNTERS, FORGET_NS, Sweep
 
 _CONNECTION = struct.Struct("=16s16sHHI")
-_OUTBOUND = struct.Struct("=QQIIIIHHIQI16s4x")
+_OUTBOUND = struct.Struct("=QQIIIIHB5xQI16s4x")
 _INBOUND = struct.Struct("=QQQIIIIIHBB")
 _NUMBER = struct.Struct("=I")
 
@@ -29,7 +29,6 @@ class _Outbound(NamedTuple):
     first_stamp: int
     last_stamp: int
     retransmits: int
-    reported: int
     stamped: int
     cgroup: int
     pid: int
@@ -50,32 +49,7 @@ class _Inbound(NamedTuple):
     took_data: int
 
 
-COUNTERS = (
-    "packets",
-    "syns",
-    "syn_retransmits",
-    "established",
-    "refused",
-    "unreachable",
-    "ambiguous",
-    "late",
-    "superseded",
-    "pending_full",
-    "unsolicited",
-    "emitted",
-    "events_lost",
-    "readable",
-    "truncated",
-    "malformed",
-    "fragments",
-    "too_deep",
-)
 _ACCOUNT = struct.Struct("=" + "Q" * len(COUNTERS))
-
-FORGET_NS = 75_000_000_000
-"""An unanswered SYN is remembered this long after its last.
-
-Linux sends the next at most 64 s later, and it must not look new."""
 
 
 def possible_cpus() -> int:
@@ -104,24 +78,13 @@ class Accounts:
         return dict(zip(COUNTERS, sums, strict=True))
 
 
-@dataclass(frozen=True, slots=True)
-class Sweep:
-    """What one look through the tables of handshakes under way found."""
-
-    unanswered: list[Handshake]
-    """Those that have waited for the timeout, each reported once."""
-    unresolved: Counter[int]
-    """By interface index: inbound ones whose end may have gone unseen, and of which nothing can be said."""
-    pending: Counter[int]
-    """By interface index: those still under way."""
-
-
 class Pending:
     """The two tables of handshakes under way, swept for what was never answered."""
 
-    def __init__(self, outbound_fd: int, inbound_fd: int, timeout_ns: int) -> None:
+    def __init__(self, outbound_fd: int, inbound_fd: int, reported_fd: int, timeout_ns: int) -> None:
         self._outbound_fd = outbound_fd
         self._inbound_fd = inbound_fd
+        self._reported_fd = reported_fd
         self._timeout_ns = timeout_ns
 
     def sweep(self, now_ns: int) -> Sweep:
@@ -132,34 +95,51 @@ class Pending:
         return sweep
 
     def _sweep_outbound(self, now_ns: int, sweep: Sweep) -> None:
+        reported = dict(syscall.entries(self._reported_fd, _CONNECTION.size, _NUMBER.size))
         for key, value in syscall.entries(self._outbound_fd, _CONNECTION.size, _OUTBOUND.size):
             entry = _Outbound._make(_OUTBOUND.unpack(value))
-            if not entry.reported and now_ns - entry.first_syn_ns < self._timeout_ns:
+            if now_ns - entry.first_syn_ns < self._timeout_ns:
                 sweep.pending[_ifindex_of(key)] += 1
                 continue
-            if not entry.reported and self._mark_reported(key, entry):
+            if reported.get(key) != _NUMBER.pack(entry.isn) and self._report(key, entry.isn):
                 unanswered = _unanswered(key, Direction.OUTBOUND, entry.retransmits, entry.isn << 32, now_ns)
                 sweep.unanswered.append(
                     unanswered._replace(cgroup=entry.cgroup, pid=entry.pid, process=entry.process)
                 )
-            if now_ns - entry.last_syn_ns > FORGET_NS:
-                syscall.delete(self._outbound_fd, key)
+            if now_ns - entry.last_syn_ns > FORGET_NS and self._is_as_read(self._outbound_fd, key, value):
+                self._drop_outbound(key)
 
-    def _mark_reported(self, key: bytes, entry: _Outbound) -> bool:
-        mark = _OUTBOUND.pack(*entry._replace(reported=1))
+    def _report(self, key: bytes, isn: int) -> bool:
+        """Mark one as reported; False if it ended while we looked, and the kernel did not see the mark."""
+        syscall.update(self._reported_fd, key, _NUMBER.pack(isn))
         try:
-            syscall.update(self._outbound_fd, key, mark, syscall.BPF_EXIST)
-        except FileNotFoundError:  # It was answered this very moment, and the kernel reports that.
+            value = syscall.lookup(self._outbound_fd, key, _OUTBOUND.size)
+        except FileNotFoundError:
+            value = bytes(_OUTBOUND.size)
+        if _Outbound._make(_OUTBOUND.unpack(value)).isn == isn:
+            return True
+        return not syscall.delete(self._reported_fd, key)
+
+    def _is_as_read(self, map_fd: int, key: bytes, value: bytes) -> bool:
+        """Look again, right before deleting: many entries are read at a time, and this one may have changed since."""
+        try:
+            return syscall.lookup(map_fd, key, len(value)) == value
+        except FileNotFoundError:
             return False
-        return True
+
+    def _drop_outbound(self, key: bytes) -> None:
+        syscall.delete(self._outbound_fd, key)
+        syscall.delete(self._reported_fd, key)
 
     def _sweep_inbound(self, now_ns: int, sweep: Sweep) -> None:
         for key, value in syscall.entries(self._inbound_fd, _CONNECTION.size, _INBOUND.size):
             entry = _Inbound._make(_INBOUND.unpack(value))
             if now_ns - max(entry.first_syn_ns, entry.last_answer_ns) < self._timeout_ns:
                 sweep.pending[_ifindex_of(key)] += 1
-            elif not syscall.delete(self._inbound_fd, key):
-                continue  # It ended this very moment, and the kernel reports that.
+            elif not self._is_as_read(self._inbound_fd, key, value) or not syscall.delete(
+                self._inbound_fd, key
+            ):
+                continue  # It goes on, or it ended this very moment and the kernel reports that.
             elif entry.took_data:
                 # A server that took the SYN's data may send before it is acknowledged, and then the first
                 # acknowledgement is for more than the SYN-ACK: not what the kernel program waited for.
@@ -172,10 +152,12 @@ class Pending:
 
     def forget(self, ifindex: int) -> None:
         """Drop an interface's handshakes under way, unreported."""
-        for fd, size in ((self._outbound_fd, _OUTBOUND.size), (self._inbound_fd, _INBOUND.size)):
-            for key, _ in syscall.entries(fd, _CONNECTION.size, size):
-                if _ifindex_of(key) == ifindex:
-                    syscall.delete(fd, key)
+        for key, _ in syscall.entries(self._outbound_fd, _CONNECTION.size, _OUTBOUND.size):
+            if _ifindex_of(key) == ifindex:
+                self._drop_outbound(key)
+        for key, _ in syscall.entries(self._inbound_fd, _CONNECTION.size, _INBOUND.size):
+            if _ifindex_of(key) == ifindex:
+                syscall.delete(self._inbound_fd, key)
 
 
 def _ifindex_of(key: bytes) -> int:

@@ -10,9 +10,9 @@ from bpf import syscall
 from bpf.attach import AttachMode, Hook, attach
 from bpf.errors import NoSuchInterface
 from bpf.interfaces import Interface
+from bpf.matching import Sweep
 from bpf.program import Program
 from bpf.source import Account
-from bpf.tables import Sweep
 
 _COUNTED_IN_KERNEL = (
     "packets",
@@ -47,6 +47,7 @@ class Watch:
         self._program = program
         self._unanswered = self._unresolved = self._pending = 0
         self._loaded = program.load(interface.layer)
+        self._counters = program.accounts.read(self._loaded.account)
         try:
             hook = Hook(interface.index, interface.name, self._loaded.ingress_fd, self._loaded.egress_fd)
             self._attachment = attach(hook, mode)
@@ -61,15 +62,15 @@ class Watch:
         self._program.pending.forget(self.interface.index)
 
     def take(self, sweep: Sweep) -> None:
-        """Count what a sweep found of this interface."""
+        """Count what a sweep found of this interface, and read the counters beside it."""
         index = self.interface.index
+        self._counters = self._program.accounts.read(self._loaded.account)
         self._unanswered += sum(1 for each in sweep.unanswered if each.ifindex == index)
         self._unresolved += sweep.unresolved[index]
         self._pending = sweep.pending[index]
 
     def account(self, trouble: str) -> Account:
-        """Read the counters; `trouble` is passed on."""
-        counters = self._program.accounts.read(self._loaded.account)
+        """Say what was counted up to the last sweep; `trouble` is passed on."""
         runs = [syscall.program_runs(fd) for fd in (self._loaded.ingress_fd, self._loaded.egress_fd)]
         has_statistics = any(count for _, count in runs)
         account = Account(
@@ -84,5 +85,5 @@ class Watch:
             run_time_ns=sum(time_ns for time_ns, _ in runs) if has_statistics else None,
             run_count=sum(count for _, count in runs) if has_statistics else None,
         )
-        counted: dict[str, Any] = {name: counters[name] for name in _COUNTED_IN_KERNEL}
+        counted: dict[str, Any] = {name: self._counters[name] for name in _COUNTED_IN_KERNEL}
         return replace(account, **counted)

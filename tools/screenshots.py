@@ -16,7 +16,7 @@ from pathlib import Path
 
 from bpf.interfaces import interfaces
 from bpf.probe import Probe
-from tests.lab import Host, Lab
+from tests.lab import Behaviour, Host, Lab
 from tui.app import TcplatApp
 
 _SHOTS = Path(__file__).resolve().parent.parent / "screenshots"
@@ -39,7 +39,11 @@ def hosts(chance: random.Random) -> list[Host]:
             else (f"198.{18 + number % 2}.{chance.randrange(256)}.{chance.randrange(1, 255)}")
         )
         cast.append(Host(address, delays_s=tuple(delays)))
-    return cast
+    return [
+        *cast,
+        Host("198.18.3.9", behaviour=Behaviour.REFUSES),
+        Host("198.19.9.3", behaviour=Behaviour.SILENT),
+    ]
 
 
 class Traffic(threading.Thread):
@@ -58,7 +62,7 @@ class Traffic(threading.Thread):
             if time.monotonic() > slow_at:
                 self._lab.add(Host(self._cast[7].address, delay_s=0.34))
             chosen = self._chance.choices(self._cast, weights, k=self._chance.randrange(1, 8))
-            self._lab.connect_many([(host.address, 443) for host in chosen])
+            self._lab.connect_many([(host.address, 443) for host in chosen], timeout_s=0.6)
 
     def stop(self) -> None:
         """End after the connections under way."""
@@ -68,13 +72,16 @@ class Traffic(threading.Thread):
 
 async def draw() -> None:
     """Run the screen for a while and take the pictures."""
-    app = TcplatApp(lambda: Probe(Lab.device), interfaces)
+    app = TcplatApp(lambda: Probe([Lab.device]), interfaces)
     async with app.run_test(size=_SIZE) as pilot:
         await asyncio.sleep(_WATCH_S)
         _save(app.export_screenshot(title="tcplat"), "table")
         await pilot.press("question_mark")
         await pilot.pause(0.5)
         _save(app.export_screenshot(title="tcplat"), "help")
+        await pilot.press("escape", "5")
+        await pilot.pause(1.5)
+        _save(app.export_screenshot(title="tcplat"), "probe")
         await pilot.press("escape", "q")
 
 

@@ -8,7 +8,7 @@ import select
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
@@ -72,25 +72,28 @@ class _Stream:
         )  # Errors are always told: POLLERR when a pipe's reader is gone.
 
     def run(self, limits: Limits, received: list[signal.Signals]) -> None:
-        self._tell_what_is_watched()
+        accounts = self._source.accounts()
+        self._write_accounts(accounts)
+        _tell_what_is_watched(accounts)
         began = accounted = time.monotonic()
         left = limits.count
-        self._write_account()
         while not received and left != 0:
             now = time.monotonic()
             if limits.duration_s is not None and now - began >= limits.duration_s:
                 break
             if now - accounted >= self._account_interval_s:
                 accounted = now
-                self._write_account()
+                self._write_accounts(self._source.accounts())
             wait_s = _DRAIN_S
             if limits.duration_s is not None:
                 wait_s = max(0.0, min(wait_s, began + limits.duration_s - now))
             written = self._write(self._source.drain(wait_s), left)
             left = None if left is None else left - written
             self._look_around()
+        # In this order, whatever the last account counts has its line before it.
+        accounts = self._source.accounts()
         self._write(self._source.drain(0), left)
-        self._write_account()
+        self._write_accounts(accounts)
 
     def _write(self, handshakes: list[Handshake], at_most: int | None) -> int:
         if at_most is not None:
@@ -102,8 +105,8 @@ class _Stream:
             self._emit("".join([line(each, names, wall_offset_ns) for each in handshakes]))
         return len(handshakes)
 
-    def _write_account(self) -> None:
-        self._emit("".join(map(self._form.account_line, self._source.accounts())))
+    def _write_accounts(self, accounts: Sequence[Account]) -> None:
+        self._emit("".join(map(self._form.account_line, accounts)))
 
     def _emit(self, text: str) -> None:
         try:
@@ -127,12 +130,12 @@ class _Stream:
         for interface in sorted(before - self._gone):
             _note(f"{interface} is back")
 
-    def _tell_what_is_watched(self) -> None:
-        accounts = self._source.accounts()
-        watched = ", ".join(f"{each.interface} ({each.attach})" for each in accounts if each.attach)
-        _note(f"watching {watched or 'nothing yet: no interface is up'}; Ctrl+C ends it")
-        for trouble in sorted({each.trouble for each in accounts if each.trouble}):
-            _note(trouble)
+
+def _tell_what_is_watched(accounts: Sequence[Account]) -> None:
+    watched = ", ".join(f"{each.interface} ({each.attach})" for each in accounts if each.attach)
+    _note(f"watching {watched or 'nothing yet: no interface is up'}; Ctrl+C ends it")
+    for trouble in sorted({each.trouble for each in accounts if each.trouble}):
+        _note(trouble)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from bpf import syscall
 from bpf.event import Direction, Handshake, Outcome, address_bytes
 from bpf.interfaces import Layer
 from bpf.program import Program
@@ -333,6 +334,32 @@ def test_unanswered_is_forgotten_at_last(program: Program, wire: Wire, peers: Pe
     program.pending.sweep(time.monotonic_ns() + 80_000_000_000)
     wire.receives(peers.theirs(SYN | ACK, 5000, 1001))
     assert wire.events() == []
+
+
+@pytest.mark.parametrize("isn", [1000, 2000], ids=["retransmitted", "superseded"])
+def test_syn_that_leaves_while_the_tables_are_swept_is_not_lost(
+    program: Program, wire: Wire, peers: Peers, monkeypatch: pytest.MonkeyPatch, isn: int
+) -> None:
+    wire.sends(peers.ours(SYN, 1000))
+    entries = syscall.entries
+
+    def and_then_a_syn(map_fd: int, key_bytes: int, value_bytes: int) -> Iterator[tuple[bytes, bytes]]:
+        read = list(entries(map_fd, key_bytes, value_bytes))
+        if read:
+            wire.sends(peers.ours(SYN, isn))
+        yield from read
+
+    monkeypatch.setattr(syscall, "entries", and_then_a_syn)
+    unanswered = program.pending.sweep(time.monotonic_ns() + 11_000_000_000).unanswered
+    wire.receives(peers.theirs(SYN | ACK, 5000, isn + 1))
+    event = only(wire.events())
+    counters = wire.counters()
+    is_retransmission = isn == 1000
+    assert (event.retransmits, event.ambiguous) == (int(is_retransmission), int(is_retransmission))
+    assert (
+        counters["syns"]
+        == counters["established"] + counters["superseded"] + len(unanswered) - counters["late"]
+    )
 
 
 def test_unanswered_is_reported_even_if_nobody_looked_for_long(

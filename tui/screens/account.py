@@ -27,7 +27,7 @@ _ROWS = (
     ("superseded", "+ superseded", "given up for another connection of the same ports"),
     ("unresolved", "+ unresolved", "inbound with Fast Open data, end not seen"),
     ("pending_full", "+ not followed", "the table of handshakes under way was full"),
-    ("pending", "+ under way", "as of the last second"),
+    ("pending", "+ under way", "when this was read"),
     ("ambiguous", "ambiguous", "established, but which SYN was answered is unknown: no latency"),
     ("syn_retransmits", "SYN retransmits", "SYNs sent or received again"),
     ("unsolicited", "unsolicited", "SYN-ACKs that answer no SYN known: duplicates, scans, too late"),

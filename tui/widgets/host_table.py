@@ -36,6 +36,7 @@ class HostTable(Widget, can_focus=True):
         "host-table--header",
         "host-table--sorted",
         "host-table--trend",
+        "host-table--fail",
         "host-table--cursor",
         "host-table--message",
     }
@@ -190,16 +191,26 @@ class HostTable(Widget, can_focus=True):
 
     def _row(self, host: Host, columns: list[tuple[Column, int]], width: int) -> Strip:
         is_selected = host is self._selected
-        style = self.get_component_rich_style("host-table--cursor") if is_selected else self.rich_style
-        trend_style = style if is_selected else self.get_component_rich_style("host-table--trend")
-        cells = [column.cell(host, column_width, self._glyphs) for column, column_width in columns]
-        segments = [Segment((" " * GAP).join(cells), style)]
-        if columns and columns[-1][0].id == "trend":
-            segments = [
-                Segment((" " * GAP).join([*cells[:-1], ""]), style),
-                Segment(cells[-1], trend_style),
-            ]
-        return Strip(segments).adjust_cell_length(width, style)
+        plain = self.get_component_rich_style("host-table--cursor") if is_selected else self.rich_style
+        own = {} if is_selected else self._own_styles(host)
+        segments: list[Segment] = []
+        run = ""
+        for column, column_width in columns:
+            text = column.cell(host, column_width, self._glyphs)
+            style = own.get(column.id)
+            if style is None:
+                run += text + " " * GAP
+                continue
+            segments += [Segment(run, plain), Segment(text, style)]
+            run = " " * GAP
+        return Strip([*segments, Segment(run, plain)]).adjust_cell_length(width, plain)
+
+    def _own_styles(self, host: Host) -> dict[str, Style]:
+        """Columns that do not look like the rest of the row. Few: every segment costs bytes over SSH."""
+        styles = {"trend": self.get_component_rich_style("host-table--trend")}
+        if host.failed:
+            styles["fail"] = self.get_component_rich_style("host-table--fail")
+        return styles
 
     def _message_strips(self, width: int, height: int) -> list[Strip]:
         style: Style = self.get_component_rich_style("host-table--message")

@@ -66,7 +66,7 @@ class TitleLine(Widget):
         )
         parts += [
             "1 host" if shown == known == 1 else hosts,
-            f"{rate_text(totals.rate)}/s",
+            f"{rate_text(totals.rate)} conn/s",
             f"median {duration_text(totals.p50_ns, self._glyphs)}",
             f"p99 {duration_text(totals.p99_ns, self._glyphs)}",
         ]
