@@ -21,6 +21,7 @@ pytestmark = pytest.mark.kernel
 
 CLIENT, SERVER, PORT = "192.0.2.1", "192.0.2.2", 8000
 CONNECTIONS = 16
+ROUNDS = 3
 FIELDS = ("frame.time_epoch", "tcp.srcport", "tcp.dstport", "tcp.flags.ack", "tcp.analysis.ack_rtt")
 
 
@@ -127,22 +128,31 @@ def test_latencies_agree_with_tsharks(pair: Pair, tmp_path: Path) -> None:
         until(lambda: b'"type":"probe"' in measured.read_bytes())
         while not seen_by_tshark(captured.read_text()):  # It says so before it does.
             curl(pair, 1)
-        curl(pair, CONNECTIONS)
-        ours = {}
-
-        def all_are_seen() -> bool:
-            lines = lines_of(measured.read_text().rpartition("\n")[0].partition("\n")[2])
-            ours.update({one["local_port"]: one["latency_ns"] for one in lines if one["type"] == "handshake"})
-            return len(ours.keys() & seen_by_tshark(captured.read_text()).keys()) > CONNECTIONS
-
-        until(all_are_seen)
-    theirs = seen_by_tshark(captured.read_text())
-    print("port   tcplat/us   tshark/us  its ack_rtt/us")
-    for port in ours.keys() & theirs.keys():
-        times, ack_rtt = theirs[port]
-        print(f"{port} {ours[port] / 1e3:11.1f} {times / 1e3:11.1f} {ack_rtt / 1e3:11.1f}")
+        rounds = [one_round(pair, captured, measured) for _ in range(ROUNDS)]
     # tshark's tap lies inside of ours: after TC when sending, before it when receiving. So ours is the longer, by a
-    # few microseconds, or by however long the machine does something else in between: hence the median.
-    longer_ns = [ours[port] - theirs[port][0] for port in ours.keys() & theirs.keys()]
-    assert max(ours.values()) > 5_000_000
-    assert -2_000 < statistics.median(longer_ns) < 300_000
+    # few microseconds, or by however long a busy machine does something else in between: hence the best round.
+    assert min(max(map(abs, differences_ns)) for differences_ns in rounds) < 100_000
+    assert statistics.median(rounds[0]) > -2_000
+
+
+def one_round(pair: Pair, captured: Path, measured: Path) -> list[float]:
+    """Connect some times; return by how many ns our latency of each is longer than tshark's."""
+    before = seen_by_tshark(captured.read_text()).keys()
+    curl(pair, CONNECTIONS)
+
+    def new() -> dict[int, tuple[float, float, float]]:
+        theirs = seen_by_tshark(captured.read_text())
+        # Both streams are in the file, and its last line may be half written.
+        whole = [
+            line for line in measured.read_text().splitlines(True) if line[0] == "{" and line[-1] == "\n"
+        ]
+        lines = lines_of("".join(whole))
+        ours = {one["local_port"]: one["latency_ns"] for one in lines if one["type"] == "handshake"}
+        return {port: (ours[port], *theirs[port]) for port in ours.keys() & theirs.keys() - before}
+
+    until(lambda: len(new()) >= CONNECTIONS)
+    print("port   tcplat/us   tshark/us  its ack_rtt/us")
+    for port, figures_ns in new().items():
+        print(port, *(f"{each / 1e3:11.1f}" for each in figures_ns))
+    assert max(ours for ours, _, _ in new().values()) > 5_000_000
+    return [ours - theirs for ours, theirs, _ in new().values()]

@@ -173,3 +173,21 @@ def test_process_of_a_connection_from_outside_is_not_guessed(lab: Lab) -> None:
         server.accept()[0].close()
         (handshake,) = watch.take(1)
     assert (handshake.pid, handshake.process, handshake.cgroup) == (0, bytes(16), 0)
+
+
+def test_cost_of_the_program_is_known_while_the_kernel_keeps_statistics(lab: Lab) -> None:
+    switch = Path("/proc/sys/kernel/bpf_stats_enabled")
+    before = switch.read_text()
+    lab.add(Host(f"{V4}1"))
+    with watching(lab) as watch:
+        assert watch.account.run_time_ns is None or before.strip() == "1"
+        try:
+            switch.write_text("1")
+            lab.connect(f"{V4}1")
+            watch.take(1)
+            account = watch.account
+        finally:
+            switch.write_text(before)
+    assert account.run_count and account.run_time_ns
+    assert 3 <= account.run_count <= account.packets
+    assert account.run_time_ns / account.run_count < 100_000
