@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
 from textual import on
@@ -13,8 +13,10 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from bpf.interfaces import Interface
 from bpf.source import ANY
+
+if TYPE_CHECKING:
+    from bpf.interfaces import Interface
 
 
 class InterfaceScreen(ModalScreen[str | None]):
