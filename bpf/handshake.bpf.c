@@ -35,6 +35,7 @@
 #define IPV4_MORE_OR_OFFSET 0x3fff
 #define IPV4_OFFSET 0x1fff
 #define IPV6_HEADER 40
+#define IPV6_ADDRESSES_OFFSET 8
 #define IPV6_OFFSET 0xfff8
 #define MAX_EXTENSION_HEADERS 8
 
@@ -240,7 +241,7 @@ struct stamps {
     u32 present;
 };
 
-/* What the full look finds of an IP packet. */
+/* What the full look finds of an IP packet. The addresses are together, as they are in an IPv6 header. */
 struct datagram {
     u8 source[16];
     u8 destination[16];
@@ -354,13 +355,12 @@ INLINE bool is_extension(u8 protocol)
 
 INLINE int parse_ipv6(struct __sk_buff *skb, u32 offset, struct datagram *ip)
 {
-    u8 header[IPV6_HEADER];
-    if (bpf_skb_load_bytes(skb, offset, header, sizeof(header)))
+    u8 header[IPV6_ADDRESSES_OFFSET];
+    if (bpf_skb_load_bytes(skb, offset + IPV6_ADDRESSES_OFFSET, ip->source, sizeof(ip->source) * 2) ||
+        bpf_skb_load_bytes(skb, offset, header, sizeof(header)))
         return TRUNCATED;
     if (header[0] >> 4 != 6)
         return MALFORMED;
-    __builtin_memcpy(ip->source, header + 8, 16);
-    __builtin_memcpy(ip->destination, header + 24, 16);
     u8 next = header[6];
     u32 at = offset + IPV6_HEADER;
     u32 payload_bytes = header[4] << 8 | header[5];
@@ -589,32 +589,32 @@ INLINE void syn_ack_out(struct view *view, struct connection *key, struct segmen
     await_ack(isn + 1);
 }
 
-/* The answer to our SYN: a SYN-ACK, a RST, or an ICMP error that quotes it. Whoever deletes the entry reports it, so each
- * is reported once, whatever arrives twice or on two CPUs at a time. */
+/* The answer to our SYN: a SYN-ACK, a RST, or an ICMP error that quotes it. The event is made of the entry before that is
+ * deleted, and whoever deletes it reports it: so each is reported once, whatever arrives twice or on two CPUs at a time. */
 INLINE void end_outbound(struct view *view, struct connection *key, struct outbound *pending, u8 outcome,
                          struct stamps *stamps, u32 remote_isn)
 {
     struct account *account = view->account;
-    struct outbound seen = *pending;
-    if (pending_outbound.delete(key))
-        return;
     struct event event;
+    u32 isn = pending->isn;
     begin_event(&event, key, OUTBOUND, outcome);
-    event.retransmits = seen.retransmits;
-    event.identity = (u64)seen.isn << 32 | remote_isn;
-    event.cgroup = seen.caller.cgroup;
-    event.pid = seen.caller.pid;
-    __builtin_memcpy(event.process, seen.caller.name, sizeof(event.process));
+    event.retransmits = pending->retransmits;
+    event.identity = (u64)isn << 32 | remote_isn;
+    event.cgroup = pending->caller.cgroup;
+    event.pid = pending->caller.pid;
+    __builtin_memcpy(event.process, pending->caller.name, sizeof(event.process));
     if (outcome == ESTABLISHED) {
-        u64 sent_ns = seen.first_syn_ns;
-        if (seen.retransmits)
-            sent_ns = answered_ns(stamps, seen.stamped, seen.first_stamp, seen.last_stamp, seen.first_syn_ns,
-                                  seen.last_syn_ns);
-        event.connect_ns = event.time_ns - seen.first_syn_ns;
+        u64 sent_ns = pending->first_syn_ns;
+        event.connect_ns = event.time_ns - sent_ns;
+        if (pending->retransmits)
+            sent_ns = answered_ns(stamps, pending->stamped, pending->first_stamp, pending->last_stamp,
+                                  pending->first_syn_ns, pending->last_syn_ns);
         event.ambiguous = !sent_ns;
         event.latency_ns = sent_ns ? event.time_ns - sent_ns : 0;
     }
-    account->late += was_reported(key, seen.isn);
+    if (pending_outbound.delete(key))
+        return;
+    account->late += was_reported(key, isn);
     emit(&event, account);
 }
 
@@ -622,22 +622,21 @@ INLINE void end_outbound(struct view *view, struct connection *key, struct outbo
 INLINE void end_inbound(struct view *view, struct connection *key, struct inbound *pending, u8 outcome,
                         struct stamps *stamps)
 {
-    struct inbound seen = *pending;
-    if (pending_inbound.delete(key))
-        return;
     struct event event;
     begin_event(&event, key, INBOUND, outcome);
-    event.retransmits = seen.retransmits;
-    event.identity = (u64)seen.remote_isn << 32 | seen.isn;
+    event.retransmits = pending->retransmits;
+    event.identity = (u64)pending->remote_isn << 32 | pending->isn;
     if (outcome == ESTABLISHED) {
-        u64 sent_ns = seen.first_answer_ns;
-        if (seen.retransmits)
-            sent_ns = answered_ns(stamps, seen.stamped, seen.first_stamp, seen.last_stamp, seen.first_answer_ns,
-                                  seen.last_answer_ns);
-        event.answer_ns = seen.first_answer_ns - seen.first_syn_ns;
+        u64 sent_ns = pending->first_answer_ns;
+        event.answer_ns = sent_ns - pending->first_syn_ns;
+        if (pending->retransmits)
+            sent_ns = answered_ns(stamps, pending->stamped, pending->first_stamp, pending->last_stamp,
+                                  pending->first_answer_ns, pending->last_answer_ns);
         event.ambiguous = !sent_ns;
         event.latency_ns = sent_ns ? event.time_ns - sent_ns : 0;
     }
+    if (pending_inbound.delete(key))
+        return;
     emit(&event, view->account);
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import socket
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -175,8 +176,19 @@ class Probe:
         self._unanswered += sweep.unanswered
         self._follow_interfaces()
 
+    def _is_there(self, name: str) -> bool:
+        """Whether an interface is watched and still the same: cheaper to ask than the list of all."""
+        try:
+            return (
+                name in self._watches and socket.if_nametoindex(name) == self._watches[name].interface.index
+            )
+        except OSError:
+            return False
+
     def _follow_interfaces(self) -> None:
         """Let go of interfaces that were removed (or, of any, went down); attach to those that came."""
+        if self._selection != (ANY,) and all(map(self._is_there, self._selection)):
+            return
         wanted = _wanted(self._selection)
         for name, watch in list(self._watches.items()):
             if name not in wanted or wanted[name].index != watch.interface.index:

@@ -23,7 +23,7 @@ _SHOTS = Path(__file__).resolve().parent.parent / "screenshots"
 _SIZE = (100, 26)
 _WATCH_S = 90
 _SLOW_AFTER_S = 50
-_MEDIANS_MS = (0.4, 0.7, 1.1, 1.8, 3, 4, 6, 8, 11, 14, 18, 23, 28, 36, 45, 58, 72, 90, 120, 160, 210, 260)
+_MEDIANS_MS = (0.4, 0.7, 1.1, 1.8, 3, 4, 6, 8, 11, 14, 18, 23, 36, 58, 72, 90, 120, 160, 210, 260)
 
 
 def hosts(chance: random.Random) -> list[Host]:

@@ -125,6 +125,17 @@ def test_what_is_kept_for_later() -> None:
     assert row.last_seen_ns == 5 * S
 
 
+def test_what_another_interface_reported_before_counts_once() -> None:
+    hosts = Hosts(0)
+    first = handshake("10.0.0.1", 2 * S, MS)
+    hosts.ingest(
+        [first, first._replace(ifindex=3, repeated=1), handshake("10.0.0.2", 2 * S)._replace(repeated=1)]
+    )
+    hosts.refresh(3 * S)
+    assert [(row.address, row.count) for row in hosts.rows(0, 9)] == [("10.0.0.1", 1)]
+    assert hosts.totals.count == 1
+
+
 @pytest.mark.parametrize(("start", "stop"), [(-5, 0), (0, 0), (5, 9), (3, 1), (-9, -1)])
 def test_rows_beyond_the_ends_are_none(start: int, stop: int) -> None:
     hosts = Hosts(0)
