@@ -214,6 +214,8 @@ struct awaited {
 };
 
 BPF_RINGBUF_OUTPUT(events, RING_PAGES);
+/* How many events this CPU has put there, of whatever interface. */
+BPF_TABLE("percpu_array", u32, u64, put_here, 1);
 /* Two tables: a flood of SYNs at us must not throw out our own handshakes. */
 BPF_TABLE("hash", struct connection, struct outbound, pending_outbound, PENDING_MAX);
 BPF_TABLE("hash", struct connection, struct inbound, pending_inbound, PENDING_MAX);
@@ -470,6 +472,13 @@ INLINE void begin_event(struct event *event, struct connection *key, u8 directio
     event->outcome = outcome;
 }
 
+INLINE u64 wakeup(void)
+{
+    u32 zero = 0;
+    u64 *count = put_here.lookup(&zero);
+    return count && ++*count % EVENTS_PER_WAKEUP == 0 ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+}
+
 INLINE void emit(struct event *event, struct account *account)
 {
     if (event->outcome == ESTABLISHED)
@@ -479,8 +488,8 @@ INLINE void emit(struct event *event, struct account *account)
     else
         account->unreachable++;
     account->ambiguous += event->ambiguous;
-    u64 wakeup = ++account->emitted % EVENTS_PER_WAKEUP ? BPF_RB_NO_WAKEUP : BPF_RB_FORCE_WAKEUP;
-    if (events.ringbuf_output(event, sizeof(*event), wakeup))
+    account->emitted++;
+    if (events.ringbuf_output(event, sizeof(*event), wakeup()))
         account->events_lost++;
 }
 

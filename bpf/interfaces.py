@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from pyroute2 import IPRoute
+from pyroute2.netlink.exceptions import NetlinkDumpInterrupted
 
 from bpf.errors import NoSuchInterface
 
@@ -32,6 +33,7 @@ _LAYERS = {
     65534: Layer.IP,  # NONE: TUN, WireGuard
 }
 _UP = 1
+_ATTEMPTS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +49,22 @@ class Interface:
 
 def interfaces() -> list[Interface]:
     """List the interfaces, in the order of their indices."""
-    with IPRoute() as netlink:
-        links = [
-            Interface(
-                str(link.get("ifname")),
-                int(link["index"]),
-                _LAYERS.get(int(link["ifi_type"])),
-                bool(int(link["flags"]) & _UP),
-            )
-            for link in netlink.get_links()
-        ]
+    for attempt in range(_ATTEMPTS):
+        try:
+            with IPRoute() as netlink:
+                links = [
+                    Interface(
+                        str(link.get("ifname")),
+                        int(link["index"]),
+                        _LAYERS.get(int(link["ifi_type"])),
+                        bool(int(link["flags"]) & _UP),
+                    )
+                    for link in netlink.get_links()
+                ]
+            break
+        except NetlinkDumpInterrupted:  # An interface came or went meanwhile; where containers do, often.
+            if attempt == _ATTEMPTS - 1:
+                raise
     return sorted(links, key=lambda interface: interface.index)
 
 

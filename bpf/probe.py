@@ -43,8 +43,8 @@ class Probe:
         self._last_accounts: dict[str, Account] = {}
         self._names: dict[int, str] = {}
         self._repeats = Repeats()
-        self._unanswered: list[Handshake] = []
-        """Found, and not yet drained."""
+        self._ready: list[Handshake] = []
+        """Found or read, and not yet drained."""
         self._housekeeping_ns = 0
         self._page_turned_ns = 0
 
@@ -100,7 +100,7 @@ class Probe:
         now_ns = time.monotonic_ns()
         if now_ns - self._housekeeping_ns >= _HOUSEKEEPING_NS:
             self._keep_house(now_ns)
-        handshakes, self._unanswered = self._program.read() + self._unanswered, []
+        handshakes, self._ready = self._ready + self._program.read(), []
         if len(self._watches) > 1:
             handshakes = self._repeats.mark(handshakes)
         return handshakes
@@ -133,6 +133,9 @@ class Probe:
             raise
         for name in before - wanted.keys():
             self._let_go(name)
+        # What the interfaces before left in the ring is not of these.
+        indices = {watch.interface.index for watch in self._watches.values()}
+        self._ready = [each for each in self._ready + self._program.read() if each.ifindex in indices]
         self._selection = selection
         self._last_accounts = {name: each for name, each in self._last_accounts.items() if name in wanted}
 
@@ -173,7 +176,7 @@ class Probe:
         sweep = self._program.pending.sweep(now_ns)
         for watch in self._watches.values():
             watch.take(sweep)
-        self._unanswered += sweep.unanswered
+        self._ready += sweep.unanswered
         self._follow_interfaces()
 
     def _is_there(self, name: str) -> bool:

@@ -171,6 +171,16 @@ def test_another_interface_can_be_watched_without_a_restart(lab: Lab, mode: Atta
         assert endpoints(watch.take(4)[-1])[0] == f"{V4}1"
 
 
+def test_what_the_interface_before_left_behind_is_not_shown(lab: Lab) -> None:
+    lab.add(Host(f"{V4}1"))
+    with watching(lab) as watch:
+        lab.connect(f"{V4}1")
+        watch.probe.watch(["lo"])
+        with server_at("127.0.0.1") as server, socket.create_connection(server.getsockname()):
+            handshakes = watch.take(2)
+    assert {endpoints(each)[0] for each in handshakes} == {"127.0.0.1"}
+
+
 @mode
 def test_interface_that_goes_and_returns(lab: Lab, mode: AttachMode) -> None:
     lab.add(Host(f"{V4}1"))
