@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import select
 import signal
@@ -20,6 +19,8 @@ from bpf.source import Account, Names, Source
 
 _DRAIN_S = 0.05
 _ACCOUNT_INTERVAL_S = 10.0
+_PATIENCE = 20
+"""So many times `_DRAIN_S` a reader gets to go on reading after we were asked to end."""
 EXIT_DONE = 0
 EXIT_INTERRUPTED = 130
 
@@ -49,7 +50,7 @@ def run(source: Source, form: Format, limits: Limits, account_interval_s: float 
     with _stopping_signals(source) as received:
         try:
             with source:
-                _Stream(source, form, sys.stdout, account_interval_s).run(limits, received)
+                _Stream(source, form, sys.stdout, received, account_interval_s).run(limits)
         except BrokenPipeError:
             _abandon_stdout()
     return EXIT_INTERRUPTED if signal.SIGINT in received else EXIT_DONE
@@ -58,26 +59,31 @@ def run(source: Source, form: Format, limits: Limits, account_interval_s: float 
 class _Stream:
     """One run of the loop over an open source."""
 
-    def __init__(self, source: Source, form: Format, out: TextIO, account_interval_s: float) -> None:
+    def __init__(
+        self,
+        source: Source,
+        form: Format,
+        out: TextIO,
+        received: list[signal.Signals],
+        account_interval_s: float,
+    ) -> None:
         self._source = source
         self._form = form
-        self._out = out
+        self._received = received
+        self._out_fd = out.fileno()
+        self._encoding = out.encoding
         self._account_interval_s = account_interval_s
-        if isinstance(out, io.TextIOWrapper):
-            out.reconfigure(errors="replace")  # A locale without "µ" is no reason to end.
         self._gone: frozenset[str] = frozenset()
         self._reader = select.poll()
-        self._reader.register(
-            out.fileno(), 0
-        )  # Errors are always told: POLLERR when a pipe's reader is gone.
+        self._reader.register(self._out_fd, select.POLLOUT)
 
-    def run(self, limits: Limits, received: list[signal.Signals]) -> None:
+    def run(self, limits: Limits) -> None:
         accounts = self._source.accounts()
         self._write_accounts(accounts)
         _tell_what_is_watched(accounts)
         began = accounted = time.monotonic()
         left = limits.count
-        while not received and left != 0:
+        while not self._received and left != 0:
             now = time.monotonic()
             if limits.duration_s is not None and now - began >= limits.duration_s:
                 break
@@ -109,21 +115,37 @@ class _Stream:
         self._emit("".join(map(self._form.account_line, accounts)))
 
     def _emit(self, text: str) -> None:
-        try:
-            self._out.write(text)
-            self._out.flush()
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            _abandon_stdout()
-            raise TcplatError(
-                f"cannot write to stdout: {error.strerror}", "send the lines elsewhere: add > FILE"
-            ) from error
+        """Write in pieces that never block, so that a reader which has stopped reading cannot keep us from ending."""
+        data = memoryview(text.encode(self._encoding, "replace"))  # A locale without "µ" is no reason to end.
+        while data:
+            self._wait_for_reader()
+            try:
+                data = data[os.write(self._out_fd, data[: select.PIPE_BUF]) :]
+            except BrokenPipeError:
+                raise
+            except OSError as error:
+                raise TcplatError(
+                    f"cannot write to stdout: {error.strerror}", "send the lines elsewhere: add > FILE"
+                ) from error
+
+    def _wait_for_reader(self) -> None:
+        """Wait until a piece can be written; once asked to end, not for long."""
+        patience = _PATIENCE
+        while not self._is_writable(_DRAIN_S):
+            patience -= bool(self._received)
+            if not patience:
+                raise BrokenPipeError
+
+    def _is_writable(self, timeout_s: float) -> bool:
+        """Whether there is room; raises BrokenPipeError if nobody will ever read."""
+        events = [event for _, event in self._reader.poll(timeout_s * 1000)]
+        if any(event & select.POLLERR for event in events):
+            raise BrokenPipeError
+        return bool(events)
 
     def _look_around(self) -> None:
         """Notice that nobody reads any more, or that the interface went or came."""
-        if any(event & select.POLLERR for _, event in self._reader.poll(0)):
-            raise BrokenPipeError
+        self._is_writable(0)
         before, self._gone = self._gone, self._source.gone
         for interface in sorted(self._gone - before):
             _note(f"{interface} is gone; waiting for it to return")

@@ -170,3 +170,16 @@ def test_characters_that_stdout_cannot_write_do_not_end_it(monkeypatch: pytest.M
         assert headless.run(Played(handshake(latency_ns=1_500)), log, Limits(count=1)) == 0
         out.seek(0)
         assert out.read().endswith("Latency 1.5?s\n")
+
+
+def test_reader_that_has_stopped_reading_does_not_keep_it_from_ending(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    reader, writer = os.pipe()
+    source = Played(*(handshake() for _ in range(2000)))
+    with open(writer, "w") as stdout:
+        monkeypatch.setattr(sys, "stdout", stdout)
+        threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT)).start()
+        assert headless.run(source, jsonl, Limits()) == 130
+    assert source.closed.is_set()
+    os.close(reader)
