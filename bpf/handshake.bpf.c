@@ -32,7 +32,6 @@
 #define MAX_VLAN_TAGS 2
 
 #define IPV4_HEADER 20
-#define IPV4_MORE_OR_OFFSET 0x3fff
 #define IPV4_OFFSET 0x1fff
 #define IPV6_HEADER 40
 #define IPV6_ADDRESSES_OFFSET 8

@@ -133,6 +133,8 @@ def _compile() -> Any:
     """Let bcc compile the program and make its tables. Raises TcplatError."""
     require_bcc()
     require_permission()
+    if not syscall.is_available():  # Asked first, since bcc would say so on stderr, where Textual draws.
+        raise KernelUnsupported(f"this kernel ({os.uname().release}) has no BPF", _NEEDS)
     # bcc looks for kernel headers here; these few stand in for them, so none need be installed.
     os.environ["BCC_KERNEL_SOURCE"] = str(_HERE)
     events_per_wakeup = max(1, _RING_BYTES // RECORD.size // 2 // possible_cpus())

@@ -68,6 +68,12 @@ def _bpf(command: int, attributes: bytes) -> tuple[int, bytes]:
     return result, left
 
 
+def is_available() -> bool:
+    """Whether the kernel has bpf(2) at all."""
+    result, _ = _attempt(_PROG_QUERY, bytes(64))  # Of no hook: whatever it says, it knows the call.
+    return result != -errno.ENOSYS
+
+
 def _element(map_fd: int, key: ctypes.Array[ctypes.c_char], value: int) -> bytes:
     return struct.pack("=IxxxxQQQ", map_fd, ctypes.addressof(key), value, 0)
 

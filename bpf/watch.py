@@ -3,35 +3,18 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 from bpf import syscall
 from bpf.attach import AttachMode, Hook, attach
 from bpf.errors import NoSuchInterface
 from bpf.interfaces import Interface
-from bpf.matching import Sweep
+from bpf.matching import COUNTERS, Sweep
 from bpf.program import Program
 from bpf.source import Account
 
-_COUNTED_IN_KERNEL = (
-    "packets",
-    "syns",
-    "syn_retransmits",
-    "established",
-    "refused",
-    "unreachable",
-    "ambiguous",
-    "late",
-    "superseded",
-    "pending_full",
-    "events_lost",
-    "unsolicited",
-    "truncated",
-    "malformed",
-    "fragments",
-    "too_deep",
-)
+_COUNTED_IN_KERNEL = {field.name for field in fields(Account)}.intersection(COUNTERS)
 
 
 class Watch:
