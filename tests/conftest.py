@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from bpf.interfaces import Layer
+from bpf.lab import Lab
 from bpf.program import Program
-from tests.lab import Lab
 
 _IN_CI = bool(os.environ.get("CI"))
 _LEFT_OUT = "loads the kernel program, which needs root: sudo make test"

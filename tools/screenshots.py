@@ -15,8 +15,8 @@ import time
 from pathlib import Path
 
 from bpf.interfaces import interfaces
+from bpf.lab import Behaviour, Host, Lab
 from bpf.probe import Probe
-from tests.lab import Behaviour, Host, Lab
 from tui.app import TcplatApp
 
 _SHOTS = Path(__file__).resolve().parent.parent / "screenshots"

@@ -12,13 +12,13 @@ import bpf
 from bpf import packet
 from bpf.event import Handshake, Outcome
 from bpf.interfaces import Layer
+from bpf.lab import packets
+from bpf.lab.packets import ACK, SYN, Icmp, Tcp
 from bpf.matcher import PENDING_MAX, Matcher
 from bpf.program import Program
 from tests.bpf import traffic
 from tests.bpf.both import TIMEOUT_NS, Both
 from tests.bpf.traffic import Action, Advance, Again, Packet, Quote, S, Sweep, TurnPage
-from tests.lab import packets
-from tests.lab.packets import ACK, SYN, Icmp, Tcp
 
 OURS, THEIRS = "10.0.2.15", "142.250.180.3"
 

@@ -12,11 +12,11 @@ import pytest
 from bpf import syscall
 from bpf.event import Direction, Handshake, Outcome, address_bytes
 from bpf.interfaces import Layer
+from bpf.lab import packets
+from bpf.lab.packets import Extension, Icmp, Raw, Tcp, Vlan
 from bpf.program import Program
 from bpf.tables import AwaitedAcks
 from tests.bpf.wire import Wire
-from tests.lab import packets
-from tests.lab.packets import Extension, Icmp, Raw, Tcp, Vlan
 
 pytestmark = pytest.mark.kernel
 

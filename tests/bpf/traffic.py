@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 
 from hypothesis import strategies as st
 
+from bpf.lab import packets
+from bpf.lab.packets import ACK, FIN, PSH, RST, SYN, Tcp
 from bpf.packet import SHORTEST_BYTES
 from tests.bpf.wrapping import damaged, often, styles
-from tests.lab import packets
-from tests.lab.packets import ACK, FIN, PSH, RST, SYN, Tcp
 
 S = 1_000_000_000
 _ADDRESSES = {4: ("10.0.2.15", "142.250.180.3"), 6: ("2001:db8::15", "2001:db8:1::3")}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from bpf import syscall
 from bpf.event import Handshake
 from bpf.interfaces import Layer
+from bpf.lab import packets
 from bpf.program import Program
-from tests.lab import packets
 
 IFINDEX = 1
 """Test runs happen on the namespace's loopback device unless told otherwise."""

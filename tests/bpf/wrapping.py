@@ -8,9 +8,9 @@ from typing import TypeVar
 
 from hypothesis import strategies as st
 
+from bpf.lab import packets
+from bpf.lab.packets import Extension, Tcp, Vlan
 from bpf.packet import SHORTEST_BYTES
-from tests.lab import packets
-from tests.lab.packets import Extension, Tcp, Vlan
 
 PPPOE = 0x8864
 _PPP_PROTOCOLS = {4: 0x0021, 6: 0x0057}

@@ -8,7 +8,7 @@ import subprocess
 from typing import Any
 
 from bpf import syscall
-from tests.lab import Lab
+from bpf.lab import Lab
 
 
 def attachments(lab: Lab) -> list[str]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tests.lab import Lab
+from bpf.lab import Lab
 
 Line = dict[str, Any]
 PATIENCE_S = 15.0

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
+from bpf.lab import Lab
 from tests.end_to_end.commands import PATIENCE_S
-from tests.lab import Lab
 
 _SHELL = "env LANG=C.UTF-8 TERM=tmux-256color PS1=$ sh"
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from bpf.lab.namespace import Namespace, inside
 from tests.end_to_end.commands import PATIENCE_S, lines_of, tcplat
-from tests.lab.namespace import Namespace, inside
 
 pytestmark = pytest.mark.kernel
 

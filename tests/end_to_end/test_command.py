@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
+from bpf.lab import Behaviour, Connection, Exchange, Host, Lab
 from tests.end_to_end.attachments import attachments
 from tests.end_to_end.commands import PATIENCE_S, Line, lines_of, streaming, tcplat
-from tests.lab import Behaviour, Connection, Exchange, Host, Lab
 
 pytestmark = pytest.mark.kernel
 

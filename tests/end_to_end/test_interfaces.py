@@ -10,11 +10,11 @@ import pytest
 
 from bpf.errors import NoSuchInterface
 from bpf.event import Direction, Outcome, address_text
+from bpf.lab import Host, Lab, inside
+from bpf.lab.packets import ACK, SYN, Tcp, Vlan, ethernet, ip
 from bpf.source import ANY
 from tests.end_to_end.attachments import attachments
 from tests.end_to_end.watching import Watch, watching
-from tests.lab import Host, Lab, inside
-from tests.lab.packets import ACK, SYN, Tcp, Vlan, ethernet, ip
 
 pytestmark = pytest.mark.kernel
 

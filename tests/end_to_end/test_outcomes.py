@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from bpf.event import Direction, Outcome
+from bpf.lab import Behaviour, Client, Connection, Exchange, Host, Lab, Unreachable
 from bpf.source import Account
 from tests.end_to_end.watching import of, watching
-from tests.lab import Behaviour, Client, Connection, Exchange, Host, Lab, Unreachable
 
 pytestmark = pytest.mark.kernel
 

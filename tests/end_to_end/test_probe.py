@@ -17,10 +17,10 @@ from bpf import syscall
 from bpf.attach import AttachMode
 from bpf.errors import NoSuchInterface
 from bpf.event import Direction, Handshake, Outcome
+from bpf.lab import Behaviour, Client, Host, Lab
 from bpf.probe import Probe
 from tests.end_to_end.attachments import attachments
 from tests.end_to_end.watching import assert_within_bounds, endpoints, of, watching
-from tests.lab import Behaviour, Client, Host, Lab
 
 pytestmark = pytest.mark.kernel
 

@@ -12,9 +12,9 @@ import struct
 import pytest
 
 from bpf.event import Direction, Outcome
+from bpf.lab import Lab
+from bpf.lab.packets import ACK, OUR_MAC, SYN, Tcp, ethernet, ipv4
 from tests.end_to_end.watching import watching
-from tests.lab import Lab
-from tests.lab.packets import ACK, OUR_MAC, SYN, Tcp, ethernet, ipv4
 
 pytestmark = pytest.mark.kernel
 

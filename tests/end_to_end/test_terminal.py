@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from bpf.lab import Host, Lab
 from tests.end_to_end.attachments import attachments
 from tests.end_to_end.commands import tcplat
 from tests.end_to_end.terminal import Terminal
-from tests.lab import Host, Lab
 
 pytestmark = [
     pytest.mark.kernel,

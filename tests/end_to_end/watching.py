@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 
 from bpf.attach import AttachMode
 from bpf.event import Handshake, address_text
+from bpf.lab import Connection, Exchange, Lab
 from bpf.probe import Probe
 from bpf.source import Account
-from tests.lab import Connection, Exchange, Lab
 
 
 @dataclass

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from bpf.event import Direction
-from tests.lab import Behaviour, Client, Connection, Exchange, Host, Lab, Unreachable
-from tests.lab.device import Layer
+from bpf.lab import Behaviour, Client, Connection, Exchange, Host, Lab, Unreachable
+from bpf.lab.device import Layer
 
 pytestmark = pytest.mark.kernel
 

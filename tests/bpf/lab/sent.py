@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 
-from .device import Layer
-from .segment import Segment, parse
+from bpf.lab.device import Layer
+from bpf.lab.segment import Segment, parse
 
 
 class Sent:

@@ -6,11 +6,11 @@ import socket
 
 import pytest
 
-from tests.lab import Host, Lab, packets
-from tests.lab.device import Layer
-from tests.lab.packets import ACK, FIN, SYN
-from tests.lab.segment import timestamp
-from tests.lab.sent import Sent
+from bpf.lab import Host, Lab, packets
+from bpf.lab.device import Layer
+from bpf.lab.packets import ACK, FIN, SYN
+from bpf.lab.segment import timestamp
+from tests.bpf.lab.sent import Sent
 
 pytestmark = pytest.mark.kernel
 

@@ -1,4 +1,4 @@
-"""A network of known hosts behind one interface, for tests: see `Lab`."""
+"""A private network of known hosts behind one interface, for tests and the demo: see `Lab`."""
 
 from __future__ import annotations
 

@@ -77,6 +77,6 @@ Default = Callable[[str], "Host | None"]
 """Finds the host of an address the table does not hold; None is silence. Called in the responder's thread."""
 
 
-def silence(address: str) -> Host | None:
+def silence(_address: str) -> Host | None:
     """Know nobody: the default default."""
     return None
