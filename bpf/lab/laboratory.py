@@ -51,7 +51,7 @@ class Lab:
         """Build the network. Blocks some tens of milliseconds; raises OSError."""
         with ExitStack() as stack:
             self._namespace = Namespace()
-            stack.callback(self._namespace.remove)
+            stack.callback(self._namespace.close)
             prepare(self._namespace)
             # Closed after the thread that reads it has ended.
             stack.callback(self._close_device)
@@ -69,9 +69,9 @@ class Lab:
         self._leaving.close()
 
     @property
-    def name(self) -> str:
-        """Name of the namespace, as `ip netns list` knows it."""
-        return self._namespace.name
+    def path(self) -> str:
+        """Where other processes find the namespace: what `ip link set ... netns` and nsenter take."""
+        return self._namespace.path
 
     @property
     def ifindex(self) -> int:
@@ -81,7 +81,7 @@ class Lab:
 
     def command(self, *words: str) -> list[str]:
         """Return the command line that runs `words` inside."""
-        return inside(self.name, *words)
+        return inside(self.path, *words)
 
     def entered(self) -> AbstractContextManager[None]:
         """Put the calling thread inside; sockets made there stay there."""

@@ -1,4 +1,4 @@
-"""A named network namespace: made, entered by a thread, and removed."""
+"""A network namespace without a name: made, entered by a thread, and gone whatever becomes of us."""
 
 from __future__ import annotations
 
@@ -8,33 +8,37 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_DIRECTORY = "/var/run/netns"
 _CLONE_NEWNET = 0x40000000
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 class Namespace:
-    """Made at once, removed by `remove`. Sockets stay in the namespace they were made in."""
+    """Made at once. It lasts until it is closed and no socket, thread or process is in it any more.
+
+    Without a name under /run/netns there is nothing to remove, also after SIGKILL.
+    """
 
     def __init__(self) -> None:
-        self.name = _add()
-        self._fd = os.open(f"{_DIRECTORY}/{self.name}", os.O_RDONLY | os.O_CLOEXEC)
+        """Make it; the calling thread stays where it is. Raises OSError: it takes CAP_SYS_ADMIN."""
+        with _returning():
+            _check("unshare", _LIBC.unshare(_CLONE_NEWNET))
+            self._fd = _open_own()
+
+    @property
+    def path(self) -> str:
+        """Where other processes find it, as long as this one has it open."""
+        return f"/proc/{os.getpid()}/fd/{self._fd}"
 
     @contextmanager
     def entered(self) -> Iterator[None]:
         """Put the calling thread into the namespace, and back. Any thread; may be nested.
 
-        /proc/sys/net follows the thread; /sys does not: it shows the namespace it was mounted in.
+        Sockets, and threads and processes begun meanwhile, stay in the namespace they were made in. /proc/sys/net
+        follows the thread; /sys does not: it shows the namespace it was mounted in.
         """
-        before = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            _setns(self._fd)
-            try:
-                yield
-            finally:
-                _setns(before)
-        finally:
-            os.close(before)
+        with _returning():
+            _check("setns", _LIBC.setns(self._fd, _CLONE_NEWNET))
+            yield
 
     def set_sysctl(self, name: str, value: int) -> None:
         """Write /proc/sys/net/NAME (with slashes) of this namespace. Any thread; raises OSError."""
@@ -42,48 +46,48 @@ class Namespace:
             file.write(str(value))
 
     def configure(self, commands: list[str]) -> None:
-        """Run `ip` commands (without the word) in the namespace, in order. Blocks some milliseconds."""
-        _run(inside(self.name, "ip", "-batch", "-"), commands)
+        """Run `ip` commands (without the word) in the namespace, in order. Blocks some milliseconds.
 
-    def remove(self) -> None:
-        """Remove it; the kernel takes down what is in it once no socket or thread holds it."""
+        Raises OSError, which says what `ip` said; FileNotFoundError where there is no `ip`.
+        """
+        with self.entered():
+            done = subprocess.run(
+                ["ip", "-batch", "-"], input="\n".join(commands), capture_output=True, text=True, check=False
+            )
+        if done.returncode:
+            raise OSError(f"ip -batch: {done.stderr.strip()}")
+
+    def close(self) -> None:
+        """Let it go; the kernel takes down what is in it once nobody is."""
         os.close(self._fd)
-        _run(["ip", "netns", "delete", self.name])
 
 
-def _add() -> str:
-    """Make a namespace under the first free name of this process."""
-    number = 0
-    while True:
-        name = f"tcplat-{os.getpid()}-{number}"
-        number += 1
-        if os.path.lexists(f"{_DIRECTORY}/{name}"):
-            continue
-        try:
-            _run(["ip", "netns", "add", name])
-        except OSError:
-            # Another thread may have taken the name meanwhile; anything else is a failure to report.
-            if not os.path.lexists(f"{_DIRECTORY}/{name}"):
-                raise
-        else:
-            return name
-
-
-def inside(name: str, *words: str) -> list[str]:
-    """Return the command line that runs `words` in a named namespace.
+def inside(path: str, *words: str) -> list[str]:
+    """Return the command line that runs `words` in the namespace with this path.
 
     Not `ip netns exec`: that mounts /sys anew, which a chroot does not allow.
     """
-    return ["nsenter", f"--net={_DIRECTORY}/{name}", *words]
+    return ["nsenter", f"--net={path}", *words]
 
 
-def _run(command: list[str], lines: list[str] | None = None) -> None:
-    done = subprocess.run(command, input="\n".join(lines or ()), capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise OSError(f"{' '.join(command)}: {done.stderr.strip()}")
+@contextmanager
+def _returning() -> Iterator[None]:
+    """Bring the calling thread back to the namespace it was in."""
+    before = _open_own()
+    try:
+        try:
+            yield
+        finally:
+            _check("setns", _LIBC.setns(before, _CLONE_NEWNET))
+    finally:
+        os.close(before)
 
 
-def _setns(fd: int) -> None:
-    if _LIBC.setns(fd, _CLONE_NEWNET):
+def _open_own() -> int:
+    return os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+
+
+def _check(call: str, result: int) -> None:
+    if result:
         error = ctypes.get_errno()
-        raise OSError(error, f"setns: {os.strerror(error)}")
+        raise OSError(error, f"{call}: {os.strerror(error)}")

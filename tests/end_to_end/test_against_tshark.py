@@ -42,11 +42,11 @@ class Pair:
 def pair() -> Iterator[Pair]:
     with ExitStack() as stack:
         client, server = Namespace(), Namespace()
-        stack.callback(client.remove)
-        stack.callback(server.remove)
+        stack.callback(client.close)
+        stack.callback(server.close)
         client.configure(
             [
-                f"link add veth0 type veth peer name veth1 netns {server.name}",
+                f"link add veth0 type veth peer name veth1 netns {server.path}",
                 f"addr add {CLIENT}/24 dev veth0",
                 "link set veth0 up",
             ]
@@ -55,8 +55,8 @@ def pair() -> Iterator[Pair]:
         # Without a delay there would be nothing to agree about. A token bucket is the one qdisc with a delay that
         # every kernel has: at 25 kB/s, answers queue for tens of milliseconds behind what else the server says.
         delay = "qdisc add dev veth1 root tbf rate 200kbit burst 2000 latency 5s"
-        subprocess.run(inside(server.name, "tc", *delay.split()), check=True)
-        yield Pair(client.name, server.name)
+        subprocess.run(inside(server.path, "tc", *delay.split()), check=True)
+        yield Pair(client.path, server.path)
 
 
 def until(wanted: Callable[[], object]) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import socket
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
 from bpf.errors import NoSuchInterface
 from bpf.event import Direction, Outcome, address_text
 from bpf.lab import Host, Lab, inside
+from bpf.lab.namespace import Namespace
 from bpf.lab.packets import ACK, SYN, Tcp, Vlan, ethernet, ip
 from bpf.source import ANY
 from tests.end_to_end.attachments import attachments
@@ -24,28 +26,29 @@ CONTAINER = "10.88.0.2"
 
 @pytest.fixture
 def container(lab: Lab) -> Iterator[str]:
-    """A namespace behind a veth pair and a bridge, as container engines make it; yields its name."""
-    name = f"{lab.name}-c"
-    within = inside(name)
-    outside = lab.command()
-    subprocess.run(["ip", "netns", "add", name], check=True)
-    try:
-        for command in (
-            [*outside, "ip", "link", "add", "br0", "type", "bridge"],
-            [*outside, "ip", "addr", "add", "10.88.0.1/24", "dev", "br0"],
-            [*outside, "ip", "link", "add", "veth0", "type", "veth", "peer", "name", "eth0", "netns", name],
-            [*outside, "ip", "link", "set", "veth0", "master", "br0"],
-            [*outside, "ip", "link", "set", "veth0", "up"],
-            [*outside, "ip", "link", "set", "br0", "up"],
-            [*within, "ip", "addr", "add", f"{CONTAINER}/24", "dev", "eth0"],
-            [*within, "ip", "link", "set", "eth0", "up"],
-            [*within, "ip", "route", "add", "default", "via", "10.88.0.1"],
-        ):
-            subprocess.run(command, check=True)
+    """A namespace behind a veth pair and a bridge, as container engines make it; yields its path."""
+    namespace = Namespace()
+    path = namespace.path
+    with closing(namespace):
+        commands = [
+            "link add br0 type bridge",
+            "addr add 10.88.0.1/24 dev br0",
+            f"link add veth0 type veth peer name eth0 netns {path}",
+            "link set veth0 master br0",
+            "link set veth0 up",
+            "link set br0 up",
+        ]
+        for command in commands:
+            subprocess.run(lab.command("ip", *command.split()), check=True)
+        namespace.configure(
+            [
+                f"addr add {CONTAINER}/24 dev eth0",
+                "link set eth0 up",
+                "route add default via 10.88.0.1",
+            ]
+        )
         lab.set_sysctl("ipv4/ip_forward", 1)
-        yield name
-    finally:
-        subprocess.run(["ip", "netns", "delete", name], check=True)
+        yield path
 
 
 CONNECT = "import socket, sys; socket.create_connection((sys.argv[1], 443), 3).close()"
