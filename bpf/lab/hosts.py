@@ -47,11 +47,13 @@ class Host:
     """From reading a SYN to writing the answer; kept to about a millisecond, never shorter."""
     behaviour: Behaviour = Behaviour.ANSWERS
     lost_syns: int = 0
-    """So many SYNs of each connection are dropped before `behaviour` begins."""
+    """So many SYNs of a connection are dropped before `behaviour` begins."""
     timestamps: bool = True
     """Whether its SYN-ACK echoes the SYN's TCP timestamp (when there is one)."""
     delays_s: tuple[float, ...] = ()
     """When given, replaces `delay_s`: the host's connections take them in turn."""
+    loses_every: int = 1
+    """Of so many connections one, in turn, has SYNs dropped; 1: each has."""
     unreachable: Unreachable = Unreachable.HOST
     """The error sent when the behaviour is UNREACHABLE."""
 

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, ExitStack
 from types import TracebackType
 
 from .connections import Connection, Target, connect_all
-from .device import DEVICE, OUR_IPV4, OUR_IPV6, Layer, open_device, prepare
+from .device import DEVICE, OUR_IPV4, OUR_IPV6, Layer, keep_quiet, open_device
 from .exchanges import Exchange
 from .hosts import Client, Default, Host, silence
 from .namespace import Namespace, inside
@@ -52,7 +52,7 @@ class Lab:
         with ExitStack() as stack:
             self._namespace = Namespace()
             stack.callback(self._namespace.close)
-            prepare(self._namespace)
+            keep_quiet(self._namespace)
             # Closed after the thread that reads it has ended.
             stack.callback(self._close_device)
             self._stage = Stage(self._responder)

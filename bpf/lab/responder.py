@@ -7,7 +7,7 @@ import itertools
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from . import packets
@@ -21,13 +21,15 @@ _SYN_OPTIONS = packets.mss(1_400)
 _CLIENT_PORTS = range(32_768, 61_000)
 _ISN_STEP = 64_007
 _WORD = 0xFFFFFFFF
+_FRAME_BYTES = 4_096
+_FRAMES_AT_ONCE = 64
 
 
 class _Due(NamedTuple):
-    """A frame to write later. `turn` keeps frames due at the same time in order."""
+    """A frame to write later. `number` keeps frames due at the same time in order."""
 
     due_ns: int
-    turn: int
+    number: int
     frame: bytes
     written_ns: list[int]
     """Gets the time of writing."""
@@ -51,8 +53,8 @@ class Responder:
         self._cast = cast
         self._ledger = Ledger(keep)
         self._due: list[_Due] = []
-        self._turns = itertools.count()
-        self._delay_turns: dict[bytes, int] = {}
+        self._frames = itertools.count()
+        self._turns_of: dict[bytes, int] = {}
         self._isn = 0
         self._client_ports = itertools.cycle(_CLIENT_PORTS)
         self._fd: int | None = None
@@ -86,7 +88,27 @@ class Responder:
             self._write_at(now_ns + int(after_s * 1e9), frame, entry.syn_ns)
         return remote_port
 
-    def handle(self, frame: bytes, read_ns: int) -> None:
+    def read(self) -> None:
+        """Act on the frames that the device holds, but not on so many that due ones wait. Raises OSError."""
+        for _ in range(_FRAMES_AT_ONCE):
+            if self._fd is None:
+                return
+            try:
+                frame = os.read(self._fd, _FRAME_BYTES)
+            except BlockingIOError:
+                return
+            self._handle(frame, time.monotonic_ns())
+
+    def write_due(self) -> int | None:
+        """Write what is due; return when the next frame is (CLOCK_MONOTONIC ns), None when there is none."""
+        while self._due:
+            if self._due[0].due_ns > time.monotonic_ns():
+                return self._due[0].due_ns
+            due = heapq.heappop(self._due)
+            self._write(due.frame, due.written_ns)
+        return None
+
+    def _handle(self, frame: bytes, read_ns: int) -> None:
         """Act on one frame the kernel sent."""
         if self._cast.sent is not None:
             self._cast.sent(frame)
@@ -100,15 +122,6 @@ class Responder:
             self._hear_answer(segment, read_ns)
         elif kind & FIN or segment.payload_bytes:
             self._acknowledge(segment)
-
-    def write_due(self) -> int | None:
-        """Write what is due; return when the next frame is (CLOCK_MONOTONIC ns), None when there is none."""
-        while self._due:
-            if self._due[0].due_ns > time.monotonic_ns():
-                return self._due[0].due_ns
-            due = heapq.heappop(self._due)
-            self._write(due.frame, due.written_ns)
-        return None
 
     def _answer_syn(self, segment: Segment, read_ns: int) -> None:
         entry = self._entry_of(segment)
@@ -132,10 +145,21 @@ class Responder:
         key = (segment.remote, segment.remote_port, segment.local, segment.local_port)
         entry = self._ledger.find(key)
         if entry is None or entry.isn != segment.seq:
-            host = self._host(segment.remote)
-            entry = Entry(key, segment.seq, host, self._delay_ns(segment.remote, host))
+            host, delay_ns = self._next_turn(segment.remote)
+            entry = Entry(key, segment.seq, host, delay_ns)
             self._ledger.begin(entry)
         return entry
+
+    def _next_turn(self, address: bytes) -> tuple[Host, int]:
+        """Return how the host behaves this time, and its delay."""
+        host = self._host(address)
+        turn = self._turns_of.get(address, 0)
+        if host.delays_s or host.loses_every > 1:
+            self._turns_of[address] = turn + 1
+        if turn % host.loses_every:
+            host = replace(host, lost_syns=0)
+        delay_s = host.delays_s[turn % len(host.delays_s)] if host.delays_s else host.delay_s
+        return host, int(delay_s * 1e9)
 
     def _host(self, address: bytes) -> Host:
         host = self._cast.hosts.get(address)
@@ -143,13 +167,6 @@ class Responder:
             name = text(address)
             host = self._cast.default(name) or Host(name, behaviour=Behaviour.SILENT)
         return host
-
-    def _delay_ns(self, address: bytes, host: Host) -> int:
-        if not host.delays_s:
-            return int(host.delay_s * 1e9)
-        turn = self._delay_turns.get(address, 0)
-        self._delay_turns[address] = turn + 1
-        return int(host.delays_s[turn % len(host.delays_s)] * 1e9)
 
     def _hear_answer(self, segment: Segment, read_ns: int) -> None:
         """Note the kernel's SYN-ACK (or RST) to a client, and acknowledge it in time."""
@@ -190,7 +207,7 @@ class Responder:
         if due_ns <= time.monotonic_ns():
             self._write(frame, written_ns)
         else:
-            heapq.heappush(self._due, _Due(due_ns, next(self._turns), frame, written_ns))
+            heapq.heappush(self._due, _Due(due_ns, next(self._frames), frame, written_ns))
 
     def _write(self, frame: bytes, written_ns: list[int]) -> None:
         if self._fd is None:

@@ -20,8 +20,6 @@ from .responder import Responder
 T = TypeVar("T")
 Predicate = Callable[[list[Exchange]], bool]
 
-_FRAME_BYTES = 4_096
-_FRAMES_A_TURN = 64
 _ENDED = "the lab's responder has ended"
 
 
@@ -120,27 +118,21 @@ class Stage:
         ready = [fd for fd, _ in self._epoll.poll(wait_s)]
         # Frames first: who asks what was seen means what the kernel had sent by then.
         if self._device in ready:
-            self._read(self._device)
+            self._read()
         if self._wake_fd in ready:
             os.eventfd_read(self._wake_fd)
             self._run_calls()
         if self._waiters:
             self._tell_waiters()
 
-    def _read(self, fd: int) -> None:
-        """Handle what the device holds, but not for so long that due frames wait."""
-        for _ in range(_FRAMES_A_TURN):
-            try:
-                frame = os.read(fd, _FRAME_BYTES)
-            except BlockingIOError:
-                return
-            except OSError as error:
-                if error.errno != errno.EBADFD:
-                    raise
-                # Somebody deleted the interface; epoll would report that for ever.
-                self._plug(None)
-                return
-            self._responder.handle(frame, time.monotonic_ns())
+    def _read(self) -> None:
+        try:
+            self._responder.read()
+        except OSError as error:
+            if error.errno != errno.EBADFD:
+                raise
+            # Somebody deleted the interface; epoll would report that for ever.
+            self._plug(None)
 
     def _run_calls(self) -> None:
         while self._calls:
