@@ -12,7 +12,8 @@ from typing import NamedTuple
 from bpf import packet
 from bpf.event import Handshake, Outcome
 from bpf.matching import COUNTERS, FORGET_NS, Sweep
-from bpf.packet import ACK, RST, SYN, Quote, Segment, Unreadable
+from bpf.packet import ACK, RST, SYN, Datagram, Quote, Segment, Unreadable
+from bpf.sides import Sides
 from bpf.underway import Connection, Inbound, Outbound, after
 
 PENDING_MAX = 65536
@@ -24,16 +25,20 @@ class _View(NamedTuple):
 
     time_ns: int
     ifindex: int
-    is_ingress: bool
+    is_ingress: bool | None
     counters: dict[str, int]
 
 
 class Matcher:
     """Any number of interfaces. Times are integer nanoseconds of whatever clock stamped the packets. One thread."""
 
-    def __init__(self, timeout_ns: int) -> None:
-        """`timeout_ns`: how long a SYN may stay unanswered before `sweep` reports it."""
+    def __init__(self, timeout_ns: int, sides: Sides | None = None) -> None:
+        """`timeout_ns`: how long a SYN may stay unanswered before `sweep` reports it.
+
+        `sides` tell which way a packet goes that `see` is not told of.
+        """
         self._timeout_ns = timeout_ns
+        self._sides = sides or Sides()
         self._outbound: dict[Connection, Outbound] = {}
         self._inbound: dict[Connection, Inbound] = {}
         self._counters: dict[int, dict[str, int]] = {}
@@ -45,9 +50,9 @@ class Matcher:
         return self._counters.setdefault(ifindex, dict.fromkeys(COUNTERS, 0))
 
     def see(
-        self, time_ns: int, ifindex: int, is_ingress: bool, data: bytes, ethertype: int, offset: int
+        self, time_ns: int, ifindex: int, is_ingress: bool | None, data: bytes, ethertype: int, offset: int
     ) -> Handshake | None:
-        """Let a packet pass; return the handshake that it ends, if it does.
+        """Let a packet pass; return the handshake that it ends, if it does. `is_ingress` None: nobody knows.
 
         At `offset` begins a network header of kind `ethertype`: `bpf.packet.ethernet` and `bare_ip` tell these.
         """
@@ -111,15 +116,21 @@ class Matcher:
             return ip
         if ip.protocol != packet.TCP:
             quote = packet.read_quote(data, ethertype, ip)
-            return self._icmp(view, quote) if quote else None
+            return self._icmp(self._sided(view, ip, 0), quote) if quote else None
         tcp = packet.read_tcp(data, ip, view.is_ingress, self._awaited)
         if tcp is None or isinstance(tcp, str):
             return tcp
+        view = self._sided(view, ip, tcp.flags)
         if view.is_ingress:
             key = Connection(ip.source, ip.destination, tcp.source_port, tcp.destination_port, view.ifindex)
             return self._segment_in(view, key, tcp)
         key = Connection(ip.destination, ip.source, tcp.destination_port, tcp.source_port, view.ifindex)
         return self._segment_out(view, key, tcp)
+
+    def _sided(self, view: _View, ip: Datagram, flags: int) -> _View:
+        if view.is_ingress is not None:
+            return view
+        return view._replace(is_ingress=self._sides.is_ingress(ip.source, ip.destination, flags))
 
     def _segment_out(self, view: _View, key: Connection, tcp: Segment) -> Handshake | None:
         kind = tcp.flags & (SYN | RST | ACK)

@@ -96,8 +96,10 @@ def slot_of(ack: int) -> int:
     return (ack ^ ack >> 16) & 0xFFFF
 
 
-def quick_look(data: bytes, ethertype: int, offset: int, is_ingress: bool, awaited: bytearray) -> bool:
-    """False for what certainly has nothing to do with a handshake."""
+def quick_look(
+    data: bytes, ethertype: int, offset: int, is_ingress: bool | None, awaited: bytearray
+) -> bool:
+    """False for what certainly has nothing to do with a handshake. `is_ingress` None: not known."""
     if ethertype == IPV4:
         tcp = offset + _IPV4_BYTES
         if tcp > len(data):
@@ -119,11 +121,11 @@ def quick_look(data: bytes, ethertype: int, offset: int, is_ingress: bool, await
     return tcp + _TCP_BYTES > len(data) or _may_matter(data, tcp, is_ingress, awaited)
 
 
-def _may_matter(data: bytes, tcp: int, is_ingress: bool, awaited: bytearray) -> bool:
+def _may_matter(data: bytes, tcp: int, is_ingress: bool | None, awaited: bytearray) -> bool:
     flags = data[tcp + 13]
     if flags & (SYN | RST):
         return True
-    if not is_ingress or not flags & ACK:
+    if is_ingress is False or not flags & ACK:
         return False
     high, low = _halves(data, tcp + 8)
     return bool(awaited[high ^ low])  # The slot of the number.
@@ -189,8 +191,10 @@ def _read_ipv6(data: bytes, offset: int) -> Datagram | Unreadable:
     return Datagram(source, destination, at, end - at, protocol)
 
 
-def read_tcp(data: bytes, ip: Datagram, is_ingress: bool, awaited: bytearray) -> Segment | Unreadable | None:
-    """Read the TCP header; None: nothing to do with a handshake."""
+def read_tcp(
+    data: bytes, ip: Datagram, is_ingress: bool | None, awaited: bytearray
+) -> Segment | Unreadable | None:
+    """Read the TCP header; None: nothing to do with a handshake. `is_ingress` None: not known."""
     at = ip.payload_offset
     if at + _TCP_BYTES > len(data):
         return "truncated"
