@@ -92,7 +92,7 @@ def default_interface() -> str:
     known = interfaces()
     names = {interface.index: interface.name for interface in known}
     for route in routes:
-        name = names.get(int(route["oif"]))
+        name = names.get(int(route.get("oif")))
         if name:
             return name
     raise NoSuchInterface(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import struct
+from collections.abc import Sequence
 from typing import Literal
 
 from .namespace import Namespace
@@ -20,6 +21,7 @@ REMOTE = ("198.18.0.0/15", "2001:db8:1::/48")
 EVERYTHING = ("0.0.0.0/0", "::/0")
 """... instead: the gateway is the default route's."""
 
+TUN = "/dev/net/tun"
 _TUNSETIFF = 0x400454CA
 _IFF_TUN, _IFF_TAP, _IFF_NO_PI = 1, 2, 0x1000
 _QUEUE_PACKETS = 16_384
@@ -40,15 +42,16 @@ def keep_quiet(namespace: Namespace) -> None:
 
 
 def open_device(
-    namespace: Namespace, layer: Layer, name: str = DEVICE, remote: tuple[str, str] = REMOTE
+    namespace: Namespace, layer: Layer, name: str = DEVICE, remote: Sequence[str] = REMOTE
 ) -> int:
-    """Make the device, and bring it and the loopback up; `remote` are an IPv4 and an IPv6 network behind it.
+    """Make the device, and bring it and the loopback up; `remote` are the networks behind it.
 
-    Returns its non-blocking file descriptor; the device goes when that is closed. Raises OSError.
+    It speaks IPv6 when one of those does. Returns its non-blocking file descriptor; the device goes when
+    that is closed. Raises OSError.
     """
     kind = _IFF_TAP if layer == "ethernet" else _IFF_TUN
     with namespace.entered():
-        fd = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+        fd = os.open(TUN, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         fcntl.ioctl(fd, _TUNSETIFF, struct.pack("16sH22x", name.encode(), kind | _IFF_NO_PI))
         namespace.configure(_setup(layer, name, remote))
@@ -58,27 +61,32 @@ def open_device(
     return fd
 
 
-def _setup(layer: Layer, device: str, remote: tuple[str, str]) -> list[str]:
+def _setup(layer: Layer, device: str, remote: Sequence[str]) -> list[str]:
     """Return the `ip` commands that make a fresh device ready."""
-    addresses = [f"addr add {OUR_IPV4}/24 dev {device}", f"addr add {OUR_IPV6}/64 dev {device} nodad"]
-    up = [
+    has_ipv6 = any(":" in network for network in remote)
+    ipv6_address = [f"addr add {OUR_IPV6}/64 dev {device} nodad"]
+    # The kernel's own local route comes from a work queue, so later: until then it would drop what arrives.
+    ipv6_route = [f"route add local {OUR_IPV6} dev {device} table local"]
+    # Without ARP, adding an IPv6 address sends no multicast listener reports either.
+    mac = f"link set {device} address {OUR_MAC.hex(':')} arp off"
+    return [
         "link set lo up",
+        *([mac] if layer == "ethernet" else ()),
+        f"addr add {OUR_IPV4}/24 dev {device}",
+        *(ipv6_address if has_ipv6 else ()),
         # The default queue of 500 would drop from a burst of connections, and a dropped SYN costs a second.
         f"link set {device} txqueuelen {_QUEUE_PACKETS} up",
-        # The kernel's own local route comes from a work queue, so later: until then it would drop what arrives.
-        f"route add local {OUR_IPV6} dev {device} table local",
+        *(ipv6_route if has_ipv6 else ()),
+        *(command for network in remote for command in _route(layer, device, network)),
     ]
+
+
+def _route(layer: Layer, device: str, network: str) -> list[str]:
     if layer == "ip":
-        return [*addresses, *up, *(f"route add {network} dev {device}" for network in remote)]
-    mac = GATEWAY_MAC.hex(":")
+        return [f"route add {network} dev {device}"]
+    gateway = GATEWAY_IPV6 if ":" in network else GATEWAY_IPV4
     return [
-        # Without ARP, adding an IPv6 address sends no multicast listener reports either.
-        f"link set {device} address {OUR_MAC.hex(':')} arp off",
-        *addresses,
-        *up,
         # One neighbour for all: the kernel's table overflows at 1,024.
-        f"neigh replace {GATEWAY_IPV4} lladdr {mac} nud permanent dev {device}",
-        f"neigh replace {GATEWAY_IPV6} lladdr {mac} nud permanent dev {device}",
-        f"route add {remote[0]} via {GATEWAY_IPV4}",
-        f"route add {remote[1]} via {GATEWAY_IPV6}",
+        f"neigh replace {gateway} lladdr {GATEWAY_MAC.hex(':')} nud permanent dev {device}",
+        f"route add {network} via {gateway}",
     ]

@@ -1,0 +1,94 @@
+"""Processes that do one thing each and never outlive us, not even when we are killed."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import gc
+import os
+import signal
+from collections.abc import Callable, Collection
+from pathlib import Path
+from typing import NoReturn
+
+# prctl(2).
+_PR_SET_PDEATHSIG, _PR_SET_NAME, _PR_SET_TIMERSLACK = 1, 15, 29
+_TIMER_SLACK_NS = 1_000
+_LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+class Children:
+    """Begun, and ended together. All by one thread, that which the parent lives in; while it is the only one."""
+
+    def __init__(self) -> None:
+        self._children: list[tuple[int, int]] = []
+        """Of each the process id, and a descriptor that means it and no other."""
+
+    def begin(self, name: str, work: Callable[[], object], fds: Collection[int] = ()) -> None:
+        """Begin a process called `name` (15 bytes of it) that does `work`, and ends when that does.
+
+        Of what is open here, only `fds` are open there. It says nothing, and ignores the terminal's signals: Ctrl+C is
+        for us. Raises OSError.
+        """
+        parent = os.getpid()
+        # A signal between fork and the child's own settings must not find this process' handlers in the child.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        try:
+            pid = os.fork()
+            if not pid:
+                _live(name, work, fds, parent)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        self._children.append((pid, os.pidfd_open(pid)))
+
+    def end(self) -> None:
+        """End them all, and wait until they have."""
+        for _, pidfd in self._children:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+        for pid, pidfd in self._children:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, 0)
+            os.close(pidfd)
+        self._children.clear()
+
+
+def _live(name: str, work: Callable[[], object], fds: Collection[int], parent: int) -> NoReturn:
+    """Be the child."""
+    try:
+        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() == parent:
+            _prctl(_PR_SET_NAME, ctypes.c_char_p(name.encode()))
+            _prctl(_PR_SET_TIMERSLACK, _TIMER_SLACK_NS)
+            _keep_only(fds)
+            _settle_signals()
+            # What was inherited is not looked at by the collector, so it stays shared with the parent.
+            gc.freeze()
+            work()
+    finally:
+        # Nothing of the parent's (buffers, exit handlers, open `with` blocks) is the child's to finish.
+        os._exit(1)
+
+
+def _settle_signals() -> None:
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
+        signal.signal(number, signal.SIG_DFL)
+    for number in (signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
+def _keep_only(fds: Collection[int]) -> None:
+    """Leave nothing open but these, and /dev/null for the three streams."""
+    null = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(null, stream)
+    for other in {int(entry.name) for entry in Path("/proc/self/fd").iterdir()} - {0, 1, 2, *fds}:
+        with contextlib.suppress(OSError):  # The directory that was listed.
+            os.close(other)
+
+
+def _prctl(option: int, value: object) -> None:
+    if _LIBC.prctl(option, value, 0, 0, 0):
+        error = ctypes.get_errno()
+        raise OSError(error, os.strerror(error))
