@@ -1,4 +1,4 @@
-"""The few ways the probe can fail; each carries the next command to type."""
+"""The few ways a source can fail; each carries the next command to type."""
 
 from __future__ import annotations
 
@@ -30,3 +30,7 @@ class NoSuchInterface(TcplatError):
 
 class AttachFailed(TcplatError):
     """The kernel program could not be put on the interface's hook."""
+
+
+class UnreadableFile(TcplatError):
+    """What was to be read is not there, may not be read, or is of no kind known."""

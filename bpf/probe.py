@@ -19,7 +19,7 @@ from bpf.event import Handshake
 from bpf.interfaces import Interface, default_interface, find, interfaces
 from bpf.program import Program
 from bpf.repeats import Repeats
-from bpf.source import ANY, Account
+from bpf.source import ANY, Account, Batch
 from bpf.watch import Watch
 
 _HOUSEKEEPING_NS = 1_000_000_000
@@ -30,12 +30,20 @@ class Probe:
     """Handshakes of one or several interfaces, matched in the kernel. One thread enters, drains and leaves."""
 
     def __init__(
-        self, selection: Sequence[str] = (), mode: AttachMode = AttachMode.AUTO, timeout_s: float = 10.0
+        self,
+        selection: Sequence[str] = (),
+        mode: AttachMode = AttachMode.AUTO,
+        timeout_s: float = 10.0,
+        account_interval_s: float = 1.0,
     ) -> None:
-        """Prepare to watch interfaces by name, or `ANY`; none: the default route's. Opens nothing yet."""
+        """Prepare to watch interfaces by name, or `ANY`; none: the default route's. Opens nothing yet.
+
+        `account_interval_s`: how often a batch has accounts; the first one has.
+        """
         self._selection = tuple(selection)
         self._mode = mode
         self._timeout_ns = int(timeout_s * 1e9)
+        self._account_interval_ns = int(account_interval_s * 1e9)
         self._resources = ExitStack()
         self._wakeup = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._resources.callback(self._close_wakeup)
@@ -47,6 +55,7 @@ class Probe:
         """Found or read, and not yet drained."""
         self._housekeeping_ns = 0
         self._page_turned_ns = 0
+        self._accounted_ns: int | None = None
 
     def __enter__(self) -> Probe:
         try:
@@ -84,6 +93,19 @@ class Probe:
         """Of the interfaces named, those that were removed: the probe waits for them to return."""
         return frozenset(name for name in self._selection if name != ANY and name not in self._watches)
 
+    @property
+    def is_over(self) -> bool:
+        """Never: something may always come."""
+        return False
+
+    def now_ns(self) -> int:
+        """CLOCK_MONOTONIC, which the kernel stamps handshakes with."""
+        return time.monotonic_ns()
+
+    def wall_offset_ns(self) -> int:
+        """What to add to it to get Unix time; asked anew each time, so that a stepped wall clock is followed."""
+        return time.time_ns() - time.monotonic_ns()
+
     def wake(self) -> None:
         """Make a `drain` under way return now. From any thread or a signal handler."""
         if self._wakeup >= 0:
@@ -94,16 +116,22 @@ class Probe:
         _check(selection)
         self._switch(tuple(selection))
 
-    def drain(self, timeout_s: float) -> list[Handshake]:
+    def drain(self, timeout_s: float) -> Batch:
         """Wait up to `timeout_s` (less when the ring fills or `wake` is called), return what came meanwhile."""
-        self._poll.poll(timeout_s)
+        if self._accounted_ns is not None:
+            self._poll.poll(timeout_s)
         now_ns = time.monotonic_ns()
-        if now_ns - self._housekeeping_ns >= _HOUSEKEEPING_NS:
+        # Before the ring is read, so that what they count is in this batch or in one before.
+        accounts = []
+        if self._accounted_ns is None or now_ns - self._accounted_ns >= self._account_interval_ns:
+            self._accounted_ns = now_ns
+            accounts = self.accounts()
+        elif now_ns - self._housekeeping_ns >= _HOUSEKEEPING_NS:
             self._keep_house(now_ns)
         handshakes, self._ready = self._ready + self._program.read(), []
         if len(self._watches) > 1:
             handshakes = self._repeats.mark(handshakes)
-        return handshakes
+        return Batch(handshakes, accounts)
 
     def accounts(self) -> list[Account]:
         """Read the counters of every interface watched; of those that are gone, what they were last."""
@@ -149,7 +177,7 @@ class Probe:
                 if is_strict:
                     raise
                 # One that cannot be watched must not keep the others from it.
-                self._last_accounts[name] = Account(name, "", trouble=str(error))
+                self._last_accounts[name] = Account(name, "", trouble=str(error), read_ns=time.monotonic_ns())
             else:
                 self._names[interface.index] = name
         while len(self._names) > _NAMES_REMEMBERED:

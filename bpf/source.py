@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from bpf.event import Handshake
 
@@ -70,6 +70,16 @@ class Account:
     """When this was read, monotonic."""
 
 
+class Batch(NamedTuple):
+    """What a source yields at a time."""
+
+    handshakes: list[Handshake]
+    accounts: list[Account]
+    """Of every interface, read just before these handshakes were; empty: it was not time for that."""
+    began_ns: int | None = None
+    """Not None: these are the first since then, and whatever came before is not to be counted with them."""
+
+
 class Names(Protocol):
     """Says what the numbers in a handshake stand for."""
 
@@ -80,8 +90,32 @@ class Names(Protocol):
         """Name the systemd unit or container of the process's cgroup; empty: none, or not known."""
 
 
+class Taker(Protocol):
+    """Is given what a source yields, besides whoever shows it: a recorder."""
+
+    def take(self, batch: Batch, names: Names, wall_offset_ns: int) -> None:
+        """Keep it. In the thread that drains the source; does not block."""
+
+
+@dataclass(frozen=True, slots=True)
+class Playback:
+    """How a player plays at this moment."""
+
+    title: str
+    """What is played: the file's name."""
+    speed: float
+    """Recorded seconds per second."""
+    is_paused: bool
+    is_over: bool
+    """At the end of what is played."""
+    is_live: bool
+    """A pipe: played as it comes, so there is no other speed, and no way back."""
+    trouble: str
+    """What could not be read; empty: all could."""
+
+
 class Source(Names, Protocol):
-    """Yields handshakes. One thread enters, drains and leaves; only `wake` may come from another."""
+    """Yields handshakes. One thread enters, drains and leaves; only what says so may be called from another."""
 
     def __enter__(self) -> Source:
         """Open what is needed. Blocks (compiling the probe takes half a second); raises `TcplatError`."""
@@ -99,14 +133,42 @@ class Source(Names, Protocol):
     def gone(self) -> frozenset[str]:
         """Of the interfaces named, those that were removed: the source waits for them to return."""
 
-    def drain(self, timeout_s: float) -> list[Handshake]:
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing will ever come any more: a file was read to its end."""
+
+    def now_ns(self) -> int:
+        """The time on the clock that handshakes are stamped with. From any thread."""
+
+    def wall_offset_ns(self) -> int:
+        """What to add to that clock to get Unix time. From any thread."""
+
+    def drain(self, timeout_s: float) -> Batch:
         """Wait up to `timeout_s` (less when the ring fills or `wake` is called), return what came meanwhile."""
 
     def accounts(self) -> list[Account]:
-        """Read the counters, an account for each interface watched or waited for. A few system calls each."""
+        """Read the counters now, an account for each interface watched or waited for. A few system calls each."""
 
     def watch(self, selection: Sequence[str]) -> None:
         """Switch to other interfaces without recompiling. On error (TcplatError) the old ones stay watched."""
 
     def wake(self) -> None:
-        """Make a `drain` under way return now. From any thread or a signal handler."""
+        """Make a `drain` under way return soon. From any thread or a signal handler."""
+
+
+@runtime_checkable
+class Player(Source, Protocol):
+    """A source whose time can be steered, since it has passed. Same thread."""
+
+    @property
+    def playback(self) -> Playback:
+        """How it plays. From any thread."""
+
+    def pause(self) -> None:
+        """Let the recorded time stand still, or go on."""
+
+    def seek(self, by_ns: int) -> None:
+        """Go to another time: the next batches have what lies between, or begin anew if it was a step back."""
+
+    def change_speed(self, factor: float) -> None:
+        """Play so much faster; slower below 1."""

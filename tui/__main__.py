@@ -4,42 +4,48 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import math
 import os
 import socket
 import sys
-from collections.abc import Mapping, Sequence
-from importlib.metadata import version
-from typing import TYPE_CHECKING, NoReturn
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bpf.errors import TcplatError
 from bpf.requirements import require_bcc, require_permission
-from bpf.source import ANY, Source
+from bpf.source import ANY, Source, Taker
+from tui.arguments import parse
 from tui.core.format import ASCII, UNICODE
 
 if TYPE_CHECKING:
     from bpf.interfaces import Interface
+    from tui.record.flight import FlightRecorder
+    from tui.record.recorder import Recorder
 
 EXIT_FAILED = 1
+_STDIN = "-"
 
-_DESCRIPTION = """\
-top for TCP latency: how long every remote host takes to answer, as seen by an eBPF probe at an interface.
-It sends no packet."""
-_EPILOG = """\
-examples:
-  tcplat                          the screen, on the default route's interface
-  tcplat eth0                     the screen, on eth0
-  tcplat eth0 --json | jq .       a JSON object a line
-  tcplat lo --log --duration 10   a line a handshake, for ten seconds
 
-exit status: 0 done, 1 failed, 2 bad arguments, 130 interrupted"""
+@dataclass(frozen=True, slots=True)
+class _Input:
+    """Where handshakes come from."""
+
+    open_source: Callable[[], Source]
+    list_interfaces: Callable[[], Sequence[Interface]]
+    opening: str
+    """What opening it is, for who waits."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `tcplat`; return its exit status."""
-    options = _parse(arguments)
+    options = parse(arguments)
     try:
-        return _run(options)
+        with ExitStack() as stack:
+            return _run(options, stack)
     except TcplatError as error:
         print(f"tcplat: {error}", file=sys.stderr)
         return EXIT_FAILED
@@ -47,38 +53,121 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _run(options: argparse.Namespace) -> int:
-    _check_interfaces(options.interfaces)
-    require_permission()
-    require_bcc()
+def _run(options: argparse.Namespace, stack: ExitStack) -> int:
+    _check_interfaces([] if options.read else options.interfaces)
+    if not options.read:
+        require_permission()
+        require_bcc()
+    if not options.form:
+        _require_terminal(is_stdin_read=options.read == _STDIN)
+    chosen = _reading(options) if options.read else _watching(options, stack)
+    recorder = None
+    if options.record:
+        from tui.record.recorder import Recorder
+
+        stack.callback(lambda: _tell_recording(options.record, recorder))
+        recorder = stack.enter_context(Recorder(Path(options.record), options.record_rotate))
+    return _stream(options, chosen, recorder) if options.form else _screen(options, chosen, recorder)
+
+
+def _watching(options: argparse.Namespace, stack: ExitStack) -> _Input:
+    """The probe on this machine's interfaces, or on those of a network made for it."""
+    if options.demo:
+        from bpf.demo import demo
+
+        options.interfaces = [stack.enter_context(demo())]
 
     def open_source() -> Source:
         # Here and not above: this imports pyroute2, which the screen's first paint does not wait for.
         from bpf.attach import AttachMode
         from bpf.probe import Probe
 
-        return Probe(options.interfaces, AttachMode(options.attach), options.timeout)
-
-    if options.form:
-        from tui import headless
-
-        form = importlib.import_module(f"tui.out.{options.form}")
-        return headless.run(open_source(), form, headless.Limits(options.duration, options.count))
-    _require_terminal()
-    from tui.app import TcplatApp
+        mode = AttachMode(options.attach)
+        return Probe(options.interfaces, mode, options.timeout, _account_interval_s(options))
 
     def list_interfaces() -> Sequence[Interface]:
         from bpf.interfaces import interfaces
 
         return interfaces()
 
-    app = TcplatApp(open_source, list_interfaces, UNICODE if _speaks_utf8(os.environ) else ASCII)
+    return _Input(open_source, list_interfaces, "compiling the probe and attaching it")
+
+
+def _reading(options: argparse.Namespace) -> _Input:
+    """A recording or a capture."""
+    from bpf.reading import CaptureOptions, is_pipe, open_tape
+    from bpf.replay import Pace, Replay
+
+    path, title = options.read, options.read
+    if path == _STDIN:
+        path, title = _take_stdin(is_screen=not options.form), "stdin"
+    pace = Pace.AT_ONCE if options.form else Pace.LIVE if is_pipe(path) else Pace.RECORDED
+    capture = CaptureOptions(options.local, options.timeout, _account_interval_s(options))
+    replay = Replay(partial(open_tape, path, title, capture), title, pace, options.interfaces)
+
+    def list_interfaces() -> Sequence[Interface]:
+        from bpf.interfaces import Interface, Layer
+
+        return [Interface(name, index, Layer.IP, True) for index, name in enumerate(replay.interfaces, 1)]
+
+    return _Input(lambda: replay, list_interfaces, f"reading {title}")
+
+
+def _account_interval_s(options: argparse.Namespace) -> float:
+    return 10.0 if options.form else 1.0
+
+
+def _tell_recording(path: str, recorder: Recorder | None) -> None:
+    """Once it is closed: say what it lacks."""
+    if recorder and (trouble := recorder.trouble()) and sys.stderr:
+        print(f"tcplat: {path}: {trouble}", file=sys.stderr)
+
+
+def _stream(options: argparse.Namespace, chosen: _Input, recorder: Recorder | None) -> int:
+    from tui import headless
+
+    form = importlib.import_module(f"tui.out.{options.form}")
+    limits = headless.Limits(options.duration, options.count)
+    return headless.run(chosen.open_source(), form, limits, [recorder] if recorder else [])
+
+
+def _screen(options: argparse.Namespace, chosen: _Input, recorder: Recorder | None) -> int:
+    from tui.app import ScreenOptions, TcplatApp
+
+    takers: list[Taker] = [recorder] if recorder else []
+    save_recent = None
+    if not options.read:
+        from tui.record.flight import FlightRecorder
+
+        flight = FlightRecorder()
+        takers.append(flight)
+        save_recent = partial(_save_recent, flight)
+    screen = ScreenOptions(
+        UNICODE if _speaks_utf8(os.environ) else ASCII,
+        chosen.opening,
+        takers,
+        save_recent,
+        recorder.trouble if recorder else str,
+    )
+    app = TcplatApp(chosen.open_source, chosen.list_interfaces, screen)
     app.run()
     if app.failure:
         # Said again: the screen that said so is gone.
         print(f"tcplat: {app.failure}", file=sys.stderr)
         return EXIT_FAILED
     return app.return_code or 0
+
+
+def _save_recent(flight: FlightRecorder) -> str:
+    """Write what the flight recorder holds to a new file here; return what to tell."""
+    from tui.record.flight import save
+    from tui.record.recorder import header
+
+    path = Path(time.strftime("tcplat-%Y%m%dT%H%M%SZ.jsonl.gz", time.gmtime())).absolute()
+    snapshot = flight.snapshot()
+    save(path, snapshot, header)
+    minutes, seconds = divmod((snapshot.taken_ns - snapshot.since_ns) // 1_000_000_000, 60)
+    return f"Saved the last {minutes} min {seconds} s: {path}"
 
 
 def _check_interfaces(names: Sequence[str]) -> None:
@@ -93,91 +182,36 @@ def _check_interfaces(names: Sequence[str]) -> None:
             find(name)
 
 
-def _require_terminal() -> None:
+def _require_terminal(*, is_stdin_read: bool) -> None:
     # Textual reads keys from stdin and draws on stderr; a closed stream is None.
-    streams = (sys.stdin, sys.stdout, sys.stderr)
+    streams = (sys.stdout, sys.stderr) if is_stdin_read else (sys.stdin, sys.stdout, sys.stderr)
     if not all(stream and stream.isatty() for stream in streams) or os.environ.get("TERM") == "dumb":
         raise TcplatError("the screen needs a terminal", "for a stream of lines add --log or --json")
+
+
+def _take_stdin(*, is_screen: bool) -> int:
+    """Return a descriptor of what stdin is; for a screen, stdin is the terminal's from now on, for the keys."""
+    if sys.stdin is None or sys.stdin.isatty():
+        raise TcplatError(
+            "--read - reads stdin, and nothing is piped into it",
+            "as in: ssh BOX tcpdump -U -w - | tcplat --read -",
+        )
+    if not is_screen:
+        return 0
+    given = os.dup(0)
+    try:
+        terminal = os.open("/dev/tty", os.O_RDWR)
+    except OSError as error:
+        raise TcplatError("the screen needs a terminal for its keys", "add --log or --json") from error
+    os.dup2(terminal, 0)
+    os.close(terminal)
+    return given
 
 
 def _speaks_utf8(environment: Mapping[str, str]) -> bool:
     """Ask the locale as locale(7) says; Python itself writes UTF-8 whatever LANG is."""
     chosen = (environment.get(name) for name in ("LC_ALL", "LC_CTYPE", "LANG"))
     return "utf" in next(filter(None, chosen), "").lower()
-
-
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line, as every other error is said, not below three of usage."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
-
-
-def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = _Parser(
-        prog="tcplat",
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "interfaces",
-        nargs="*",
-        metavar="INTERFACE",
-        help="what to watch, one or several; any: all that are up (default: the default route's interface)",
-    )
-    stream = parser.add_mutually_exclusive_group()
-    stream.add_argument(
-        "--log", dest="form", action="store_const", const="log", help="a line per handshake, no screen"
-    )
-    stream.add_argument(
-        "--json",
-        dest="form",
-        action="store_const",
-        const="jsonl",
-        help="a JSON object per handshake, no screen",
-    )
-    parser.add_argument(
-        "--duration", type=_seconds, metavar="S", help="end after S seconds (with --log or --json)"
-    )
-    parser.add_argument(
-        "--count", type=_count, metavar="N", help="end after N handshakes (with --log or --json)"
-    )
-    parser.add_argument(
-        "--timeout",
-        type=_seconds,
-        metavar="S",
-        default=10.0,
-        help="call a SYN unanswered after S seconds (default: 10)",
-    )
-    parser.add_argument(
-        "--attach",
-        choices=("auto", "tcx", "clsact"),
-        default="auto",
-        help="how to hang on the interface: TCX links (Linux 6.6), clsact filters, or what the kernel has (default)",
-    )
-    parser.add_argument("--version", action="version", version=f"tcplat {version('tcplat')}")
-    options = parser.parse_args(arguments)
-    if not options.form and (options.duration is not None or options.count is not None):
-        parser.error("--duration and --count go with --log or --json")
-    return options
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = math.nan
-    if not (math.isfinite(seconds) and seconds > 0):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
-    return seconds
-
-
-def _count(text: str) -> int:
-    count = int(text) if text.isdecimal() else 0
-    if count < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
-    return count
 
 
 if __name__ == "__main__":

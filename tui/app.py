@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
@@ -15,18 +15,21 @@ from textual.drivers.linux_driver import LinuxDriver
 from textual.widgets import Footer, Input
 from textual.worker import get_current_worker
 
-from bpf.source import ANY, Account, Source
+from bpf.errors import TcplatError
+from bpf.source import ANY, Account, Playback, Source, Taker
 from tui.collector import (
     AccountsRead,
     Collector,
+    CommandFailed,
     HandshakesArrived,
+    PlaybackChanged,
     SourceFailed,
-    SwitchFailed,
     WatchBegan,
 )
 from tui.core.columns import COLUMNS
 from tui.core.format import UNICODE, Glyphs
 from tui.core.hosts import Hosts
+from tui.out.wall_clock import clock_text
 from tui.screens.account import AccountScreen
 from tui.screens.help import HelpScreen
 from tui.widgets.account_line import AccountLine
@@ -37,13 +40,36 @@ from tui.widgets.title_line import Status, TitleLine
 if TYPE_CHECKING:  # Importing it would import pyroute2, which takes 0.15 s before the first paint.
     from bpf.interfaces import Interface
 
-_REDRAW_INTERVAL_S = 1.0
 _SORTABLE = [column.id for column in COLUMNS if column.value]
 _FIRST_SORT = "p95"
+_NOTHING_PLAYED = """\
+No handshake in {title}{until}.
+
+] goes ahead, [ back; i chooses the interface."""
+_SEEK_NS = 10_000_000_000
 _NO_TRAFFIC = """\
 No handshake on {interface} yet.
 
 A row appears as soon as this machine opens a TCP connection through it, or is connected to."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScreenOptions:
+    """What may differ from one screen to another."""
+
+    glyphs: Glyphs = UNICODE
+    opening: str = "compiling the probe and attaching it"
+    """What is being done until there is a source."""
+    takers: Sequence[Taker] = ()
+    """Recorders: given all that comes."""
+    save_recent: Callable[[], str] | None = None
+    """Write the last minutes to a file, and return one line that tells. Blocks; raises TcplatError. None: cannot."""
+    recording_trouble: Callable[[], str] = str
+    """What the recording lacks; empty: nothing. From any thread."""
+    redraw_interval_s: float = 1.0
+
+
+DEFAULTS = ScreenOptions()
 
 
 class QuietMouseDriver(LinuxDriver):
@@ -72,6 +98,11 @@ class TcplatApp(App[None]):
         Binding("space", "pause", "Pause", id="app.pause"),
         Binding("i", "interfaces", "Interface", id="app.interfaces"),
         Binding("5", "account", "Probe", id="app.account"),
+        Binding("left_square_bracket", "seek(-1)", "Back", id="app.back"),
+        Binding("right_square_bracket", "seek(1)", "Ahead", id="app.ahead"),
+        Binding("left_curly_bracket", "change_speed(0.5)", "Slower", id="app.slower"),
+        Binding("right_curly_bracket", "change_speed(2)", "Faster", id="app.faster"),
+        Binding("E", "save_recent", "Save the last 15 min", id="app.save_recent", show=False),
         Binding("ctrl+r", "reset", "Reset", id="app.reset", show=False),
         Binding("escape", "clear", "Clear filter, then cursor", id="app.clear", show=False),
     ]
@@ -80,26 +111,25 @@ class TcplatApp(App[None]):
         self,
         open_source: Callable[[], Source],
         list_interfaces: Callable[[], Sequence[Interface]],
-        glyphs: Glyphs = UNICODE,
-        now_ns: Callable[[], int] = time.monotonic_ns,
-        redraw_interval_s: float = _REDRAW_INTERVAL_S,
+        options: ScreenOptions = DEFAULTS,
     ) -> None:
-        """`open_source` and `list_interfaces` are called in other threads; `now_ns` must be the source's clock."""
+        """`open_source` and `list_interfaces` are called in other threads."""
         super().__init__(driver_class=QuietMouseDriver)
         self._list_interfaces = list_interfaces
-        self._now_ns = now_ns
-        self._redraw_interval_s = redraw_interval_s
-        self._collector = Collector(open_source, self.post_message)
-        self._hosts = Hosts(now_ns())
+        self._options = options
+        self._collector = Collector(open_source, self.post_message, options.takers)
+        self._now_ns = self._collector.now_ns
+        self._hosts = Hosts(self._now_ns())
         self._hosts.sort_by(_FIRST_SORT)
-        self._table = HostTable(self._hosts, glyphs)
-        self._title_line = TitleLine(self._hosts, glyphs)
+        self._table = HostTable(self._hosts, options.glyphs)
+        self._title_line = TitleLine(self._hosts, options.glyphs)
         self._filter_line = FilterLine()
         self._account_line = AccountLine()
         self._selection: Sequence[str] = ()
         self._accounts: Sequence[Account] = ()
         self._gone: frozenset[str] = frozenset()
         self._failure = ""
+        self._playback: Playback | None = None
         self._is_paused = False
 
     @property
@@ -120,7 +150,7 @@ class TcplatApp(App[None]):
         for number in (signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(number, self.exit)
         self._redraw()
-        self.set_interval(self._redraw_interval_s, self._redraw)
+        self.set_interval(self._options.redraw_interval_s, self._redraw)
         # Compiling the probe takes the processor from the first paint.
         self.call_after_refresh(self.run_worker, self._collect, thread=True)
 
@@ -138,9 +168,16 @@ class TcplatApp(App[None]):
     @on(WatchBegan)
     def _begin(self, message: WatchBegan) -> None:
         self._selection, self._accounts, self._gone = message.selection, message.accounts, frozenset()
-        self._hosts.reset(self._now_ns())
+        self._hosts.reset(message.began_ns)
         self._is_paused = False
         self._redraw()
+
+    @on(PlaybackChanged)
+    def _take_playback(self, message: PlaybackChanged) -> None:
+        is_first, self._playback = self._playback is None, message.playback
+        if is_first:
+            self.refresh_bindings()
+        self._draw()
 
     @on(AccountsRead)
     def _take_accounts(self, message: AccountsRead) -> None:
@@ -148,8 +185,8 @@ class TcplatApp(App[None]):
         if isinstance(self.screen, AccountScreen):
             self.screen.draw(self._accounts)
 
-    @on(SwitchFailed)
-    def _tell_switch_failed(self, message: SwitchFailed) -> None:
+    @on(CommandFailed)
+    def _tell_command_failed(self, message: CommandFailed) -> None:
         self.notify(str(message.error), severity="error", markup=False)
 
     @on(SourceFailed)
@@ -165,29 +202,41 @@ class TcplatApp(App[None]):
     def _draw(self) -> None:
         """Draw what the model shows, without taking over anything new."""
         self._table.draw(self._empty_text())
-        self._title_line.draw(Status(self._selection, self._accounts, self._note(), self._is_paused))
+        note, now_ns = self._note(), self._now_ns()
+        status = Status(self._selection, self._accounts, note, self._is_paused, now_ns, self._playback)
+        self._title_line.draw(status)
         self._account_line.draw(self._accounts)
 
     def _note(self) -> str:
         if self._failure:
             return "stopped"
         if not self._selection:
-            return "compiling the probe"
-        return f"GONE: waiting for {', '.join(sorted(self._gone))} to return" if self._gone else ""
+            return self._options.opening
+        notes = [f"GONE: waiting for {', '.join(sorted(self._gone))} to return"] if self._gone else []
+        return "  ".join(filter(None, [*notes, self._options.recording_trouble()]))
 
     def _empty_text(self) -> str:
         if self._failure:
             return f"{self._failure}\n\nq quits"
         if not self._selection:
-            return "Compiling the probe and attaching it..."
+            return f"{self._options.opening.capitalize()}..."
         if len(self._hosts):
             return f"The filter {self._filter_line.value!r} hides all {len(self._hosts)} hosts.\n\nEsc clears it."
-        names = ", ".join(self._selection)
+        names = "any interface" if tuple(self._selection) == (ANY,) else ", ".join(self._selection)
+        if self._playback:
+            return _NOTHING_PLAYED.format(
+                title=self._playback.title,
+                until="" if self._playback.is_over else f" up to {clock_text(self._now_ns())}",
+            )
         if self._gone.issuperset(self._selection):
             return f"{names} is gone.\n\nWaiting for it to return; i watches another interface."
-        return _NO_TRAFFIC.format(interface="any interface" if names == ANY else names)
+        return _NO_TRAFFIC.format(interface=names)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action in ("seek", "change_speed"):
+            return self._playback is not None and not self._playback.is_live
+        if action == "save_recent":
+            return self._options.save_recent is not None
         if action == "filter":
             # Elsewhere, "/" is a letter like others.
             return len(self.screen_stack) == 1 and self.focused is not self._filter_line
@@ -217,8 +266,27 @@ class TcplatApp(App[None]):
             self._draw()
 
     def action_pause(self) -> None:
+        if self._playback and not self._playback.is_live:
+            self._collector.steer(lambda player: player.pause())
+            return
         self._is_paused = not self._is_paused
         self._redraw()
+
+    def action_save_recent(self) -> None:
+        self.run_worker(self._save_recent())
+
+    async def _save_recent(self) -> None:
+        assert self._options.save_recent
+        try:
+            self.notify(await asyncio.to_thread(self._options.save_recent), markup=False)
+        except TcplatError as error:
+            self.notify(str(error), severity="error", markup=False)
+
+    def action_seek(self, steps: int) -> None:
+        self._collector.steer(lambda player: player.seek(steps * _SEEK_NS))
+
+    def action_change_speed(self, factor: float) -> None:
+        self._collector.steer(lambda player: player.change_speed(factor))
 
     def action_reset(self) -> None:
         self._hosts.reset(self._now_ns())

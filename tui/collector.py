@@ -5,16 +5,19 @@ from __future__ import annotations
 import queue
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from math import inf
 
 from textual.message import Message
 
 from bpf.errors import TcplatError
 from bpf.event import Handshake
-from bpf.source import Account, Source
+from bpf.source import Account, Batch, Playback, Player, Source, Taker
 
 _DRAIN_S = 0.05
-_ACCOUNT_INTERVAL_S = 1.0
+_GIVEN_ACCOUNTS_INTERVAL_S = 9.5
+"""A recording has accounts about every 10 s, the screen's come every second."""
 
 
 @dataclass
@@ -26,23 +29,32 @@ class HandshakesArrived(Message):
 
 @dataclass
 class WatchBegan(Message):
-    """The source watches what was selected: first of all, or after a switch."""
+    """The source watches what was selected: first of all, after a switch, or after a step back in a recording."""
 
     selection: Sequence[str]
     accounts: list[Account]
+    began_ns: int
+    """Since when, on the source's clock."""
 
 
 @dataclass
 class AccountsRead(Message):
-    """The source's counters, and which interfaces are gone; once a second."""
+    """The source's counters, and which interfaces are gone; about once a second."""
 
     accounts: list[Account]
     gone: frozenset[str]
 
 
 @dataclass
-class SwitchFailed(Message):
-    """What was asked for cannot be watched; what was watched before still is."""
+class PlaybackChanged(Message):
+    """A recording or capture is played otherwise than before."""
+
+    playback: Playback
+
+
+@dataclass
+class CommandFailed(Message):
+    """What was asked for cannot be done; nothing has changed."""
 
     error: TcplatError
 
@@ -55,48 +67,95 @@ class SourceFailed(Message):
 
 
 class Collector:
-    """Runs a source on behalf of a screen. `run` belongs to the worker thread; `switch` may be called from any."""
+    """Runs a source on behalf of a screen. `run` belongs to the worker thread; the rest may be called from any."""
 
-    def __init__(self, open_source: Callable[[], Source], post: Callable[[Message], object]) -> None:
+    def __init__(
+        self,
+        open_source: Callable[[], Source],
+        post: Callable[[Message], object],
+        takers: Sequence[Taker] = (),
+    ) -> None:
         """`post` must be safe to call from the worker thread, as Textual's `post_message` is."""
         self._open_source = open_source
         self._post = post
-        self._wanted: queue.SimpleQueue[Sequence[str]] = queue.SimpleQueue()
+        self._takers = takers
+        self._source: Source | None = None
+        self._commands: queue.SimpleQueue[Callable[[Source], object]] = queue.SimpleQueue()
+        self._playback: Playback | None = None
+        self._given_accounts = -inf
+
+    def now_ns(self) -> int:
+        """The time on the source's clock; CLOCK_MONOTONIC while there is no source."""
+        return self._source.now_ns() if self._source else time.monotonic_ns()
 
     def switch(self, selection: Sequence[str]) -> None:
-        """Ask for other interfaces; WatchBegan or SwitchFailed answers."""
-        self._wanted.put(selection)
+        """Ask for other interfaces; WatchBegan or CommandFailed answers."""
+
+        def watch(source: Source) -> None:
+            source.watch(selection)
+            self._begin(source, source.now_ns())
+
+        self._commands.put(watch)
+
+    def steer(self, command: Callable[[Player], object]) -> None:
+        """Ask for another time, pace or a pause of what is played; PlaybackChanged answers."""
+        self._commands.put(lambda source: command(source) if isinstance(source, Player) else None)
 
     def run(self, is_cancelled: Callable[[], bool]) -> None:
         """Collect until cancelled. Blocks; whatever goes wrong is posted, not raised."""
         try:
             with self._open_source() as source:
-                self._post(WatchBegan(source.selection, source.accounts()))
-                self._loop(source, is_cancelled)
+                self._source = source
+                self._tell_playback(source)
+                self._begin(source, source.now_ns())
+                while not is_cancelled():
+                    self._hand_on(source, source.drain(_DRAIN_S))
+                    self._obey(source)
+                    self._tell_playback(source)
+                self._give_last(source)
         except TcplatError as error:
             self._post(SourceFailed(str(error)))
         except Exception as error:  # The thread's edge: a bug here must reach the screen, not vanish.
             self._post(SourceFailed(f"{type(error).__name__}: {error}"))
 
-    def _loop(self, source: Source, is_cancelled: Callable[[], bool]) -> None:
-        accounted = time.monotonic()
-        while not is_cancelled():
-            handshakes = source.drain(_DRAIN_S)
-            if handshakes:
-                self._post(HandshakesArrived(handshakes))
-            if time.monotonic() - accounted >= _ACCOUNT_INTERVAL_S:
-                accounted = time.monotonic()
-                self._post(AccountsRead(source.accounts(), source.gone))
-            self._obey(source)
+    def _begin(self, source: Source, began_ns: int) -> None:
+        self._post(WatchBegan(source.selection, source.accounts(), began_ns))
+
+    def _hand_on(self, source: Source, batch: Batch) -> None:
+        if batch.began_ns is not None:
+            self._begin(source, batch.began_ns)
+        if batch.accounts:
+            self._post(AccountsRead(batch.accounts, source.gone))
+        if batch.handshakes:
+            self._post(HandshakesArrived(batch.handshakes))
+        is_due = time.monotonic() - self._given_accounts >= _GIVEN_ACCOUNTS_INTERVAL_S
+        self._give(source, batch if is_due else batch._replace(accounts=[]))
+
+    def _give_last(self, source: Source) -> None:
+        """In this order, whatever the last account counts is before it."""
+        accounts = source.accounts()
+        self._give(source, source.drain(0)._replace(accounts=[]))
+        self._give(source, Batch([], accounts))
+
+    def _give(self, source: Source, batch: Batch) -> None:
+        if batch.accounts:
+            self._given_accounts = time.monotonic()
+        if batch.handshakes or batch.accounts:
+            wall_offset_ns = source.wall_offset_ns()
+            for taker in self._takers:
+                taker.take(batch, source, wall_offset_ns)
 
     def _obey(self, source: Source) -> None:
-        try:
-            selection = self._wanted.get_nowait()
-        except queue.Empty:
-            return
-        try:
-            source.watch(selection)
-        except TcplatError as error:
-            self._post(SwitchFailed(error))
-        else:
-            self._post(WatchBegan(source.selection, source.accounts()))
+        with suppress(queue.Empty):
+            while True:
+                command = self._commands.get_nowait()
+                try:
+                    command(source)
+                except TcplatError as error:
+                    self._post(CommandFailed(error))
+
+    def _tell_playback(self, source: Source) -> None:
+        playback = source.playback if isinstance(source, Player) else None
+        if playback and playback != self._playback:
+            self._playback = playback
+            self._post(PlaybackChanged(playback))

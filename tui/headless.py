@@ -6,7 +6,6 @@ import os
 import select
 import signal
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,10 +14,11 @@ from typing import Protocol, TextIO
 
 from bpf.errors import TcplatError
 from bpf.event import Handshake
-from bpf.source import Account, Names, Source
+from bpf.source import Account, Batch, Names, Player, Source, Taker
 
+ACCOUNT_INTERVAL_S = 10.0
+"""How often a source should give its accounts to this loop."""
 _DRAIN_S = 0.05
-_ACCOUNT_INTERVAL_S = 10.0
 _PATIENCE = 20
 """So many times `_DRAIN_S` a reader gets to go on reading after we were asked to end."""
 EXIT_DONE = 0
@@ -31,7 +31,7 @@ class Format(Protocol):
     def handshake_line(self, handshake: Handshake, names: Names, wall_offset_ns: int) -> str:
         """Write a handshake."""
 
-    def account_line(self, account: Account) -> str:
+    def account_line(self, account: Account, wall_offset_ns: int) -> str:
         """Write the probe's account; empty if the format has none."""
 
 
@@ -43,14 +43,17 @@ class Limits:
     count: int | None = None
 
 
-def run(source: Source, form: Format, limits: Limits, account_interval_s: float = _ACCOUNT_INTERVAL_S) -> int:
-    """Stream until a limit, a signal, or until nobody reads; return the exit status. Raises TcplatError."""
+def run(source: Source, form: Format, limits: Limits, takers: Sequence[Taker] = ()) -> int:
+    """Stream until a limit, a signal, the source's end, or until nobody reads; return the exit status.
+
+    Raises TcplatError.
+    """
     if not sys.stdout:
         raise TcplatError("stdout is closed", "send the lines somewhere: add > FILE")
     with _stopping_signals(source) as received:
         try:
             with source:
-                _Stream(source, form, sys.stdout, received, account_interval_s).run(limits)
+                _Stream(source, form, sys.stdout, received, takers).run(limits)
         except BrokenPipeError:
             _abandon_stdout()
     return EXIT_INTERRUPTED if signal.SIGINT in received else EXIT_DONE
@@ -65,54 +68,54 @@ class _Stream:
         form: Format,
         out: TextIO,
         received: list[signal.Signals],
-        account_interval_s: float,
+        takers: Sequence[Taker],
     ) -> None:
         self._source = source
         self._form = form
         self._received = received
+        self._takers = takers
         self._out_fd = out.fileno()
         self._encoding = out.encoding
-        self._account_interval_s = account_interval_s
         self._gone: frozenset[str] = frozenset()
         self._reader = select.poll()
         self._reader.register(self._out_fd, select.POLLOUT)
 
     def run(self, limits: Limits) -> None:
-        accounts = self._source.accounts()
-        self._write_accounts(accounts)
-        _tell_what_is_watched(accounts)
-        began = accounted = time.monotonic()
+        source = self._source
         left = limits.count
-        while not self._received and left != 0:
-            now = time.monotonic()
-            if limits.duration_s is not None and now - began >= limits.duration_s:
-                break
-            if now - accounted >= self._account_interval_s:
-                accounted = now
-                self._write_accounts(self._source.accounts())
+        began_ns = source.now_ns()
+        left = self._write(source.drain(0), left)
+        _tell_what_is_watched(source)
+        while not self._received and left != 0 and not source.is_over:
             wait_s = _DRAIN_S
             if limits.duration_s is not None:
-                wait_s = max(0.0, min(wait_s, began + limits.duration_s - now))
-            written = self._write(self._source.drain(wait_s), left)
-            left = None if left is None else left - written
+                left_s = limits.duration_s - (source.now_ns() - began_ns) / 1e9
+                if left_s <= 0:
+                    break
+                wait_s = min(wait_s, left_s)
+            left = self._write(source.drain(wait_s), left)
             self._look_around()
-        # In this order, whatever the last account counts has its line before it.
-        accounts = self._source.accounts()
-        self._write(self._source.drain(0), left)
-        self._write_accounts(accounts)
+        if not source.is_over:
+            # In this order, whatever the last account counts has its line before it.
+            accounts = source.accounts()
+            self._write(source.drain(0)._replace(accounts=[]), left)
+            self._write(Batch([], accounts), None)
+        _tell_what_was_unreadable(source)
 
-    def _write(self, handshakes: list[Handshake], at_most: int | None) -> int:
-        if at_most is not None:
-            handshakes = handshakes[:at_most]
-        if handshakes:
-            # Anew for each batch, so that a stepped wall clock is followed.
-            wall_offset_ns = time.time_ns() - time.monotonic_ns()
-            line, names = self._form.handshake_line, self._source
-            self._emit("".join([line(each, names, wall_offset_ns) for each in handshakes]))
-        return len(handshakes)
-
-    def _write_accounts(self, accounts: Sequence[Account]) -> None:
-        self._emit("".join(map(self._form.account_line, accounts)))
+    def _write(self, batch: Batch, left: int | None) -> int | None:
+        """Write accounts, then handshakes, of these at most `left`; return how many are left then."""
+        if left is not None:
+            batch = batch._replace(handshakes=batch.handshakes[:left])
+            left -= len(batch.handshakes)
+        if batch.handshakes or batch.accounts:
+            source, form = self._source, self._form
+            wall_offset_ns = source.wall_offset_ns()
+            lines = [form.account_line(each, wall_offset_ns) for each in batch.accounts]
+            lines += [form.handshake_line(each, source, wall_offset_ns) for each in batch.handshakes]
+            for taker in self._takers:
+                taker.take(batch, source, wall_offset_ns)
+            self._emit("".join(lines))
+        return left
 
     def _emit(self, text: str) -> None:
         """Write in pieces that never block, so that a reader which has stopped reading cannot keep us from ending."""
@@ -153,11 +156,20 @@ class _Stream:
             _note(f"{interface} is back")
 
 
-def _tell_what_is_watched(accounts: Sequence[Account]) -> None:
+def _tell_what_is_watched(source: Source) -> None:
+    if isinstance(source, Player):
+        _note(f"reading {source.playback.title}; Ctrl+C ends it")
+        return
+    accounts = source.accounts()
     watched = ", ".join(f"{each.interface} ({each.attach})" for each in accounts if each.attach)
     _note(f"watching {watched or 'nothing yet: no interface is up'}; Ctrl+C ends it")
     for trouble in sorted({each.trouble for each in accounts if each.trouble}):
         _note(trouble)
+
+
+def _tell_what_was_unreadable(source: Source) -> None:
+    if isinstance(source, Player) and (playback := source.playback).trouble:
+        _note(f"{playback.title}: {playback.trouble}")
 
 
 @contextmanager

@@ -27,7 +27,7 @@ class Watch:
         while not wanted(self.handshakes):
             if time.monotonic() > deadline:
                 raise TimeoutError(f"the probe reported only {self.handshakes}")
-            self.handshakes += self.probe.drain(0.02)
+            self.handshakes += self.probe.drain(0.02).handshakes
         return self.handshakes
 
     @property
@@ -39,7 +39,7 @@ class Watch:
     def take(self, count: int, timeout_s: float = 5.0) -> list[Handshake]:
         """Drain until there are `count` handshakes, and a little longer, so that one too many shows."""
         self.until(lambda handshakes: len(handshakes) >= count, timeout_s)
-        self.handshakes += self.probe.drain(0.02)
+        self.handshakes += self.probe.drain(0.02).handshakes
         return self.handshakes
 
 

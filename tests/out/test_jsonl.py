@@ -84,13 +84,16 @@ def test_probe_line_begins_as_documented_and_holds_the_whole_account() -> None:
         pending_full=6,
         syns=140,
         run_time_ns=7,
+        read_ns=8,
     )
-    line = account_line(account)
+    line = account_line(account, NOON_NS)
     assert line.startswith(
-        '{"type":"probe","interface":"eth0","attach":"tcx","established":120,"refused":1,"unreachable":2'
+        '{"type":"probe","time":"2026-11-22T12:00:00.000000008Z","interface":"eth0","attach":"tcx","established":120,"refused":1,"unreachable":2'
         ',"unanswered":3,"ambiguous":4,"events_lost":5,"pending_full":6,"syns":140'
     )
-    assert {**parsed(line), "read_ns": 0} == {"type": "probe", **asdict(account)}
+    fields = parsed(line)
+    del fields["time"]
+    assert {**fields, "read_ns": 8} == {"type": "probe", **asdict(account)}
 
 
 def test_there_is_null_where_there_is_no_figure() -> None:
@@ -147,7 +150,7 @@ def test_process_name_cannot_break_the_line(process: bytes, text: str | None) ->
 @pytest.mark.parametrize("interface", ['q"uote', "back\\slash", "日本", "latin1-\udce9"])
 def test_interface_name_cannot_break_the_line(interface: str) -> None:
     assert parsed(handshake_line(handshake(), Played(interface=interface), 0))["interface"] == interface
-    assert parsed(account_line(Account(interface, "tcx")))["interface"] == interface
+    assert parsed(account_line(Account(interface, "tcx"), 0))["interface"] == interface
 
 
 @given(HANDSHAKES, u(62))

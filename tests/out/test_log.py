@@ -47,7 +47,7 @@ def test_failure_is_told_without_latency(outcome: Outcome, direction: Direction,
 
 
 def test_there_is_no_line_for_the_probe() -> None:
-    assert account_line(Account("eth0", "tcx", established=3)) == ""
+    assert account_line(Account("eth0", "tcx", established=3), 0) == ""
 
 
 @pytest.mark.parametrize(

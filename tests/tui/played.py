@@ -12,7 +12,7 @@ from typing import Any
 
 from bpf.errors import NoSuchInterface
 from bpf.event import Direction, Handshake, Outcome, address_bytes
-from bpf.source import Account
+from bpf.source import Account, Batch
 
 MS = 1_000_000
 CGROUP = 77
@@ -62,7 +62,10 @@ def handshake(
 class Played:
     """A `Source`. Steps are played in order, one a drain; any thread may add some, before or while it runs."""
 
-    def __init__(self, *handshakes: Handshake, interface: str = "eth0") -> None:
+    def __init__(
+        self, *handshakes: Handshake, interface: str = "eth0", now_ns: Callable[[], int] = time.monotonic_ns
+    ) -> None:
+        self.now_ns = now_ns
         self.gone: frozenset[str] = frozenset()
         """Set from the thread that drains, by `then`."""
         self.failure: Exception | None = None
@@ -76,6 +79,8 @@ class Played:
         """Who opened, switched and closed it."""
         self._steps: queue.SimpleQueue[Step | list[Handshake]] = queue.SimpleQueue()
         self._account = Account(interface, "tcx")
+        self.account_interval_s = 1.0
+        self._accounted = 0.0
         if handshakes:
             self.play(*handshakes)
 
@@ -132,17 +137,26 @@ class Played:
         """Whether all was played."""
         return self._steps.empty()
 
-    def drain(self, timeout_s: float) -> list[Handshake]:
+    is_over = False
+
+    def wall_offset_ns(self) -> int:
+        return time.time_ns() - time.monotonic_ns()
+
+    def drain(self, timeout_s: float) -> Batch:
+        accounts = []
+        if time.monotonic() - self._accounted >= self.account_interval_s:
+            self._accounted = time.monotonic()
+            accounts = self.accounts()
         try:
             step = self._steps.get(timeout=timeout_s) if timeout_s else self._steps.get_nowait()
         except queue.Empty:
-            return []
+            return Batch([], accounts)
         if callable(step):
             step()
-            return []
+            return Batch([], accounts)
         established = self._account.established + sum(not each.outcome for each in step)
         self.count(established=established)
-        return step
+        return Batch(step, accounts)
 
     def accounts(self) -> list[Account]:
         return [self._account]

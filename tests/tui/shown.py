@@ -15,7 +15,7 @@ from textual.pilot import Pilot
 
 from bpf.interfaces import Interface, Layer
 from tests.tui.played import MS, PATIENCE_S, Played, handshake
-from tui.app import TcplatApp
+from tui.app import ScreenOptions, TcplatApp
 from tui.widgets.host_table import HostTable
 
 REDRAW_INTERVAL_S = 0.1
@@ -115,6 +115,6 @@ async def shown(source: Played, size: tuple[int, int] = (80, 24)) -> AsyncIterat
 @asynccontextmanager
 async def opening(source: Played, size: tuple[int, int] = (80, 24)) -> AsyncIterator[Shown]:
     """The screen from its first paint."""
-    app = TcplatApp(lambda: source, lambda: INTERFACES, redraw_interval_s=REDRAW_INTERVAL_S)
+    app = TcplatApp(lambda: source, lambda: INTERFACES, ScreenOptions(redraw_interval_s=REDRAW_INTERVAL_S))
     async with app.run_test(size=size, notifications=True) as pilot:
         yield Shown(app, pilot, source)

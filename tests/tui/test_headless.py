@@ -27,8 +27,8 @@ Run = Callable[..., tuple[int, list[dict[str, Any]]]]
 def run(capfd: pytest.CaptureFixture[str]) -> Run:
     """Stream a source as `--json`; return the exit status and the objects written."""
 
-    def run(source: Played, limits: Limits | None = None, **options: Any) -> tuple[int, list[dict[str, Any]]]:
-        status = headless.run(source, jsonl, limits or Limits(), **options)
+    def run(source: Played, limits: Limits | None = None) -> tuple[int, list[dict[str, Any]]]:
+        status = headless.run(source, jsonl, limits or Limits())
         return status, [json.loads(line) for line in capfd.readouterr().out.splitlines()]
 
     return run
@@ -97,12 +97,13 @@ def test_duration_ends_it(run: Run) -> None:
 
 def test_accounts_come_at_their_interval(run: Run) -> None:
     source = Played()
+    source.account_interval_s = 0
     for one in THREE:
         source.play(one)
     source.then(interrupt)
-    _, lines = run(source, account_interval_s=0)
+    _, lines = run(source)
     accounts = [line["established"] for line in lines if line["type"] == "probe"]
-    assert accounts == [0, 0, 1, 2, 3, 3]
+    assert accounts == [0, 1, 2, 3, 3]
 
 
 def test_interface_that_goes_and_returns_is_noted_on_stderr(capfd: pytest.CaptureFixture[str]) -> None:

@@ -48,5 +48,5 @@ def test_screen_looks_as_it_did(
         await pilot.press(*keys)
         assert shows in text_of(pilot.app)
 
-    app = TcplatApp(lambda: Played(*HANDSHAKES), lambda: INTERFACES, now_ns=lambda: NOW_NS)
+    app = TcplatApp(lambda: Played(*HANDSHAKES, now_ns=lambda: NOW_NS), lambda: INTERFACES)
     assert snap_compare(app, terminal_size=size, run_before=arrange)

@@ -1,12 +1,17 @@
-"""The `--json` format: one JSON object a line. Its names are a contract (README, "JSON")."""
+"""The `--json` format, and that of recordings: one JSON object a line. Its names are a contract (README, "JSON").
+
+`bpf.recording` reads it back.
+"""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict
 from functools import lru_cache
+from typing import Any
 
 from bpf.event import Direction, Handshake, Outcome, address_text
+from bpf.recording import VERSION
 from bpf.source import Account, Names
 from tui.out.wall_clock import timestamp
 
@@ -17,7 +22,7 @@ _quoted = lru_cache(maxsize=1024)(json.dumps)
 
 
 def handshake_line(handshake: Handshake, names: Names, wall_offset_ns: int) -> str:
-    """Write a handshake; `wall_offset_ns` is what to add to monotonic time to get Unix time."""
+    """Write a handshake; `wall_offset_ns` is what to add to the source's time to get Unix time."""
     unit = names.unit_of(handshake.cgroup)
     process = handshake.process.partition(b"\0")[0].decode(errors="replace")
     # Written by hand, for a busy box: json.dumps of a dictionary takes three times as long.
@@ -35,8 +40,24 @@ def handshake_line(handshake: Handshake, names: Names, wall_offset_ns: int) -> s
     )
 
 
-def account_line(account: Account) -> str:
-    """Write the probe's account of one interface."""
+def account_line(account: Account, wall_offset_ns: int) -> str:
+    """Write the probe's account of one interface; its time is when it was read."""
     fields = asdict(account)
-    del fields["read_ns"]  # Monotonic: of no use outside.
-    return json.dumps({"type": "probe", **fields}, separators=(",", ":")) + "\n"
+    time = timestamp(fields.pop("read_ns") + wall_offset_ns)
+    return _line({"type": "probe", "time": time, **fields})
+
+
+def header_line(wall_ns: int, program: str, host: str) -> str:
+    """Write what a recording begins with. `program`: by what version of what; `host`: on which machine."""
+    return _line(
+        {"type": "recording", "version": VERSION, "time": timestamp(wall_ns), "program": program, "host": host}
+    )
+
+
+def lost_line(wall_ns: int, handshakes: int) -> str:
+    """Write that so many are missing here, which the disk did not take."""
+    return _line({"type": "lost", "time": timestamp(wall_ns), "handshakes": handshakes})
+
+
+def _line(fields: dict[str, Any]) -> str:
+    return json.dumps(fields, separators=(",", ":")) + "\n"

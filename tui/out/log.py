@@ -26,9 +26,9 @@ def handshake_line(handshake: Handshake, names: Names, wall_offset_ns: int) -> s
     return f"Matched {what}, Source: {source}, Destination: {destination}, Latency {latency}\n"
 
 
-def account_line(account: Account) -> str:
+def account_line(account: Account, wall_offset_ns: int) -> str:
     """Write nothing: this format has handshakes only."""
-    del account
+    del account, wall_offset_ns
     return ""
 
 

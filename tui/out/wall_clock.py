@@ -1,4 +1,4 @@
-"""Turning the probe's monotonic nanoseconds into wall-clock time, as RFC 3339 text."""
+"""Writing wall-clock time: as RFC 3339 text, or for people."""
 
 from __future__ import annotations
 
@@ -12,6 +12,11 @@ def timestamp(wall_ns: int) -> str:
     """Write nanoseconds since the Unix epoch as UTC: `2026-11-22T12:00:00.123456789Z`."""
     seconds, nanoseconds = divmod(wall_ns, _SECOND_NS)
     return f"{_to_the_second(seconds)}.{nanoseconds:09d}Z"
+
+
+def clock_text(wall_ns: int) -> str:
+    """Write it to the second, for people: `2026-11-22 12:00:00Z`."""
+    return _to_the_second(wall_ns // _SECOND_NS).replace("T", " ") + "Z"
 
 
 @lru_cache(maxsize=64)

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from rich.text import Text
 from textual.widget import Widget
 
-from bpf.source import Account
+from bpf.source import ANY, Account, Playback
 from tui.core.format import Glyphs, count_text, duration_text, rate_text
 from tui.core.hosts import Hosts
+from tui.out.wall_clock import clock_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,10 @@ class Status:
     note: str
     """What is being waited for; empty: nothing."""
     is_paused: bool
+    now_ns: int
+    """On the source's clock."""
+    playback: Playback | None = None
+    """How what is shown is played; None: it is happening."""
 
 
 class TitleLine(Widget):
@@ -48,10 +53,7 @@ class TitleLine(Widget):
 
     def _parts(self, status: Status) -> list[str]:
         totals, shown, known = self._hosts.totals, self._hosts.shown, len(self._hosts)
-        parts = ["PAUSED (collecting goes on; Space resumes)" if status.is_paused else "tcplat"]
-        attached = {account.attach for account in status.accounts if account.attach}
-        parts.append(" ".join([",".join(status.selection), *sorted(attached)]))
-        parts.append(status.note)
+        parts = [*_what_is_shown(status), status.note]
         if not status.selection:
             return parts
         # Before the figures that they make doubtful: a narrow terminal cuts off the end.
@@ -71,3 +73,27 @@ class TitleLine(Widget):
             f"p99 {duration_text(totals.p99_ns, self._glyphs)}",
         ]
         return parts
+
+
+def _what_is_shown(status: Status) -> list[str]:
+    playback = status.playback
+    if playback is None:
+        attached = {account.attach for account in status.accounts if account.attach}
+        return [
+            "PAUSED (collecting goes on; Space resumes)" if status.is_paused else "tcplat",
+            " ".join([",".join(status.selection), *sorted(attached)]),
+        ]
+    state = "tcplat"
+    if playback.is_over:
+        state = "END"
+    elif status.is_paused or playback.is_paused:
+        state = "PAUSED (Space resumes)"
+    name = playback.title.rpartition("/")[2]
+    chosen = "" if tuple(status.selection) == (ANY,) else ",".join(status.selection)
+    speed = "" if playback.speed == 1 else f" x{playback.speed:g}"
+    return [
+        state,
+        f"{name} {chosen}".strip(),
+        clock_text(status.now_ns) + speed,
+        playback.trouble,
+    ]

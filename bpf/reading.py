@@ -1,0 +1,106 @@
+"""From a path to a tape: opens it, unpacks it, looks what it is."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
+
+from bpf.capture import Capture, is_capture
+from bpf.compression import DecompressedReader
+from bpf.errors import UnreadableFile
+from bpf.recording import Recording
+from bpf.tape import Tape
+
+_LOOK_BYTES = 64
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureOptions:
+    """What a capture does not say itself."""
+
+    local: Sequence[IPv4Network | IPv6Network] = ()
+    """Networks of our side."""
+    timeout_s: float = 10.0
+    """When a SYN counts as unanswered."""
+    account_interval_s: float = 10.0
+
+
+def is_pipe(path: str | int) -> bool:
+    """Whether it (a descriptor or a path) can be read once only, as it comes. False for what cannot be opened."""
+    try:
+        return not stat.S_ISREG(os.stat(path).st_mode)
+    except OSError:
+        return False
+
+
+def open_tape(path: str | int, title: str, options: CaptureOptions) -> Tape:
+    """Open a recording or a capture (a path, or a descriptor, which stays open) by what it begins with.
+
+    Blocks on a pipe. Raises UnreadableFile.
+    """
+    stream = _open(path, title)
+    try:
+        beginning = _look(stream, title)
+        if is_capture(beginning):
+            return Capture(
+                stream,
+                title,
+                local=options.local,
+                timeout_s=options.timeout_s,
+                account_interval_s=options.account_interval_s,
+            )
+        if beginning.lstrip().startswith(b"{"):
+            return Recording(stream, title)
+        raise UnreadableFile(
+            f"{title} is neither a capture nor a recording",
+            "give a file of tcpdump -w (pcap or pcapng) or of tcplat --record",
+        )
+    except BaseException:
+        stream.close()
+        raise
+
+
+def _open(path: str | int, title: str) -> io.BufferedReader:
+    """Open it, unpacked if it is packed."""
+    if isinstance(path, int):
+        # From its beginning each time: a duplicate would go on where the last one stopped. A pipe has no beginning.
+        path = os.dup(path) if is_pipe(path) else f"/proc/self/fd/{path}"
+    try:
+        raw = open(path, "rb", buffering=0)  # noqa: SIM115: it stays open
+    except IsADirectoryError as error:
+        raise UnreadableFile(f"{title} is a directory", "name a file in it") from error
+    except OSError as error:
+        raise UnreadableFile(f"cannot read {title}: {_reason(error)}", _next_step(error)) from error
+    try:
+        return DecompressedReader(io.BufferedReader(raw))
+    except BaseException:
+        raw.close()
+        raise
+
+
+def _look(stream: io.BufferedReader, title: str) -> bytes:
+    try:
+        beginning = stream.peek(_LOOK_BYTES)
+    except OSError as error:
+        raise UnreadableFile(f"cannot read {title}: {_reason(error)}", _next_step(error)) from error
+    if not beginning:
+        trouble = getattr(stream, "trouble", "")
+        raise UnreadableFile(
+            f"there is nothing in {title}{f': {trouble}' if trouble else ''}",
+            "did what should have written it fail?",
+        )
+    return beginning
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()
+
+
+def _next_step(error: OSError) -> str:
+    if isinstance(error, PermissionError):
+        return "run it with sudo, or read it from stdin: --read -"
+    return "check the name" if isinstance(error, FileNotFoundError) else "try another copy"

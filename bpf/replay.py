@@ -1,0 +1,313 @@
+"""Replay: the source that plays a tape, at the pace it was recorded at or as fast as it can be read."""
+
+from __future__ import annotations
+
+import enum
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from types import TracebackType
+
+from bpf.errors import NoSuchInterface, TcplatError
+from bpf.event import Handshake
+from bpf.source import ANY, Account, Batch, Playback
+from bpf.tape import Piece, Tape
+
+SLOWEST, FASTEST = 1 / 8, 1024.0
+_READ_AHEAD = 16
+"""Pieces read before they are due, at most."""
+_BATCH_HANDSHAKES = 5000
+"""Enough to be quick at catching up, few enough for the screen to answer keys meanwhile."""
+_PATIENCE_S = 0.05
+
+
+class Pace(enum.Enum):
+    """When handshakes are handed out."""
+
+    RECORDED = "recorded"
+    """As far apart as they were; the player's controls work."""
+    LIVE = "live"
+    """When they come out of a pipe."""
+    AT_ONCE = "at once"
+    """As fast as they are read."""
+
+
+class _Reader:
+    """A tape being read in a thread of its own: a pipe may have nothing for a long time. It is closed there too."""
+
+    def __init__(self, open_tape: Callable[[], Tape]) -> None:
+        self.tape: Tape | None = None
+        """None: not opened yet."""
+        self._open_tape = open_tape
+        self._read: queue.Queue[Piece | TcplatError | None] = queue.Queue(_READ_AHEAD)
+        self._is_stopped = False
+        # A daemon: blocked on a pipe that has nothing, it cannot be ended.
+        threading.Thread(target=self._run, name="tape reader", daemon=True).start()
+
+    def take(self, timeout_s: float) -> Piece | None:
+        """Return the next piece; None: that was all. Raises queue.Empty, and what opening or reading raised."""
+        piece = self._read.get(timeout=timeout_s) if timeout_s > 0 else self._read.get_nowait()
+        if isinstance(piece, TcplatError):
+            raise piece
+        return piece
+
+    def stop(self) -> None:
+        """Read no further."""
+        self._is_stopped = True
+        with suppress(queue.Empty):
+            while True:
+                self._read.get_nowait()
+
+    def _run(self) -> None:
+        try:
+            with self._open_tape() as self.tape:
+                piece: Piece | None = Piece(0, [], [])
+                while piece and not self._is_stopped:
+                    piece = self.tape.read()
+                    self._put(piece)
+        except TcplatError as error:
+            self._put(error)
+        except Exception as error:  # The thread's edge: whoever waits for a piece must hear of it.
+            self._put(TcplatError(f"cannot read it: {type(error).__name__}: {error}", "please report this"))
+
+    def _put(self, piece: Piece | TcplatError | None) -> None:
+        while not self._is_stopped:
+            with suppress(queue.Full):
+                self._read.put(piece, timeout=_PATIENCE_S)
+                return
+
+
+class Replay:
+    """A `Player`. Its time is that of the tape: Unix time in nanoseconds, which moves when it is drained."""
+
+    def __init__(
+        self, open_tape: Callable[[], Tape], title: str, pace: Pace, selection: Sequence[str] = ()
+    ) -> None:
+        """`open_tape` is called in other threads, again for each step back; `selection`: interfaces; none: all."""
+        self._open_tape = open_tape
+        self._title = title
+        self._pace = pace
+        self._selection = tuple(selection) or (ANY,)
+        self._speed = 1.0
+        self._is_paused = False
+        self._reader: _Reader | None = None
+        self._begin()
+        self._began_ns = 0
+
+    def _begin(self, target_ns: int = 0) -> None:
+        """Everything until `target_ns` will be handed out without waiting."""
+        self._target_ns = target_ns
+        self._owed_ns = 0
+        """So much the clock is behind, and catches up as fast as it can: no piece is jumped over."""
+        self._now_ns: int | None = None
+        """None: nothing was read yet."""
+        self._live_offset_ns: int | None = None
+        self._drained_ns = time.monotonic_ns()
+        self._piece: Piece | None = None
+        self._taken = 0
+        """How many handshakes of the piece were handed out."""
+        self._is_over = False
+        self._accounts: dict[str, Account] = {}
+
+    def __enter__(self) -> Replay:
+        """Begin to read; waits for a file's first piece, but not for a pipe's. Raises TcplatError."""
+        self._reader = _Reader(self._open_tape)
+        if self._pace is not Pace.LIVE:
+            while not self._piece and not self._is_over:
+                self._next_piece(_PATIENCE_S)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._reader:
+            self._reader.stop()
+
+    @property
+    def selection(self) -> tuple[str, ...]:
+        """What is played: names of interfaces, or `ANY` alone."""
+        return self._selection
+
+    @property
+    def gone(self) -> frozenset[str]:
+        """None: the past does not change."""
+        return frozenset()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the end was reached; a step back begins it anew."""
+        return self._is_over
+
+    @property
+    def playback(self) -> Playback:
+        """How it plays. From any thread."""
+        return Playback(
+            self._title, self._speed, self._is_paused, self._is_over, self._pace is Pace.LIVE, self._trouble
+        )
+
+    @property
+    def interfaces(self) -> Sequence[str]:
+        """The names of those seen so far. From any thread."""
+        return self._reader.tape.interfaces if self._reader and self._reader.tape else ()
+
+    @property
+    def _trouble(self) -> str:
+        return self._reader.tape.trouble if self._reader and self._reader.tape else ""
+
+    def now_ns(self) -> int:
+        """The recorded time that has been reached. From any thread."""
+        return time.time_ns() if self._now_ns is None else self._now_ns
+
+    def wall_offset_ns(self) -> int:
+        """None: tapes are stamped with Unix time."""
+        return 0
+
+    def wake(self) -> None:
+        """Nothing to do: a drain never waits for long."""
+
+    def name_of(self, ifindex: int) -> str:
+        """Name the interface of a handshake that `drain` returned."""
+        return self._reader.tape.name_of(ifindex) if self._reader and self._reader.tape else ""
+
+    def unit_of(self, cgroup: int) -> str:
+        """Name the systemd unit or container of a handshake that `drain` returned."""
+        return self._reader.tape.unit_of(cgroup) if self._reader and self._reader.tape else ""
+
+    def accounts(self) -> list[Account]:
+        """The accounts of the recorded time that has been reached, of the interfaces selected."""
+        is_any = self._selection == (ANY,)
+        return [each for name, each in sorted(self._accounts.items()) if is_any or name in self._selection]
+
+    def watch(self, selection: Sequence[str]) -> None:
+        """Play other interfaces, from now on. Raises NoSuchInterface for one that did not occur up to now."""
+        for name in selection:
+            if name not in (ANY, *self.interfaces):
+                raise NoSuchInterface(f"no interface {name!r} in {self._title}", "choose another")
+        self._selection = tuple(selection)
+
+    def pause(self) -> None:
+        """Let the recorded time stand still, or go on. A pipe cannot be held up."""
+        self._is_paused = not self._is_paused and self._pace is Pace.RECORDED
+
+    def change_speed(self, factor: float) -> None:
+        """Play so much faster, within `SLOWEST` and `FASTEST`. A pipe has its own speed."""
+        if self._pace is Pace.RECORDED:
+            self._speed = min(max(self._speed * factor, SLOWEST), FASTEST)
+
+    def seek(self, by_ns: int) -> None:
+        """Go to another time: the next batches have what lies between, or begin anew if it was a step back."""
+        if self._pace is not Pace.RECORDED or self._now_ns is None:
+            return
+        if by_ns < 0:
+            assert self._reader
+            self._reader.stop()
+            self._begin(self._now_ns + self._owed_ns + by_ns)
+            self._reader = _Reader(self._open_tape)
+        else:
+            self._owed_ns += by_ns
+
+    def drain(self, timeout_s: float) -> Batch:
+        """Wait up to `timeout_s` for what is due, and return it. Raises TcplatError if the tape cannot be read."""
+        until = time.monotonic() + timeout_s
+        is_first = self._now_ns is None
+        while True:
+            self._pass_time()
+            batch = self._due()
+            began_ns = self._began_ns if is_first and self._now_ns is not None else None
+            if batch.handshakes or batch.accounts or began_ns is not None:
+                return batch._replace(began_ns=began_ns)
+            left_s = until - time.monotonic()
+            if left_s <= 0:
+                return batch
+            self._wait(left_s)
+
+    def _pass_time(self) -> None:
+        """Move the clock by what has passed since the last time, as the pace says."""
+        monotonic_ns = time.monotonic_ns()
+        passed_ns, self._drained_ns = monotonic_ns - self._drained_ns, monotonic_ns
+        if self._now_ns is None or self._is_over:
+            self._owed_ns = 0
+        elif (
+            self._pace is Pace.RECORDED and self._piece
+        ):  # Without one reading cannot keep up, and time waits.
+            self._owed_ns += 0 if self._is_paused else int(passed_ns * self._speed)
+            step_ns = max(0, min(self._owed_ns, self._piece.time_ns - self._now_ns))
+            self._now_ns += step_ns
+            self._owed_ns -= step_ns
+        elif self._pace is Pace.LIVE and self._live_offset_ns is not None:
+            self._now_ns = max(self._now_ns, monotonic_ns + self._live_offset_ns)
+
+    def _due(self) -> Batch:
+        """Hand out of the next piece what its time has come for."""
+        self._next_piece(0)
+        piece = self._piece
+        if piece is None or self._now_ns is None:
+            return Batch([], [])
+        if self._pace is not Pace.RECORDED:
+            self._now_ns = max(self._now_ns, piece.time_ns)
+            return self._finish(piece)
+        due = self._taken
+        bound = min(len(piece.handshakes), due + _BATCH_HANDSHAKES)
+        while due < bound and piece.handshakes[due].time_ns <= self._now_ns:
+            due += 1
+        if due > self._taken:
+            handshakes, self._taken = piece.handshakes[self._taken : due], due
+            return Batch(self._selected(handshakes), [])
+        return (
+            self._finish(piece)
+            if due == len(piece.handshakes) and piece.time_ns <= self._now_ns
+            else Batch([], [])
+        )
+
+    def _finish(self, piece: Piece) -> Batch:
+        """Hand out what is left of the piece: its handshakes, then, in a batch of their own, its accounts."""
+        handshakes, self._taken = piece.handshakes[self._taken :], len(piece.handshakes)
+        if handshakes:
+            return Batch(self._selected(handshakes), [])
+        self._piece = None
+        self._accounts.update((account.interface, account) for account in piece.accounts)
+        return Batch([], self.accounts() if piece.accounts else [])
+
+    def _selected(self, handshakes: list[Handshake]) -> list[Handshake]:
+        if self._selection == (ANY,):
+            return handshakes
+        return [each for each in handshakes if self.name_of(each.ifindex) in self._selection]
+
+    def _next_piece(self, timeout_s: float) -> None:
+        """Take the next piece if there is none; raises what reading raised."""
+        if self._piece or self._is_over or self._reader is None:
+            return
+        with suppress(queue.Empty):
+            piece = self._reader.take(timeout_s)
+            self._piece, self._taken = piece, 0
+            self._is_over = piece is None
+            if piece:
+                self._arrive(piece)
+
+    def _arrive(self, piece: Piece) -> None:
+        if self._pace is Pace.LIVE:
+            # The least delayed one tells what time it is there.
+            offset_ns = piece.time_ns - time.monotonic_ns()
+            self._live_offset_ns = max(offset_ns, self._live_offset_ns or offset_ns)
+        if self._now_ns is None:
+            time_ns = min([piece.time_ns, *[each.time_ns for each in piece.handshakes[:1]]])
+            self._began_ns = self._now_ns = time_ns
+            self._owed_ns = max(0, self._target_ns - time_ns)
+
+    def _wait(self, left_s: float) -> None:
+        if self._piece is None and not self._is_over:
+            self._next_piece(left_s)
+        else:
+            time.sleep(min(left_s, self._next_due_s()))
+
+    def _next_due_s(self) -> float:
+        """How long nothing is due at this speed, roughly; at least a millisecond."""
+        piece = self._piece
+        if piece is None or self._now_ns is None or (self._is_paused and not self._owed_ns):
+            return _PATIENCE_S
+        due_ns = (
+            piece.handshakes[self._taken].time_ns if self._taken < len(piece.handshakes) else piece.time_ns
+        )
+        return max(0.001, (due_ns - self._now_ns - self._owed_ns) / 1e9 / self._speed)

@@ -1,0 +1,202 @@
+"""A recording of the real probe, made and read by the real program: the same bytes come out; nothing is overwritten."""
+
+from __future__ import annotations
+
+import os
+import pty
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from bpf.lab import Behaviour, Host, Lab
+from tests.end_to_end.commands import PATIENCE_S, lines_of, streaming, tcplat
+
+V4, V6 = "198.18.0.", "2001:db8:1::"
+HOSTS = [
+    Host(f"{V4}1", delay_s=0.003),
+    Host(f"{V4}2", behaviour=Behaviour.REFUSES),
+    Host(f"{V4}3", behaviour=Behaviour.SILENT),
+    Host(f"{V6}4", delay_s=0.02),
+]
+TARGETS = [(host.address, 443) for host in HOSTS]
+
+
+def read(*arguments: str, check: int = 0, **options: object) -> subprocess.CompletedProcess[str]:
+    """Run `tcplat --read` to its end."""
+    done = subprocess.run(
+        tcplat("--read", *arguments),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        **options,  # type: ignore[call-overload]
+    )
+    assert done.returncode == check, done.stderr
+    return done
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A recording, and what the run that made it wrote as `--json`; it has SYNs that nobody answered."""
+    path = tmp_path_factory.mktemp("recordings") / "made.jsonl.gz"
+    with Lab("ethernet", HOSTS) as lab:
+        arguments = ("lab0", "--json", "--timeout", "1", "--count", "40", "--record", str(path))
+        with streaming(lab, *arguments) as child:
+            lab.connect_many(TARGETS * 10, timeout_s=0.2)
+            assert child.stdout
+            return path, child.stdout.read()
+
+
+@pytest.mark.kernel
+def test_replay_gives_the_bytes_of_the_run_that_was_recorded(recorded: tuple[Path, str]) -> None:
+    path, json_lines = recorded
+    kinds = {line.get("outcome", line["type"]) for line in lines_of(json_lines)}
+    assert kinds == {"probe", "established", "refused", "unanswered"}
+    done = read(str(path), "--json")
+    assert done.stdout == json_lines
+    assert done.stderr == f"tcplat: reading {path}; Ctrl+C ends it\n"
+
+
+@pytest.mark.kernel
+def test_piped_json_is_a_recording_too(recorded: tuple[Path, str]) -> None:
+    assert read("-", "--json", input=recorded[1]).stdout == recorded[1]
+
+
+@pytest.mark.kernel
+def test_recording_of_a_recording_is_the_same(recorded: tuple[Path, str], tmp_path: Path) -> None:
+    again = tmp_path / "again.jsonl.zst"
+    read(str(recorded[0]), "--log", "--record", str(again))
+    assert read(str(again), "--json").stdout == recorded[1]
+
+
+@pytest.mark.kernel
+def test_count_and_interface_choose_from_a_recording(recorded: tuple[Path, str]) -> None:
+    lines = lines_of(read(str(recorded[0]), "lab0", "--json", "--count", "2").stdout)
+    assert [line["type"] for line in lines].count("handshake") == 2
+    assert read(str(recorded[0]), "eth9", "--json").stdout == ""
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("name", ["killed.jsonl", "killed.jsonl.gz", "killed.jsonl.zst"])
+def test_sigkill_costs_the_last_second_at_most(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    with Lab("ethernet", HOSTS[:1]) as lab, streaming(lab, "lab0", "--json", "--record", str(path)) as child:
+        lab.connect_many(TARGETS[:1] * 20)
+        while '"handshake"' not in read(str(path), "--json").stdout:
+            pass
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+        assert '"established"' in read(str(path), "--json").stdout
+
+
+@pytest.mark.kernel
+def test_recording_does_not_overwrite(tmp_path: Path) -> None:
+    path = tmp_path / "mine.jsonl"
+    path.write_text("precious")
+    done = subprocess.run(
+        tcplat("lo", "--json", "--record", str(path)), capture_output=True, text=True, timeout=PATIENCE_S
+    )
+    assert (done.returncode, done.stdout, path.read_text()) == (1, "", "precious")
+    assert done.stderr.startswith(f"tcplat: {path} exists; ") and done.stderr.count("\n") == 1
+
+
+def test_reading_needs_no_capability_and_no_bcc(tmp_path: Path) -> None:
+    path = tmp_path / "empty.jsonl"
+    path.write_text('{"type":"recording","version":1}\n')
+    (tmp_path / "bcc.py").write_text("raise ImportError('not here')\n")
+    powerless = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if os.geteuid() == 0 else []
+    done = subprocess.run(
+        [*powerless, *tcplat("--read", str(path), "--json")],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+    )
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+BAD = {
+    "empty": (b"", "there is nothing in {path}; did what should have written it fail?"),
+    "text": (b"hello, world\n", "{path} is neither a capture nor a recording; give a file of tcpdump -w"),
+    "binary": (bytes(range(256)), "{path} is neither a capture nor a recording; "),
+    "gzip of nothing": (
+        bytes.fromhex("1f8b080000000000000303000000000000000000"),
+        "there is nothing in {path}; ",
+    ),
+    "torn gzip": (
+        bytes.fromhex("1f8b0800"),
+        "there is nothing in {path}: ends in the middle of the gzip stream; ",
+    ),
+    "newer": (
+        b'{"type":"recording","version":99,"program":"tcplat 7"}\n',
+        "{path} was recorded by a newer tcplat 7; update tcplat: this one reads format 1, not 99",
+    ),
+}
+
+
+@pytest.mark.parametrize("form", ["--json", "--log"])
+@pytest.mark.parametrize("kind", BAD)
+def test_bad_input_is_one_clear_line(kind: str, form: str, tmp_path: Path) -> None:
+    path = tmp_path / "bad"
+    content, said = BAD[kind]
+    path.write_bytes(content)
+    done = read(str(path), form, check=1)
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("tcplat: " + said.format(path=path))
+
+
+def test_what_cannot_be_opened_is_one_clear_line(tmp_path: Path) -> None:
+    assert read(str(tmp_path / "none"), "--log", check=1).stderr == (
+        f"tcplat: cannot read {tmp_path}/none: no such file or directory; check the name\n"
+    )
+    assert read(str(tmp_path), "--log", check=1).stderr == (
+        f"tcplat: {tmp_path} is a directory; name a file in it\n"
+    )
+    assert read("-", "--log", check=1, stdin=subprocess.DEVNULL).stderr == (
+        "tcplat: there is nothing in stdin; did what should have written it fail?\n"
+    )
+
+
+def test_stdin_that_is_a_terminal_is_not_read() -> None:
+    leader, follower = pty.openpty()
+    done = read("-", "--log", check=1, stdin=follower)
+    os.close(leader)
+    os.close(follower)
+    assert done.stderr.startswith("tcplat: --read - reads stdin, and nothing is piped into it; as in: ssh ")
+
+
+def test_damage_is_said_and_the_rest_is_shown(tmp_path: Path) -> None:
+    path = tmp_path / "damaged.jsonl"
+    good = (
+        b'{"type":"handshake","time":"2026-11-22T12:00:00.000000001Z","interface":"eth0","direction":"outbound"'
+        b',"outcome":"established","remote_address":"1.2.3.4","remote_port":443,"local_address":"5.6.7.8"'
+        b',"local_port":1024,"latency_ns":5,"connect_ns":5,"answer_ns":null,"retransmits":0,"ambiguous":false'
+        b',"pid":null,"process":null,"unit":null,"repeated":false}\n'
+    )
+    path.write_bytes(good + b"{]\n" + good + good[:100])
+    done = read(str(path), "--json")
+    assert done.stdout.encode() == good * 2
+    assert done.stderr.splitlines()[-1] == f"tcplat: {path}: 1 damaged line skipped; the last line is torn"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--record-rotate", "64M"], "--record-rotate goes with --record"),
+        (["--record", "x", "--record-rotate", "64"], "argument --record-rotate: "),
+        (["--read", "x", "--record", "y"], "--record goes with --read only if --log or --json is there too"),
+        (["--local", "10.0.0.0/8"], "--local goes with --read"),
+        (
+            ["--read", "x", "--local", "10/99"],
+            "argument --local: '10/99' is not a network such as 10.0.0.0/8",
+        ),
+        (["--read", "x", "--demo"], "argument --demo: not allowed with argument --read"),
+        (["--demo", "eth0"], "--demo has an interface of its own: name none"),
+    ],
+)
+def test_arguments_that_do_not_go_together(arguments: list[str], said: str) -> None:
+    done = subprocess.run(tcplat(*arguments), capture_output=True, text=True, timeout=PATIENCE_S)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"tcplat: {said}") and done.stderr.endswith("; see tcplat --help\n")

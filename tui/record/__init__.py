@@ -1,0 +1,1 @@
+"""Recordings: files of JSON lines, written while the probe runs, or of the last minutes after the fact."""
