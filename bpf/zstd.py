@@ -20,6 +20,8 @@ _CONTINUE, _FLUSH, _END = range(3)
 _PIECE_BYTES = 1 << 17
 """ZSTD_BLOCKSIZE_MAX: so much comes out at a time."""
 
+_BLOCK_HEADER_BYTES = 3
+
 
 class ZstdError(Exception):
     """The data is no zstd stream, or a damaged one; or memory is short. Carries the library's own words."""
@@ -161,7 +163,7 @@ class Decompressor:
         return bytes(out)
 
     def _step(self, source: _Buffer, data_bytes: int, room_bytes: int) -> bytes:
-        """Go on by one block at most, which is what the library asks for.
+        """Go on by one block at most, without the next one's header, which the library asks for too.
 
         On an error it does not tell what it wrote earlier in the same call, and that would be lost.
         """
@@ -175,7 +177,7 @@ class Decompressor:
             self._library.ZSTD_decompressStream(self._context, ctypes.byref(target), ctypes.byref(source)),
         )
         self.eof = hint == 0
-        self._wanted = hint or 1
+        self._wanted = hint - _BLOCK_HEADER_BYTES if hint > _BLOCK_HEADER_BYTES else hint or 1
         self._may_hold_more = target.position == room_bytes
         return ctypes.string_at(self._room, target.position)
 
