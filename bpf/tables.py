@@ -191,9 +191,9 @@ def _unanswered(key: bytes, direction: Direction, retransmits: int, identity: in
 class AwaitedAcks:
     """The two pages of awaited acknowledgement numbers (`struct awaited`).
 
-    The program sets a slot on both pages and asks the one in use. `turn` uses the other; `wipe`, some time later
-    when no CPU still reads it, clears the one left behind. Whatever was set after that wipe survives the next turn,
-    so nothing is lost while an inbound handshake expires faster than the pages turn.
+    The program sets a slot on both pages and asks the one in use. `turn` uses the other; the first `wipe` after it,
+    some time later when no CPU still reads it, clears the one left behind. Whatever was set after that wipe survives
+    the next turn, so nothing is lost while an inbound handshake expires faster than the pages turn.
     """
 
     _SLOTS = 65536
@@ -203,13 +203,18 @@ class AwaitedAcks:
         size = self._PAGE.size + 2 * self._SLOTS
         pages = -(-size // mmap.PAGESIZE) * mmap.PAGESIZE
         self._memory = mmap.mmap(map_fd, pages)
+        self._is_wiped = True
 
     def turn(self) -> None:
         """Use the other page."""
+        self._is_wiped = False
         self._PAGE.pack_into(self._memory, 0, 1 - self._in_use())
 
     def wipe(self) -> None:
-        """Clear the page not in use."""
+        """Clear the page not in use, once after each turn: what is set on it later is still awaited."""
+        if self._is_wiped:
+            return
+        self._is_wiped = True
         begin = self._PAGE.size + (1 - self._in_use()) * self._SLOTS
         self._memory[begin : begin + self._SLOTS] = bytes(self._SLOTS)
 
