@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import random
 import select
 import time
@@ -36,7 +37,7 @@ def be_remote(device: int, scene: Scene) -> NoReturn:
         if due_ns is not None:
             wait_s = min(wait_s, max(0.0, (due_ns - time.monotonic_ns()) / 1e9))
         # Not epoll, which waits in whole milliseconds.
-        if select.select((device,), (), (), wait_s)[0]:
+        if select.select((device,), (), (), None if wait_s == math.inf else wait_s)[0]:
             responder.read()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import math
 import random
 import time
 from collections.abc import Callable
@@ -39,8 +40,8 @@ class Timetable:
         self.add(act, every_s, self._chance.uniform(_FIRST_S, max(_FIRST_S, min(every_s, _FIRST_WITHIN_S))))
 
     def run_due(self) -> float:
-        """Do what is due; return how many seconds it is until the next. There must be something to do."""
-        while True:
+        """Do what is due; return how many seconds it is until the next."""
+        while self._entries:
             now_s = time.monotonic()
             if self._entries[0].due_s > now_s:
                 return self._entries[0].due_s - now_s
@@ -50,6 +51,7 @@ class Timetable:
             # From when it was due, so as not to be late ever more; but what a pause missed is not made up for.
             due_s = max(entry.due_s + wait_s, now_s - entry.every_s)
             self._push(due_s, entry.every_s, entry.spread, entry.act)
+        return math.inf
 
     def _push(self, due_s: float, every_s: float, spread: float, act: Callable[[], object]) -> None:
         heapq.heappush(self._entries, _Entry(due_s, next(self._numbers), every_s, spread, act))

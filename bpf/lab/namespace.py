@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 _CLONE_NEWNET = 0x40000000
@@ -20,8 +20,7 @@ class Namespace:
 
     def __init__(self) -> None:
         """Make it; the calling thread stays where it is. Raises OSError: it takes CAP_SYS_ADMIN."""
-        with _returning():
-            _check("unshare", _LIBC.unshare(_CLONE_NEWNET))
+        with _away(lambda: _check("unshare", _LIBC.unshare(_CLONE_NEWNET))):
             self._fd = _open_own()
 
     @property
@@ -36,8 +35,7 @@ class Namespace:
         Sockets, and threads and processes begun meanwhile, stay in the namespace they were made in. /proc/sys/net
         follows the thread; /sys does not: it shows the namespace it was mounted in.
         """
-        with _returning():
-            _check("setns", _LIBC.setns(self._fd, _CLONE_NEWNET))
+        with _away(lambda: _enter(self._fd)):
             yield
 
     def set_sysctl(self, name: str, value: int) -> None:
@@ -71,16 +69,21 @@ def inside(path: str, *words: str) -> list[str]:
 
 
 @contextmanager
-def _returning() -> Iterator[None]:
-    """Bring the calling thread back to the namespace it was in."""
+def _away(go: Callable[[], None]) -> Iterator[None]:
+    """Let the calling thread `go` to another namespace, and bring it back."""
     before = _open_own()
     try:
+        go()
         try:
             yield
         finally:
-            _check("setns", _LIBC.setns(before, _CLONE_NEWNET))
+            _enter(before)
     finally:
         os.close(before)
+
+
+def _enter(fd: int) -> None:
+    _check("setns", _LIBC.setns(fd, _CLONE_NEWNET))
 
 
 def _open_own() -> int:
