@@ -170,7 +170,8 @@ class Decompressor:
         if self.eof and source.position == data_bytes:  # The library would begin another frame.
             self._may_hold_more = False
             return b""
-        source.size = min(data_bytes, source.position + self._wanted)
+        wanted = 0 if self._may_hold_more else self._wanted
+        source.size = min(data_bytes, source.position + wanted)
         target = _Buffer(ctypes.addressof(self._room), room_bytes, 0)
         hint = _checked(
             self._library,
