@@ -160,7 +160,7 @@ class Capture:
         assert self._sweep_due_ns is not None
         if first_ns >= self._sweep_due_ns:
             return self._keep_house(self._sweep_due_ns, first_ns)
-        handshakes = self._see(min(first_ns + _PIECE_NS, self._sweep_due_ns))
+        handshakes = self._see(first_ns - _BACK_NS, min(first_ns + _PIECE_NS, self._sweep_due_ns))
         self._packet_ns = self._records[self._next - 1][0]
         latest_ns = max((each.time_ns for each in handshakes), default=0)
         return self._piece(max(self._packet_ns, latest_ns), handshakes)
@@ -170,15 +170,15 @@ class Capture:
         self._packet_ns = self._sweep_due_ns = self._accounts_due_ns = time_ns
         self._page_due_ns = time_ns
 
-    def _see(self, until_ns: int) -> list[Handshake]:
-        """Let packets pass until a time, or enough have; at least one."""
+    def _see(self, from_ns: int, until_ns: int) -> list[Handshake]:
+        """Let packets of an interval pass, the next one among them, until one is outside or enough have."""
         records, see = self._records, self._matcher.see
         handshakes = []
         current = None
         stop = min(len(records), self._next + _PIECE_PACKETS)
         for at in range(self._next, stop):
             time_ns, origin, is_ingress, data = records[at]
-            if time_ns >= until_ns:
+            if not from_ns <= time_ns < until_ns:
                 stop = at
                 break
             if origin is not current:
