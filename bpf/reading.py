@@ -32,7 +32,7 @@ class CaptureOptions:
 def is_pipe(path: str | int) -> bool:
     """Whether it (a descriptor or a path) can be read once only, as it comes. False for what cannot be opened."""
     try:
-        return not stat.S_ISREG(os.stat(path).st_mode)
+        return not stat.S_ISREG(os.stat(path).st_mode)  # noqa: PTH116, a descriptor is no Path
     except OSError:
         return False
 
@@ -70,7 +70,7 @@ def _open(path: str | int, title: str) -> io.BufferedReader:
         # From its beginning each time: a duplicate would go on where the last one stopped. A pipe has no beginning.
         path = os.dup(path) if is_pipe(path) else f"/proc/self/fd/{path}"
     try:
-        raw = open(path, "rb", buffering=0)  # noqa: SIM115: it stays open
+        raw = open(path, "rb", buffering=0)  # noqa: SIM115, it stays open
     except IsADirectoryError as error:
         raise UnreadableFile(f"{title} is a directory", "name a file in it") from error
     except OSError as error:

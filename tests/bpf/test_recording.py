@@ -38,7 +38,7 @@ class Names:
 
 def read(text: str | bytes) -> tuple[list[Piece], Recording]:
     data = text if isinstance(text, bytes) else text.encode()
-    with Recording(io.BufferedReader(io.BytesIO(data)), "it") as recording:  # type: ignore[arg-type]
+    with Recording(io.BufferedReader(io.BytesIO(data)), "it") as recording:
         pieces = []
         while piece := recording.read():
             pieces.append(piece)
@@ -240,7 +240,12 @@ def test_pipe_yields_what_is_there() -> None:
         os.write(writer, GOOD.encode() + b'{"type":"hand')
         piece = recording.read()
         assert piece and len(piece.handshakes) == 1
-        rest = threading.Timer(0.05, lambda: (os.write(writer, GOOD[13:].encode()), os.close(writer)))
+
+        def write_rest() -> None:
+            os.write(writer, GOOD[13:].encode())
+            os.close(writer)
+
+        rest = threading.Timer(0.05, write_rest)
         rest.start()
         piece = recording.read()
         assert piece and len(piece.handshakes) == 1

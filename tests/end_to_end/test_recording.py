@@ -7,6 +7,7 @@ import pty
 import signal
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,14 +24,14 @@ HOSTS = [
 TARGETS = [(host.address, 443) for host in HOSTS]
 
 
-def read(*arguments: str, check: int = 0, **options: object) -> subprocess.CompletedProcess[str]:
+def read(*arguments: str, check: int = 0, **options: Any) -> subprocess.CompletedProcess[str]:
     """Run `tcplat --read` to its end."""
-    done = subprocess.run(
+    done: subprocess.CompletedProcess[str] = subprocess.run(
         tcplat("--read", *arguments),
         capture_output=True,
         text=True,
         timeout=PATIENCE_S,
-        **options,  # type: ignore[call-overload]
+        **options,
     )
     assert done.returncode == check, done.stderr
     return done

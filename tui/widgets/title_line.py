@@ -83,10 +83,8 @@ def _what_is_shown(status: Status) -> list[str]:
             "PAUSED (collecting goes on; Space resumes)" if status.is_paused else "tcplat",
             " ".join([",".join(status.selection), *sorted(attached)]),
         ]
-    state = "tcplat"
-    if playback.is_over:
-        state = "END"
-    elif status.is_paused or playback.is_paused:
+    state = "END" if playback.is_over else "tcplat"
+    if status.is_paused or (playback.is_paused and not playback.is_over):
         state = "PAUSED (Space resumes)"
     name = playback.title.rpartition("/")[2]
     chosen = "" if tuple(status.selection) == (ANY,) else ",".join(status.selection)
