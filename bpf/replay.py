@@ -198,15 +198,17 @@ class Replay:
 
     def seek(self, by_ns: int) -> None:
         """Go to another time: the next batches have what lies between, or begin anew if it was a step back."""
-        if self._pace is not Pace.RECORDED or self._now_ns is None:
+        if self._pace is not Pace.RECORDED:
             return
-        if by_ns < 0:
+        if self._now_ns is None:  # Already on the way back.
+            self._target_ns += by_ns
+        elif by_ns > 0:
+            self._owed_ns += by_ns
+        else:
             assert self._reader
             self._reader.stop()
             self._begin(self._now_ns + self._owed_ns + by_ns)
             self._reader = _Reader(self._open_tape)
-        else:
-            self._owed_ns += by_ns
 
     def drain(self, timeout_s: float) -> Batch:
         """Wait up to `timeout_s` for what is due, and return it. Raises TcplatError if the tape cannot be read."""

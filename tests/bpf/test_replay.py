@@ -134,6 +134,17 @@ def test_seeking_back_begins_anew_and_says_so() -> None:
         assert BEGAN_NS + 30 * SECOND_NS <= replay.now_ns() < BEGAN_NS + 40 * SECOND_NS
 
 
+def test_seeks_in_a_row_add_up() -> None:
+    with playing(Pace.RECORDED, piece(*MINUTE)) as replay:
+        replay.pause()
+        for steps in (50, -20, -20, 5, -3):
+            replay.seek(steps * SECOND_NS)
+        got = drained(replay, lambda handshakes: len(handshakes) >= 13)
+        assert got == MINUTE[:13]
+        assert replay.drain(0.05).handshakes == []
+        assert replay.now_ns() == BEGAN_NS + 12 * SECOND_NS
+
+
 def test_seeking_back_from_the_end_goes_on() -> None:
     with playing(Pace.RECORDED, piece(*MINUTE)) as replay:
         replay.seek(3600 * SECOND_NS)
