@@ -10,8 +10,6 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-_FIRST_S = 0.05
-"""By then everybody is there."""
 _FIRST_WITHIN_S = 5.0
 
 
@@ -36,8 +34,10 @@ class Timetable:
         self._push(time.monotonic() + first_s, every_s, spread, act)
 
     def add_soon(self, act: Callable[[], object], every_s: float) -> None:
-        """Call `act` for the first time within some seconds, whatever its pace."""
-        self.add(act, every_s, self._chance.uniform(_FIRST_S, max(_FIRST_S, min(every_s, _FIRST_WITHIN_S))))
+        """Call `act` at its own pace, but for the first time within some seconds, however rare it is."""
+        # Not at once: what is rare would pass before anybody looks.
+        first_s = min(every_s, _FIRST_WITHIN_S) * self._chance.uniform(0.5, 1)
+        self.add(act, every_s, first_s)
 
     def run_due(self) -> float:
         """Do what is due; return how many seconds it is until the next."""
