@@ -60,7 +60,11 @@ class Terminal:
 
     def run(self, *words: str) -> None:
         """Type a command, which shows its exit status when it ends."""
-        self._tmux("send-keys", "-l", f"clear; {shlex.join(words)}; echo status=$?")
+        self.type(shlex.join(words))
+
+    def type(self, line: str) -> None:
+        """Type a line of shell, which shows its exit status when it ends."""
+        self._tmux("send-keys", "-l", f"clear; {line}; echo status=$?")
         self.press("Enter")
 
     def press(self, *keys: str) -> None:

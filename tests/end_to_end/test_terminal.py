@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import signal
 import socket
+import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,8 +16,10 @@ import pytest
 
 from bpf.lab import Host, Lab
 from tests.end_to_end.attachments import attachments
-from tests.end_to_end.commands import tcplat
+from tests.end_to_end.commands import lines_of, tcplat
 from tests.end_to_end.terminal import Terminal
+from tests.tui.played import Played, handshake
+from tui.out.jsonl import handshake_line
 
 pytestmark = [
     pytest.mark.kernel,
@@ -123,6 +128,57 @@ def test_lost_terminal_ends_it(terminal: Terminal, network: Lab) -> None:
     terminal.hang_up()
     terminal.until(lambda: not process.exists())
     assert attachments(network) == []
+
+
+def test_what_was_seen_is_saved_after_the_fact(terminal: Terminal, network: Lab, tmp_path: Path) -> None:
+    program = shlex.join(tcplat(network.device))
+    terminal.type(f"cd {tmp_path} && PYTHONPATH={Path.cwd()} {program}")
+    terminal.shows("No handshake on lab0 yet.")
+    network.connect_many([(address, 443) for address in (FAST, MIDDLE, SLOW)])
+    terminal.until(lambda: len(hosts(terminal)) == 3)
+    terminal.press("E")
+    terminal.shows("Saved the last")
+    terminal.press("q")
+    terminal.shows("status=0")
+    (saved,) = tmp_path.iterdir()
+    done = subprocess.run(tcplat("--read", str(saved), "--json"), capture_output=True, text=True, check=True)
+    seen = [line for line in lines_of(done.stdout) if line["type"] == "handshake"]
+    assert {line["remote_address"] for line in seen} == {FAST, MIDDLE, SLOW}
+    assert {line["interface"] for line in seen} == {"lab0"}
+
+
+@pytest.fixture
+def pipe(tmp_path: Path) -> Iterator[tuple[Path, int]]:
+    """A named pipe, and a descriptor to write to it."""
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    writer = os.open(path, os.O_RDWR)
+    yield path, writer
+    os.close(writer)
+
+
+def test_pipe_is_shown_as_it_comes_while_keys_come_from_the_terminal(
+    terminal: Terminal, pipe: tuple[Path, int]
+) -> None:
+    path, writer = pipe
+    terminal.type(f"{shlex.join(tcplat('--read', '-'))} < {path}")
+    terminal.shows("Reading stdin...")
+    for address in (FAST, SLOW):
+        os.write(writer, handshake_line(handshake(address), Played(), time.time_ns()).encode())
+        terminal.until(lambda address=address: address in hosts(terminal))
+    assert "stdin" in terminal.lines[0]
+    terminal.press("/", "7", ".")
+    terminal.until(lambda: hosts(terminal) == [SLOW])
+    terminal.press("C-c")
+    terminal.shows("status=0")
+    assert terminal.is_sane()
+
+
+def test_waiting_for_a_pipe_can_be_quit(terminal: Terminal, pipe: tuple[Path, int]) -> None:
+    terminal.type(f"{shlex.join(tcplat('--read', '-'))} < {pipe[0]}")
+    terminal.shows("Reading stdin...")
+    terminal.press("q")
+    terminal.shows("status=0")
 
 
 def test_failure_is_still_there_to_read_after_quitting(terminal: Terminal, network: Lab) -> None:
