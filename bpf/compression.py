@@ -156,6 +156,9 @@ class _Expansion(io.RawIOBase):
                 is_end = not self._pending
             try:
                 data = self._stream.decompress(self._pending, at_most)
+            except zstd.TooMuchMemory:
+                self.trouble = "a zstd stream with a window of more than 128 MiB"
+                break
             except (zlib.error, zstd.ZstdError):
                 self.trouble = f"damaged {self.compression} stream"
                 break

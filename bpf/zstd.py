@@ -21,10 +21,16 @@ _PIECE_BYTES = 1 << 17
 """ZSTD_BLOCKSIZE_MAX: so much comes out at a time."""
 
 _BLOCK_HEADER_BYTES = 3
+_WINDOW_TOO_LARGE = 16
+"""ZSTD_error_frameParameter_windowTooLarge"""
 
 
 class ZstdError(Exception):
     """The data is no zstd stream, or a damaged one; or memory is short. Carries the library's own words."""
+
+
+class TooMuchMemory(ZstdError):
+    """The stream is sound as far as one can tell, but its window is larger than the library allows by default."""
 
 
 class _Buffer(ctypes.Structure):
@@ -56,7 +62,7 @@ def _library() -> ctypes.CDLL:
     library.ZSTD_decompressStream.argtypes = [context, buffer, buffer]
     library.ZSTD_decompressStream.restype = size
     library.ZSTD_isError.argtypes = [size]
-    library.ZSTD_getErrorName.argtypes = [size]
+    library.ZSTD_getErrorName.argtypes = library.ZSTD_getErrorCode.argtypes = [size]
     library.ZSTD_getErrorName.restype = ctypes.c_char_p
     return library
 
@@ -68,7 +74,8 @@ def require() -> None:
 
 def _checked(library: ctypes.CDLL, result: int) -> int:
     if library.ZSTD_isError(result):
-        raise ZstdError(library.ZSTD_getErrorName(result).decode())
+        is_too_much = library.ZSTD_getErrorCode(result) == _WINDOW_TOO_LARGE
+        raise (TooMuchMemory if is_too_much else ZstdError)(library.ZSTD_getErrorName(result).decode())
     return result
 
 

@@ -143,6 +143,11 @@ def test_a_bomb_expands_only_as_far_as_it_is_read(name: str) -> None:
     assert count >= 255 << 20
 
 
+def test_a_zstd_window_beyond_the_limit_is_told() -> None:
+    stream = reader(b"\x28\xb5\x2f\xfd\x00" + bytes([(31 - 10) << 3]) + bytes(100))
+    assert (stream.read(), stream.trouble) == (b"", "a zstd stream with a window of more than 128 MiB")
+
+
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("is_split", [False, True])
 def test_a_pipe_need_not_have_more_than_was_flushed(name: str, is_split: bool) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from bpf import zstd
 from bpf.errors import TcplatError
-from bpf.zstd import Compressor, Decompressor, ZstdError
+from bpf.zstd import Compressor, Decompressor, TooMuchMemory, ZstdError
 
 LIBRARY = ctypes.CDLL("libzstd.so.1")
 LIBRARY.ZSTD_compressBound.restype = LIBRARY.ZSTD_compress.restype = ctypes.c_size_t
@@ -129,6 +129,12 @@ def test_what_comes_before_the_damage_is_given() -> None:
 def test_no_zstd_is_told() -> None:
     with pytest.raises(ZstdError, match=r"(?i)frame descriptor"):
         Decompressor().decompress(b"no zstd at all")
+
+
+def test_a_window_beyond_the_limit_is_not_made() -> None:
+    """A frame's header alone: magic, no size, a window of 2 GiB."""
+    with pytest.raises(TooMuchMemory):
+        Decompressor().decompress(b"\x28\xb5\x2f\xfd\x00" + bytes([(31 - 10) << 3]) + bytes(100))
 
 
 def test_contexts_are_freed() -> None:

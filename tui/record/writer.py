@@ -179,7 +179,9 @@ class Writer:
                         continue
                 self._abandon(self._trouble)
             else:
-                self._trouble = ""
+                with self._changed:
+                    if not self._is_over:
+                        self._trouble = ""
                 return True
         return False
 
