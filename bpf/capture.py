@@ -65,6 +65,8 @@ class Capture:
         self._records: list[Record] = []
         self._next = 0
         """Which of the records is."""
+        self._untold = 0
+        """How many packets were seen since the last piece."""
         self._is_over = False
         self._trouble = ""
         self._reached_ns = 0
@@ -107,7 +109,10 @@ class Capture:
         return ""
 
     def read(self) -> Piece | None:
-        """Read the next piece: 0.1 s or 2,000 packets, or what has come of it. None: that was all."""
+        """Read the next piece: 0.1 s or 2,000 packets, or what has come of it. None: that was all.
+
+        Without handshakes it may be longer, but has no more packets.
+        """
         while not self._is_over:
             if self._next < len(self._records):
                 piece = self._play()
@@ -160,8 +165,12 @@ class Capture:
         assert self._sweep_due_ns is not None
         if first_ns >= self._sweep_due_ns:
             return self._keep_house(self._sweep_due_ns, first_ns)
+        begin = self._next
         handshakes = self._see(first_ns - _BACK_NS, min(first_ns + _PIECE_NS, self._sweep_due_ns))
+        self._untold += self._next - begin
         self._packet_ns = self._records[self._next - 1][0]
+        if not handshakes and self._untold < _PIECE_PACKETS:
+            return None
         latest_ns = max((each.time_ns for each in handshakes), default=0)
         return self._piece(max(self._packet_ns, latest_ns), handshakes)
 
@@ -239,6 +248,7 @@ class Capture:
 
     def _piece(self, time_ns: int, handshakes: list[Handshake], accounts: Sequence[Account] = ()) -> Piece:
         self._reached_ns = max(self._reached_ns, time_ns)
+        self._untold = 0
         if len(self._inlets.names) > 1:
             handshakes = self._repeats.mark(handshakes)
         return Piece(self._reached_ns, handshakes, list(accounts))

@@ -76,6 +76,9 @@ class Pcapng:
             return None
         try:
             self._take_packets(records)
+            while self._has_block():
+                self._take_block(records)
+                self._take_packets(records)
             if not records and not self._take_block(records):
                 return None
         except Damaged as damage:
@@ -101,6 +104,14 @@ class Pcapng:
             if total > size + 35:
                 is_ingress = self._way(data[begin + (size + 3 & ~3) : following - _TAIL_BYTES])
             self._add(records, index, high << 32 | low, is_ingress, data[begin : begin + size])
+
+    def _has_block(self) -> bool:
+        """Is another block here whole, after which numbers and interfaces mean the same?"""
+        window = self._window
+        if window.left_bytes < _SHORTEST_BYTES:
+            return False
+        kind, total = self._layout.head(window.data, window.at)
+        return total <= window.left_bytes and kind not in (_SECTION, _INTERFACE)
 
     def _add(
         self, records: list[Record], index: int, stamp: int | None, is_ingress: bool | None, data: bytes

@@ -285,6 +285,23 @@ def test_pieces_are_short() -> None:
     assert len(handshakes(pieces)) == 2000
 
 
+def test_pieces_without_handshakes_are_few() -> None:
+    tcp = Tcp(1001, 443, ACK, 1, 1)
+    file = Pcapng()
+    file.interface(101)
+    for number in range(5000):
+        each = out(number * 200 * MS, tcp)
+        write = file.obsolete if number % 2 else file.enhanced
+        write(each.time_ns, each.data)
+        file.block(0x0BAD, b"")
+    pieces, _ = play(file.written)
+    assert all(piece.accounts for piece in pieces)
+    assert len(pieces) == 101
+    series = [out(number, tcp) for number in range(5000)]
+    pieces, _ = play(pcap(frames(series, FRAMINGS["raw"]), link_type=101))
+    assert len(pieces) >= 4
+
+
 def test_accounts_at_the_start_then_at_intervals_and_at_the_end() -> None:
     series = [each for number in range(300) for each in answered(number * S // 10, 1000 + number, MS)]
     pieces, _ = play(pcap(frames(series, FRAMINGS["ethernet"])))
