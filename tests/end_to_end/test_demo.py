@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -24,8 +25,10 @@ from tests.end_to_end.commands import PATIENCE_S, Line, lines_of, tcplat
 
 pytestmark = pytest.mark.kernel
 
-WATCHED_S = 10
-"""Everybody comes within five seconds; what is unanswered is so within another four."""
+WATCHED_S = 8
+"""Enough for the host with two paths to show both."""
+EVERYBODY_S = 60
+"""Everybody comes within some seconds; but on a busy machine that may be before the probe is there."""
 TIMEOUT_S = 1.5
 """Longer than a repeated SYN waits, shorter than the SYN-ACK repeated twice."""
 OVERHEAD_MS = 10
@@ -36,16 +39,38 @@ Rows = dict[tuple[str, str], list[Line]]
 
 @pytest.fixture(scope="module")
 def rows() -> Rows:
-    """What the program said in some seconds, by remote address and direction."""
-    command = tcplat("--demo", "--json", "--timeout", str(TIMEOUT_S), "--duration", str(WATCHED_S))
-    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=WATCHED_S + PATIENCE_S)
-    assert done.stderr.splitlines()[0].startswith("tcplat: watching demo0 ")
-    found = defaultdict(list)
-    for line in lines_of(done.stdout):
-        if line["type"] == "handshake":
-            assert line["interface"] == "demo0"
-            found[line["remote_address"], line["direction"]].append(line)
+    """What the program said until everybody had been seen, by remote address and direction."""
+    found: Rows = defaultdict(list)
+    command = tcplat("--demo", "--json", "--timeout", str(TIMEOUT_S), "--duration", str(EVERYBODY_S))
+    began_s = time.monotonic()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout
+        for line in map(json.loads, child.stdout):
+            if line["type"] == "handshake":
+                assert line["interface"] == "demo0"
+                found[line["remote_address"], line["direction"]].append(line)
+            if time.monotonic() - began_s > WATCHED_S and has_everybody(found):
+                child.terminate()
     return dict(found)
+
+
+def has_everybody(rows: Rows) -> bool:
+    remote = {host.address for host in cast.SCENE.hosts} | {visit.client.address for visit in cast.VISITS}
+    lossy, ambiguous = (
+        {(line["retransmits"], line["ambiguous"]) for line in rows.get((host.address, "outbound"), ())}
+        for host in (cast.LOSSY, cast.LOSSY_WITHOUT_TIMESTAMPS)
+    )
+    return (
+        {address for address, _ in rows} >= remote
+        and len(callers(rows)) == len(cast.CALLERS)
+        and lossy >= {(0, False), (1, False)}
+        and ambiguous >= {(0, False), (1, True)}
+    )
+
+
+def callers(rows: Rows) -> set[tuple[str, int]]:
+    """Names and ids of the processes; not of those that called before the probe was there, which are not known."""
+    return {(line["process"], line["pid"]) for lines in rows.values() for line in lines if line["pid"]}
 
 
 def of(rows: Rows, address: str, direction: str = "outbound") -> list[Line]:
@@ -63,9 +88,8 @@ def latencies_ms(lines: list[Line]) -> list[float]:
 
 
 def test_everybody_shows(rows: Rows) -> None:
-    remote = {host.address for host in cast.SCENE.hosts}
-    assert {address for address, _ in rows} == remote | {v.client.address for v in cast.VISITS}
-    assert 20 * WATCHED_S < sum(map(len, rows.values())) < 60 * WATCHED_S
+    assert has_everybody(rows), sorted(rows)
+    assert sum(map(len, rows.values())) > 20 * WATCHED_S
 
 
 def test_near_and_far_hosts_take_as_long_as_they_promise(rows: Rows) -> None:
@@ -90,11 +114,9 @@ def test_two_paths_are_two_clusters(rows: Rows) -> None:
 def test_lossy_hosts_show_retransmissions(rows: Rows) -> None:
     lossy = of(rows, cast.LOSSY.address)
     assert outcomes(lossy) == {"established"}
-    assert {0, 1} <= {line["retransmits"] for line in lossy}
-    assert not any(line["ambiguous"] for line in lossy)
+    assert {(line["retransmits"], line["ambiguous"]) for line in lossy} == {(0, False), (1, False)}
     assert min(latencies_ms(lossy)) >= cast.LOSSY.delay_s * 1e3
     ambiguous = [line for line in of(rows, cast.LOSSY_WITHOUT_TIMESTAMPS.address) if line["ambiguous"]]
-    assert ambiguous
     assert {(line["retransmits"], line["latency_ns"]) for line in ambiguous} == {(1, None)}
 
 
@@ -123,8 +145,7 @@ def test_visitors_are_inbound(rows: Rows) -> None:
 
 
 def test_processes_have_names_and_ids_of_their_own(rows: Rows) -> None:
-    seen = {(line["process"], line["pid"]) for lines in rows.values() for line in lines if line["pid"]}
-    # One that called before the probe was there is not known.
+    seen = callers(rows)
     assert {name for name, _ in seen} == {caller.name for caller in cast.CALLERS}
     assert len(seen) == len(cast.CALLERS)
     assert len({pid for _, pid in seen}) == len(seen)
