@@ -179,10 +179,9 @@ class _Expansion(io.RawIOBase):
 
 
 def _opening(inner: io.BufferedReader) -> bytes:
-    """Read until the first bytes tell how the stream is compressed; wait for no more than that takes."""
+    """Read until the first bytes tell what the stream is, four of them; a pipe may give them one by one."""
     data = b""
-    magics = (_GZIP_MAGIC, _ZSTD_MAGIC, *_SKIPPABLE)
-    while any(magic.startswith(data) for magic in magics if len(data) < len(magic)):
+    while len(data) < len(_ZSTD_MAGIC):
         more = inner.read1(_CHUNK_BYTES)
         if not more:
             break
