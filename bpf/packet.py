@@ -96,9 +96,7 @@ def slot_of(ack: int) -> int:
     return (ack ^ ack >> 16) & 0xFFFF
 
 
-def quick_look(
-    data: bytes, ethertype: int, offset: int, is_ingress: bool | None, awaited: bytearray
-) -> bool:
+def quick_look(data: bytes, ethertype: int, offset: int, is_ingress: bool | None, awaited: bytearray) -> bool:
     """False for what certainly has nothing to do with a handshake. `is_ingress` None: not known."""
     if ethertype == IPV4:
         tcp = offset + _IPV4_BYTES
