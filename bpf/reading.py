@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 
-from bpf.capture import Capture, is_capture
+from bpf.captures import Capture, is_capture
 from bpf.compression import DecompressedReader
 from bpf.errors import UnreadableFile
 from bpf.recording import Recording

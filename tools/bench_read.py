@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from bpf.capture import Capture
+from bpf.captures import Capture
 from tui.core.hosts import Hosts
 
 PACKETS = 1_000_000

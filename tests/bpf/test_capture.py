@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 import pytest
 
-from bpf.capture import Capture, is_capture
+from bpf.captures import Capture, is_capture
 from bpf.errors import TcplatError
 from bpf.event import Direction, Handshake, Outcome
 from bpf.lab.packets import ACK, SYN, Tcp

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bpf.capture import Capture
+from bpf.captures import Capture
+from bpf.captures.pcapng import Pcapng as PcapngReader
+from bpf.captures.window import Window
 from bpf.errors import TcplatError
 from bpf.event import Handshake, Outcome
-from bpf.pcapng import Pcapng as PcapngReader
-from bpf.window import Window
 from tests.bpf import containers
 from tests.bpf.containers import FRAMINGS, Pcapng, S, frames, pcap
 from tests.bpf.passing import BEGAN_NS, LOCAL, MS, answered, both_ways_series

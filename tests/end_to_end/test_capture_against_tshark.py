@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import pytest
 
-from bpf.capture import Capture
+from bpf.captures import Capture
 from bpf.event import Outcome, address_text
 from bpf.lab.packets import ACK, RST, SYN
 from tests.bpf.containers import Pcapng, S, pcap

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import struct
 
-from bpf.recorded import PACKET_MAX_BYTES, Origin, Record
-from bpf.window import Damaged, Window
+from bpf.captures.recorded import PACKET_MAX_BYTES, Origin, Record
+from bpf.captures.window import Damaged, Window
 
 MAGIC_BYTES = 4
 _KINDS = {0xA1B2C3D4: (1000, 16), 0xA1B23C4D: (1, 16), 0xA1B2CD34: (1000, 24)}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 
-from bpf.link import LINKS, Link, Start, describe
-from bpf.recorded import INTERFACES_MAX, Origin
+from bpf.captures.link import LINKS, Link, Start, describe
+from bpf.captures.recorded import INTERFACES_MAX, Origin
 
 ATTACH = "capture"
 _ANY = "any"

@@ -6,21 +6,21 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import BinaryIO
 
-from bpf import pcap, pcapng
+from bpf.captures import pcap, pcapng
+from bpf.captures.inlets import ATTACH, Inlets
+from bpf.captures.link import LINKS, describe
+from bpf.captures.pcap import Pcap
+from bpf.captures.pcapng import Pcapng
+from bpf.captures.recorded import Reader, Record
+from bpf.captures.tally import Tally
+from bpf.captures.window import Damaged, Window
 from bpf.errors import UnreadableFile
 from bpf.event import Handshake
-from bpf.inlets import ATTACH, Inlets
-from bpf.link import LINKS, describe
 from bpf.matcher import Matcher
-from bpf.pcap import Pcap
-from bpf.pcapng import Pcapng
-from bpf.recorded import Reader, Record
 from bpf.repeats import Repeats
 from bpf.sides import Network, Sides
 from bpf.source import Account
-from bpf.tally import Tally
 from bpf.tape import Piece
-from bpf.window import Damaged, Window
 
 _PIECE_NS = 100_000_000
 _PIECE_PACKETS = 2000

@@ -6,8 +6,8 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from bpf.recorded import INTERFACES_MAX, PACKET_MAX_BYTES, Origin, Record
-from bpf.window import Damaged, Window
+from bpf.captures.recorded import INTERFACES_MAX, PACKET_MAX_BYTES, Origin, Record
+from bpf.captures.window import Damaged, Window
 
 _SECTION, _INTERFACE, _OBSOLETE, _SIMPLE, _ENHANCED = 0x0A0D0D0A, 1, 2, 3, 6
 _KNOWN = (_SECTION, _INTERFACE, _OBSOLETE, _SIMPLE, _ENHANCED)
