@@ -165,7 +165,7 @@ def test_pipe_is_shown_as_it_comes_while_keys_come_from_the_terminal(
     terminal.shows("Reading stdin...")
     for address in (FAST, SLOW):
         os.write(writer, handshake_line(handshake(address), Played(), time.time_ns()).encode())
-        terminal.until(lambda address=address: address in hosts(terminal))
+        terminal.shows(address)
     assert "stdin" in terminal.lines[0]
     terminal.press("/", "7", ".")
     terminal.until(lambda: hosts(terminal) == [SLOW])
