@@ -50,7 +50,13 @@ def account_line(account: Account, wall_offset_ns: int) -> str:
 def header_line(wall_ns: int, program: str, host: str) -> str:
     """Write what a recording begins with. `program`: by what version of what; `host`: on which machine."""
     return _line(
-        {"type": "recording", "version": VERSION, "time": timestamp(wall_ns), "program": program, "host": host}
+        {
+            "type": "recording",
+            "version": VERSION,
+            "time": timestamp(wall_ns),
+            "program": program,
+            "host": host,
+        }
     )
 
 
