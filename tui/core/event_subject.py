@@ -1,0 +1,97 @@
+"""A single handshake as what filters are asked about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+from bpf.event import Direction, Handshake, Outcome, address_text
+from tui.core.event_columns import Names, printable
+
+_LATENCIES = frozenset({"last", "min", "p50", "p95", "p99", "max"})
+_OUTCOMES = {
+    "count": Outcome.ESTABLISHED,
+    "refused": Outcome.REFUSED,
+    "unreachable": Outcome.UNREACHABLE,
+    "unanswered": Outcome.UNANSWERED,
+}
+
+
+def _nothing(key: object) -> str:
+    del key
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a handshake does not say itself. Each function returns an empty text where it knows nothing."""
+
+    names: Names
+    host_name_of: Callable[[bytes], str] = _nothing
+    """Of a remote address."""
+    service_of: Callable[[int], str] = _nothing
+    """Of the port connected to."""
+    now_ns: Callable[[], int] | None = None
+    """For `age`; None: no handshake has one."""
+
+
+class EventSubject:
+    """A `Subject`: one handshake. Its latency is each of the percentiles; "count" is 1 if established, else 0."""
+
+    __slots__ = ("_handshake", "_known")
+
+    def __init__(self, handshake: Handshake, known: Known) -> None:
+        self._handshake = handshake
+        self._known = known
+
+    def texts(self) -> Collection[str]:
+        """Address, name, service, process."""
+        return (*self.labels("host"), *self.labels("service"), *self.labels("proc"))
+
+    def addresses(self) -> Collection[bytes]:
+        """The remote one."""
+        return (self._handshake.remote,)
+
+    def labels(self, id_: str) -> Collection[str]:
+        """At most one, but for "host": address and name."""
+        handshake, known = self._handshake, self._known
+        if id_ == "host":
+            texts: tuple[str, ...] = (address_text(handshake.remote), known.host_name_of(handshake.remote))
+        elif id_ == "service":
+            texts = (known.service_of(self._port),)
+        elif id_ == "dir":
+            texts = ("out" if handshake.direction == Direction.OUTBOUND else "in",)
+        elif id_ == "if":
+            texts = (known.names.name_of(handshake.ifindex),)
+        elif id_ == "proc":
+            texts = (printable(handshake.process.partition(b"\0")[0].decode(errors="replace")),)
+        else:
+            texts = (known.names.unit_of(handshake.cgroup),) if id_ == "unit" else ()
+        return tuple(filter(None, texts))
+
+    def numbers(self, id_: str) -> AbstractSet[int]:
+        """The port connected to: the remote's outbound, ours inbound. The process id, if it is known."""
+        if id_ == "port":
+            return {self._port}
+        return {self._handshake.pid} if id_ == "pid" and self._handshake.pid else set()
+
+    @property
+    def _port(self) -> int:
+        handshake = self._handshake
+        return handshake.remote_port if handshake.direction == Direction.OUTBOUND else handshake.local_port
+
+    def figure(self, id_: str) -> float | None:
+        """What a row of this handshake alone would show; it has no rate."""
+        handshake = self._handshake
+        if id_ in _LATENCIES:
+            return handshake.latency_ns or None
+        if id_ in _OUTCOMES:
+            return int(handshake.outcome == _OUTCOMES[id_])
+        if id_ == "fail":
+            return int(handshake.outcome != Outcome.ESTABLISHED)
+        if id_ == "retx":
+            return handshake.retransmits
+        if id_ == "age" and self._known.now_ns:
+            return max(0, self._known.now_ns() - handshake.time_ns)
+        return None

@@ -1,0 +1,66 @@
+"""A widget that is a list of lines, formatted beforehand: a redraw repaints only those that changed."""
+
+from __future__ import annotations
+
+from rich.segment import Segment
+from textual.app import RenderResult
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.widget import Widget
+
+from tui.core.runs import Line, Role
+
+
+class LineView(Widget):
+    """Line API without a scroll offset of Textual's: neither a redraw nor a key needs a layout.
+
+    The style of a `Role` is that of the component class "line-view--" and its value.
+    """
+
+    COMPONENT_CLASSES = {f"line-view--{role.value}" for role in Role}
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._strips: list[Strip] = []
+
+    def format_lines(self, width: int, height: int) -> list[Strip]:
+        """The lines to show, up to `height` of them, each `width` wide."""
+        raise NotImplementedError
+
+    def redraw(self) -> None:
+        """Format all lines and repaint those that changed."""
+        width, height = self.size
+        before = self._strips
+        strips = self.format_lines(width, height)[:height] if width and height else []
+        self._strips = strips + [Strip.blank(width, self.rich_style)] * (height - len(strips))
+        if len(before) != len(self._strips):
+            self.refresh()
+            return
+        for y, (old, new) in enumerate(zip(before, self._strips, strict=True)):
+            if old is not new and old != new:
+                self.refresh(Region(0, y, width, 1))
+
+    def strip_of(self, line: Line, width: int) -> Strip:
+        """A line in the styles of its roles."""
+        segments = [
+            Segment(text, self.get_component_rich_style(f"line-view--{role.value}"))
+            for text, role in line
+            if text
+        ]
+        return Strip(segments).adjust_cell_length(width, self.rich_style)
+
+    def render(self) -> RenderResult:
+        """Nothing: lines are rendered one by one."""
+        return ""
+
+    def render_line(self, y: int) -> Strip:
+        """The line at `y`, as `redraw` formatted it."""
+        return self._strips[y] if y < len(self._strips) else Strip.blank(self.size.width, self.rich_style)
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        if self.is_mounted:
+            self.redraw()
+
+    def on_resize(self) -> None:
+        self.redraw()
