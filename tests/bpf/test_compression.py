@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import threading
 import random
 import tracemalloc
 from collections.abc import Callable
@@ -173,11 +174,15 @@ def test_a_pipe_need_not_have_more_than_was_flushed(name: str, is_split: bool) -
         os.fstat(reading)
 
 
-def test_a_plain_pipe_is_known_by_its_first_byte() -> None:
+def test_what_a_pipe_is_shows_in_its_first_four_bytes_however_they_come() -> None:
     reading, writing = os.pipe()
-    os.write(writing, b"{")
+    slow = threading.Thread(
+        target=lambda: [os.write(writing, bytes((byte,))) for byte in b"\xd4\xc3\xb2\xa1"]
+    )
+    slow.start()
     with DecompressedReader(open(reading, "rb")) as stream:
-        assert stream.peek(1) == b"{"
+        assert stream.peek(4) == b"\xd4\xc3\xb2\xa1"
+    slow.join()
     os.close(writing)
 
 
