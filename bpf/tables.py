@@ -159,6 +159,20 @@ class Pending:
             if _ifindex_of(key) == ifindex:
                 syscall.delete(self._inbound_fd, key)
 
+    def forget_unheard(self, ifindex: int, before_ns: int) -> int:
+        """Drop what came in before then and was not answered, as far as was seen; return how many."""
+        forgotten = 0
+        for key, value in syscall.entries(self._inbound_fd, _CONNECTION.size, _INBOUND.size):
+            entry = _Inbound._make(_INBOUND.unpack(value))
+            if (
+                _ifindex_of(key) == ifindex
+                and not entry.first_answer_ns
+                and entry.first_syn_ns < before_ns
+                and self._is_as_read(self._inbound_fd, key, value)
+            ):
+                forgotten += syscall.delete(self._inbound_fd, key)
+        return forgotten
+
 
 def _ifindex_of(key: bytes) -> int:
     return int(_CONNECTION.unpack(key)[-1])

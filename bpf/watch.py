@@ -28,7 +28,7 @@ class Watch:
             )
         self.interface = interface
         self._program = program
-        self._unanswered = self._unresolved = self._pending = 0
+        self._unanswered = self._pending = 0
         self._loaded = program.load(interface.layer)
         self._counters = program.accounts.read(self._loaded.account)
         try:
@@ -37,6 +37,8 @@ class Watch:
         except BaseException:
             program.unload(self._loaded)
             raise
+        # The two sides are not attached at one moment: SYN-ACKs that left between them, milliseconds, were not seen.
+        self._unresolved = program.pending.forget_unheard(interface.index, time.monotonic_ns())
 
     def close(self) -> None:
         """Detach, and forget the handshakes under way."""

@@ -16,7 +16,7 @@ from bpf.lab import packets
 from bpf.lab.packets import Extension, Icmp, Raw, Tcp, Vlan
 from bpf.program import Program
 from bpf.tables import AwaitedAcks
-from tests.bpf.wire import Wire
+from tests.bpf.wire import IFINDEX, Wire
 
 pytestmark = pytest.mark.kernel
 
@@ -391,3 +391,17 @@ def test_turning_the_page_loses_no_handshake_under_way(program: Program, wire: W
     awaited.wipe()
     wire.receives(peers.theirs(ACK, 5001, 1001))
     assert only(wire.events()).latency_ns > 0
+
+
+@pytest.mark.parametrize("answered", [False, True])
+def test_what_came_before_the_other_side_was_attached_is_not_called_unanswered(
+    program: Program, wire: Wire, peers: Peers, answered: bool
+) -> None:
+    began_ns = time.monotonic_ns()
+    wire.receives(peers.theirs(SYN, 5000))
+    if answered:
+        wire.sends(peers.ours(SYN | ACK, 1000, 5001))
+    assert program.pending.forget_unheard(IFINDEX, began_ns) == 0
+    assert program.pending.forget_unheard(IFINDEX + 1, time.monotonic_ns()) == 0
+    assert program.pending.forget_unheard(IFINDEX, time.monotonic_ns()) == (0 if answered else 1)
+    assert len(program.pending.sweep(time.monotonic_ns() + 11_000_000_000).unanswered) == answered
