@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 from bpf.interfaces import Counters, Interface, Layer, interfaces
 from bpf.lab import Lab
 from bpf.lab.namespace import Namespace
+from tests.tui.played import PATIENCE_S
 
 pytestmark = pytest.mark.kernel
 
@@ -26,9 +28,19 @@ def namespace() -> Iterator[Namespace]:
         yield made
 
 
-def listed(namespace: Namespace) -> dict[str, Interface]:
+def listed(namespace: Namespace | Lab) -> dict[str, Interface]:
     with namespace.entered():
         return {each.name: each for each in interfaces()}
+
+
+def settled(namespace: Namespace | Lab, states: dict[str, str]) -> dict[str, Interface]:
+    """Wait until interfaces have these states: a work queue of the kernel's sets them, up to a second later."""
+    deadline_s = time.monotonic() + PATIENCE_S
+    found = listed(namespace)
+    while any(found[name].state != state for name, state in states.items()):
+        assert time.monotonic() < deadline_s, {name: each.state for name, each in found.items()}
+        found = listed(namespace)
+    return found
 
 
 def told(namespace: Namespace) -> list[dict[str, Any]]:
@@ -61,15 +73,17 @@ def test_all_kinds_of_devices_and_addresses(namespace: Namespace) -> None:
             "link set wait0 up",
         ]
     )
-    found = listed(namespace)
-    assert {name: each.state for name, each in found.items()} == {
-        "lo": "up",
-        "eth0": "no carrier",
-        "away0": "down",
-        "tun0": "no carrier",
-        "wait0": "dormant",
-        "wait1": "up",
-    }
+    found = settled(
+        namespace,
+        {
+            "lo": "up",
+            "eth0": "no carrier",
+            "away0": "down",
+            "tun0": "no carrier",
+            "wait0": "dormant",
+            "wait1": "up",
+        },
+    )
     assert found["eth0"] == Interface(
         name="eth0",
         index=found["eth0"].index,
@@ -86,7 +100,7 @@ def test_all_kinds_of_devices_and_addresses(namespace: Namespace) -> None:
     assert (found["tun0"].layer, found["away0"].is_up, found["away0"].addresses) == (Layer.IP, False, ())
 
     namespace.configure(["link set away0 up"])
-    assert listed(namespace)["eth0"].state == "up"
+    settled(namespace, {"eth0": "up"})
 
 
 def test_as_ip_tells_it(namespace: Namespace) -> None:
@@ -132,10 +146,9 @@ def test_counters_are_the_kernels(lab: Lab) -> None:
             sender.sendto(b"x" * 100, receiver.getsockname())
             receiver.recv(1)
         now = loopback()
-        (device,) = [each for each in interfaces() if each.name == lab.device]
     size_bytes = 20 + 8 + 100  # Loopback does not count its header.
     assert tuple(now) == (before[0] + 1, before[1] + 1, before[2] + size_bytes, before[3] + size_bytes)
-    assert device.state == "up"
+    device = settled(lab, {lab.device: "up"})[lab.device]
     assert f"{lab.ipv4}/24" in device.addresses
 
 
