@@ -21,9 +21,9 @@ class Above(ModalScreen[None]):
 
 
 class Painted(App[None]):
-    """Shows everything, then a toast, then a screen above; then ends if it was told to."""
+    """Shows everything, and a toast; Ctrl+O a screen above."""
 
-    BINDINGS = [Binding("q", "quit", "Quit")]
+    BINDINGS = [Binding("q", "quit", "Quit"), Binding("ctrl+o", "cover", "Cover")]
     CSS = """
     #table { text-style: bold; }
     .error { color: $error; }
@@ -39,10 +39,9 @@ class Painted(App[None]):
     #above { width: 20; border: round $secondary; }
     """
 
-    def __init__(self, theme: str, *, ends: bool = False) -> None:
+    def __init__(self, theme: str) -> None:
         super().__init__()
         self._starts_with = theme
-        self._ends = ends
         self.clicks = 0
 
     def compose(self) -> ComposeResult:
@@ -63,8 +62,6 @@ class Painted(App[None]):
         table.add_row("1", "2")
         self.query_one("#typed").focus()
         self.notify("toast", severity="error")
-        if self._ends:
-            self.set_interval(0.1, self._go_on)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         return themes.filters(self.theme, super().get_line_filters())
@@ -72,14 +69,9 @@ class Painted(App[None]):
     def action_count(self) -> None:
         self.clicks += 1
 
-    def _go_on(self) -> None:
-        if self.screen.query("Toast"):
-            self.call_after_refresh(self.exit if isinstance(self.screen, Above) else self._cover)
-
-    def _cover(self) -> None:
-        if not isinstance(self.screen, Above):
-            self.push_screen(Above())
+    def action_cover(self) -> None:
+        self.push_screen(Above())
 
 
 if __name__ == "__main__":
-    Painted(sys.argv[1], ends=True).run()
+    Painted(sys.argv[1]).run()

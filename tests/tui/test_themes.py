@@ -11,7 +11,6 @@ import struct
 import subprocess
 import sys
 import termios
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -48,24 +47,30 @@ def sent(theme: str, **environment: str) -> bytes:
     )
     os.close(theirs)
     try:
-        written = b"".join(chunks(ours))
+        written = until(ours, b"typed", b"toast")
+        os.write(ours, b"\x0f")  # Ctrl+O
+        written += until(ours, b"above")
+        os.write(ours, b"\x11")  # Ctrl+Q
+        written += until(ours)
         assert program.wait(PATIENCE_S) == 0, written
     finally:
         program.kill()
         program.wait()
         os.close(ours)
-    assert b"typed" in written and b"above" in written and b"toast" in written
     return written
 
 
-def chunks(terminal: int) -> Iterator[bytes]:
-    """What is written there, until nobody has it open."""
-    while True:
-        assert select.select([terminal], [], [], PATIENCE_S)[0], "it never ended"
+def until(terminal: int, *texts: bytes) -> bytes:
+    """What is written there, until all of these were; without any: until nobody has it open."""
+    written = b""
+    while not texts or not all(text in written for text in texts):
+        assert select.select([terminal], [], [], PATIENCE_S)[0], written
         try:
-            yield os.read(terminal, 65536)
+            written += os.read(terminal, 65536)
         except OSError:  # EIO: that was the last.
-            return
+            assert not texts, written
+            break
+    return written
 
 
 def rendition(written: bytes) -> list[list[int]]:
