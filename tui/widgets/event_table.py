@@ -19,7 +19,7 @@ from tui.widgets.line_view import LineView
 _HEADER_LINES = 1
 _STATE_LINES = 1
 _WHEEL_LINES = 3
-_MOST_REST_LINES = 3
+_MOST_REST_LINES = 6
 
 
 class EventTable(LineView, can_focus=True):
