@@ -212,3 +212,15 @@ async def test_a_redraw_repaints_only_what_changed(monkeypatch: pytest.MonkeyPat
         shown.take(3)
         shown.table.draw()
         assert len(painted) == 1  # the line that counts
+
+
+async def test_wide_letters_leave_the_line_as_wide_as_it_was() -> None:
+    shown = Shown()
+    for process in ("日本語", "e\u0301", "[bold]x", "\u202ecurl"):
+        shown.events.ingest([handshake(process=process.encode())])
+    shown.events.refresh()
+    async with viewed(shown.table, (120, 24)) as screen:
+        await screen.press("j")
+        assert {shown.table.render_line(y).cell_length for y in range(24)} == {120}
+        for text in ("日本語[812]", "e\u0301[812]", "[bold]x[812]", "?curl[812]"):
+            assert text in screen.text
