@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR MIT
  *
  * Watches TCP handshakes at an interface's TC hook, matches them here in the kernel, and puts one event per handshake
- * into a ring.
+ * into a ring; and, when asked to, samples of what TCP itself measures of connections that stay open, as they send.
  *
  * Compiled by bcc, without kernel headers: whatever is read of a packet is declared below. Four programs for the hook,
  * told apart by its side (ingress, egress) and by whether the device's frames begin with an Ethernet header, and two
@@ -59,9 +59,11 @@
 #define OFFSET_MASK 0xffff
 #define TCP_FLAGS_OFFSET 13
 #define TCP_ACK_OFFSET 8
+#define FIN 0x01
 #define SYN 0x02
 #define RST 0x04
 #define ACK 0x10
+#define IS_TCP 0x100 /* Beside the flags: there are some. */
 
 /* ICMP errors that end a connection attempt (RFC 792, 4443); "fragmentation needed" and "packet too big" do not. */
 #define ICMP_HEADER 8
@@ -75,6 +77,7 @@
 
 #define OUTBOUND 0
 #define INBOUND 1
+#define UNKNOWN 2 /* Of a flow that was there before us. */
 
 #define ESTABLISHED 0
 #define REFUSED 1
@@ -94,7 +97,19 @@
 #define ACCOUNTS_MAX 256
 #define ACK_SLOTS 65536
 
-/* Three constants that the loader writes over these numbers (bpf/program.py), so that one function, compiled once, serves
+/* The last byte of a record's process name says what it is: a handshake's is NUL always. */
+#define IS_FLOW 0x80
+#define IS_CLOSING 0x04
+
+/* States of a TCP connection that both sides know of (include/net/tcp_states.h): ESTABLISHED, FIN_WAIT1 and 2, CLOSE_WAIT,
+ * LAST_ACK, CLOSING. Not those of a listener, nor of the sockets that the kernel sends RSTs for nobody from. */
+#define CONNECTED (1 << 1 | 1 << 4 | 1 << 5 | 1 << 8 | 1 << 9 | 1 << 11)
+#define NEVER (~0ULL)
+#define NO_RTT (~0U)
+/* A slice of the budget of samples: 134 ms. */
+#define SLICE_SHIFT 27
+
+/* Five constants that the loader writes over these numbers (bpf/program.py), so that one function, compiled once, serves
  * as every interface's own pair of programs, each with an account of its own. To the compiler they are unknown; to the
  * verifier they are constants, and it drops the code that they rule out. */
 #define LOADED(marker)                                                                                                 \
@@ -106,6 +121,17 @@
 #define ACCOUNT LOADED(0x7c91a701)
 #define IS_INGRESS LOADED(0x7c91a702)
 #define LINK_HEADER LOADED(0x7c91a703)
+/* Microseconds between two samples of a connection; 0: none are taken, and nothing of what they need is asked for. */
+#define FLOW_INTERVAL LOADED(0x7c91a704)
+/* How many samples a slice of time has room for, of all interfaces. */
+#define FLOW_BUDGET LOADED(0x7c91a705)
+/* ... and a map that bcc does not make: the storage on sockets. */
+#define SOCKETS                                                                                                        \
+    ({                                                                                                                 \
+        void *_map;                                                                                                    \
+        asm volatile("%0 = 0x7c91a706 ll" : "=r"(_map));                                                               \
+        _map;                                                                                                          \
+    })
 
 /* The reader comes on a timer and is woken only when a CPU has put this many events since it last woke it. The loader sets it to half
  * the ring's records shared among the CPUs, so that the ring cannot fill between two wake-ups. */
@@ -135,6 +161,30 @@ struct event {
     u8 padding[6];
 };
 _Static_assert(sizeof(struct event) == 120, "bpf/event.py decodes 120 bytes");
+
+/* What TCP knows of a connection at a moment. A record of the same size as a handshake's, so that the reader can slice. */
+struct flow {
+    u64 time_ns;
+    u64 bytes_acked;
+    u64 bytes_received;
+    u64 cookie;
+    u8 remote[16];
+    u8 local[16];
+    u8 process[15];
+    u8 kind;
+    u64 cgroup;
+    u32 ifindex;
+    u32 pid;
+    u32 srtt_us;
+    u32 min_rtt_us;
+    u32 segments;
+    u32 retransmits;
+    u32 delivery_rate_kbps;
+    u16 remote_port;
+    u16 local_port;
+};
+_Static_assert(sizeof(struct flow) == sizeof(struct event), "records are of one size");
+_Static_assert(__builtin_offsetof(struct flow, kind) == __builtin_offsetof(struct event, process) + 15, "told apart by it");
 
 struct connection {
     u8 remote[16];
@@ -201,8 +251,27 @@ struct account {
     u64 emitted;
     u64 events_lost;
     u64 unreadable[5];
+    u64 samples;
+    u64 samples_thinned;
+    u64 samples_lost;
 };
-_Static_assert(sizeof(struct account) == 144, "bpf/tables.py decodes 144 bytes");
+_Static_assert(sizeof(struct account) == 168, "bpf/tables.py decodes 168 bytes");
+
+/* On each socket that sends, and gone with it: when its next sample is due (NEVER: it is closing), and whose it is. */
+struct socket {
+    u64 due_ns;
+    u64 cookie;
+    struct caller caller;
+    u32 direction;
+    u32 padding;
+};
+_Static_assert(sizeof(struct socket) == 56, "bpf/flows.py makes a map of 56 bytes");
+
+/* Shared by all CPUs: on some machines one of them sends everything. Two that turn the slice at a time only lose a count. */
+struct budget {
+    u64 slice;
+    u64 taken;
+};
 
 /* Which acknowledgement numbers are awaited, one byte each: asking it costs 2 ns, asking the table 20, and nearly every packet of a
  * busy box is an ACK. Never cleared by the kernel: user space turns the page once per timeout, when all that was set only on the old
@@ -226,6 +295,8 @@ BPF_TABLE("percpu_array", u32, struct account, accounts, ACCOUNTS_MAX);
 /* By socket cookie. The least recent go first: what matters is the moment between connect() and its SYN. */
 BPF_TABLE("lru_hash", u64, struct caller, callers, CALLERS_MAX);
 BPF_F_TABLE("array", u32, struct awaited, awaited_acks, 1, BPF_F_MMAPABLE);
+
+BPF_TABLE("array", u32, struct budget, flow_budget, 1);
 
 /* What a packet is looked at with. */
 struct view {
@@ -294,8 +365,9 @@ INLINE bool may_matter(u8 flags, u32 ack, bool ingress)
     return ingress && (flags & ACK) && is_awaited(bpf_ntohl(ack));
 }
 
-/* The quick look at an IP packet: false for what certainly has nothing to do with a handshake. */
-INLINE bool quick_look(u16 ethertype, u8 *ip, u8 *end, bool ingress)
+/* The quick look at an IP packet: false for what certainly has nothing to do with a handshake. Tells the flags of a TCP
+ * segment that needs no closer look to be found. */
+INLINE bool quick_look(u16 ethertype, u8 *ip, u8 *end, bool ingress, u32 *flags)
 {
     u8 *tcp;
     if (ethertype == bpf_htons(ETH_IPV4)) {
@@ -318,6 +390,7 @@ INLINE bool quick_look(u16 ethertype, u8 *ip, u8 *end, bool ingress)
         return ethertype == bpf_htons(ETH_VLAN) || ethertype == bpf_htons(ETH_QINQ) ||
                ethertype == bpf_htons(ETH_PPPOE);
     }
+    *flags = tcp[TCP_FLAGS_OFFSET] | IS_TCP;
     return may_matter(tcp[TCP_FLAGS_OFFSET], *(u32 *)(tcp + TCP_ACK_OFFSET), ingress);
 }
 
@@ -762,6 +835,162 @@ INLINE void icmp(struct view *view, u16 ethertype, struct datagram *outer)
         end_inbound(view, &key, theirs, UNREACHABLE, &none);
 }
 
+/* Is there room for another sample in this slice of time? */
+INLINE bool has_budget(u64 now)
+{
+    u32 zero = 0;
+    u64 slice = now >> SLICE_SHIFT;
+    struct budget *budget = flow_budget.lookup(&zero);
+    if (!budget)
+        return false;
+    if (budget->slice != slice) {
+        budget->slice = slice;
+        budget->taken = 0;
+    }
+    if (budget->taken >= FLOW_BUDGET)
+        return false;
+    lock_xadd(&budget->taken, 1);
+    return true;
+}
+
+/* What was delivered in the last rate sample, as tcp_compute_delivery_rate() has it. */
+INLINE u32 delivery_rate_kbps(struct bpf_tcp_sock *tcp)
+{
+    if (!tcp->rate_interval_us)
+        return 0;
+    return (u64)tcp->rate_delivered * tcp->mss_cache * 8000 / tcp->rate_interval_us;
+}
+
+/* Take a sample, if there is room for one; else try again later, at random, so that those who lose differ each time. */
+INLINE void sample(struct view *view, struct connection *key, struct socket *socket, struct bpf_tcp_sock *tcp, bool closing)
+{
+    u64 interval_ns = FLOW_INTERVAL * 1000;
+    u64 now = bpf_ktime_get_ns();
+    struct flow flow = {
+        .time_ns = now,
+        .bytes_acked = tcp->bytes_acked,
+        .bytes_received = tcp->bytes_received,
+        .cookie = socket->cookie,
+        .cgroup = socket->caller.cgroup,
+        .ifindex = key->ifindex,
+        .pid = socket->caller.pid,
+        .srtt_us = tcp->srtt_us >> 3,
+        .min_rtt_us = tcp->rtt_min == NO_RTT ? 0 : tcp->rtt_min,
+        .segments = tcp->data_segs_out,
+        .retransmits = tcp->total_retrans,
+        .delivery_rate_kbps = delivery_rate_kbps(tcp),
+        .remote_port = key->remote_port,
+        .local_port = key->local_port,
+    };
+    if (!has_budget(now)) {
+        view->account->samples_thinned++;
+        socket->due_ns = closing ? NEVER : now + interval_ns / 2 + ((bpf_get_prandom_u32() >> 8) * interval_ns >> 24);
+        return;
+    }
+    socket->due_ns = closing ? NEVER : now + interval_ns;
+    __builtin_memcpy(flow.remote, key->remote, 16);
+    __builtin_memcpy(flow.local, key->local, 16);
+    __builtin_memcpy(flow.process, socket->caller.name, sizeof(flow.process));
+    flow.kind = IS_FLOW | (closing ? IS_CLOSING : 0) | (socket->direction & 3);
+    if (events.ringbuf_output(&flow, sizeof(flow), wakeup()))
+        view->account->samples_lost++;
+    else
+        view->account->samples++;
+}
+
+/* Who opened it? Our SYN counts as a byte acknowledged, our SYN-ACK does not: so, while we have sent no data, TCP tells. */
+INLINE u32 opened_by(struct bpf_tcp_sock *tcp, bool has_caller)
+{
+    if (has_caller || (tcp->bytes_acked == 1 && !tcp->data_segs_out))
+        return OUTBOUND;
+    return tcp->bytes_acked ? UNKNOWN : INBOUND;
+}
+
+/* Remember the socket, on itself. Its first sample is due at once if it was there before us, else after the interval: the
+ * handshake was its first. */
+INLINE struct socket *first_seen(struct __sk_buff *skb, struct bpf_sock *sk, struct bpf_tcp_sock *tcp)
+{
+    struct socket fresh = {.cookie = bpf_get_socket_cookie(skb)};
+    struct caller *caller = callers.lookup(&fresh.cookie);
+    if (caller)
+        fresh.caller = *caller;
+    else
+        fresh.caller.cgroup = bpf_skb_cgroup_id(skb);
+    fresh.direction = opened_by(tcp, caller);
+    if (tcp->bytes_acked <= 1 && !tcp->bytes_received)
+        fresh.due_ns = bpf_ktime_get_ns() + FLOW_INTERVAL * 1000;
+    return bpf_sk_storage_get(SOCKETS, sk, &fresh, BPF_SK_STORAGE_GET_F_CREATE);
+}
+
+/* A segment leaves that a socket here sends: a sample of it, if one is due or this is its last. What is not due costs a
+ * call: the storage is found from the socket, and TCP has stamped the packet with the time already. */
+INLINE void flow_out(struct view *view, u16 ethertype, u32 offset, u8 flags)
+{
+    struct __sk_buff *skb = view->skb;
+    struct bpf_sock *sk = skb->sk;
+    bool closing = flags & (FIN | RST);
+    struct datagram ip;
+    struct connection key;
+    struct {
+        u16 source, destination;
+    } ports;
+    if (!sk)
+        return;
+    struct socket *socket = bpf_sk_storage_get(SOCKETS, sk, 0, 0);
+    if (socket) {
+        /* No stamp has a packet that has left its network namespace. */
+        u64 now = skb->tstamp ?: bpf_ktime_get_ns();
+        if (closing ? socket->due_ns == NEVER : now < socket->due_ns)
+            return;
+    }
+    u32 state = sk->state;
+    struct bpf_tcp_sock *tcp = bpf_tcp_sock(sk);
+    if (!tcp || !tcp->srtt_us)
+        return;
+    if (!socket) {
+        if (!(CONNECTED >> (state & 31) & 1))
+            return;
+        socket = first_seen(skb, sk, tcp);
+        if (!socket || (!closing && socket->due_ns))
+            return;
+    }
+    if (parse_ip(skb, ethertype, offset, &ip) || bpf_skb_load_bytes(skb, ip.payload_offset, &ports, sizeof(ports)))
+        return;
+    key_of(&key, view->ifindex, ip.source, ip.destination, ports.source, ports.destination);
+    sample(view, &key, socket, tcp, closing);
+}
+
+/* A RST comes in. TCP takes it if it has exactly the number that is due (RFC 5961, section 3.2), so it is the last of the
+ * connection, of which nothing will leave any more. */
+INLINE void reset_in(struct view *view, u16 ethertype, struct datagram *ip, struct segment *tcp)
+{
+    struct bpf_sock_tuple tuple = {};
+    struct connection key;
+    bool is_ipv4 = ethertype == bpf_htons(ETH_IPV4);
+    if (is_ipv4) {
+        __builtin_memcpy(&tuple.ipv4.saddr, ip->source + 12, 4);
+        __builtin_memcpy(&tuple.ipv4.daddr, ip->destination + 12, 4);
+        tuple.ipv4.sport = tcp->source_port;
+        tuple.ipv4.dport = tcp->destination_port;
+    } else {
+        __builtin_memcpy(tuple.ipv6.saddr, ip->source, 16);
+        __builtin_memcpy(tuple.ipv6.daddr, ip->destination, 16);
+        tuple.ipv6.sport = tcp->source_port;
+        tuple.ipv6.dport = tcp->destination_port;
+    }
+    u32 bytes = is_ipv4 ? sizeof(tuple.ipv4) : sizeof(tuple.ipv6);
+    struct bpf_sock *sk = bpf_sk_lookup_tcp(view->skb, &tuple, bytes, BPF_F_CURRENT_NETNS, 0);
+    if (!sk)
+        return;
+    struct socket *socket = bpf_sk_storage_get(SOCKETS, sk, 0, 0);
+    struct bpf_tcp_sock *ours = bpf_tcp_sock(sk);
+    if (socket && socket->due_ns != NEVER && ours && ours->rcv_nxt == bpf_ntohl(tcp->seq)) {
+        key_of(&key, view->ifindex, ip->destination, ip->source, tcp->destination_port, tcp->source_port);
+        sample(view, &key, socket, ours, true);
+    }
+    bpf_sk_release(sk);
+}
+
 INLINE int full_look(struct view *view, u16 ethertype, u32 offset)
 {
     struct datagram ip;
@@ -787,6 +1016,8 @@ INLINE int full_look(struct view *view, u16 ethertype, u32 offset)
     if (view->ingress) {
         key_of(&key, view->ifindex, ip.destination, ip.source, tcp.destination_port, tcp.source_port);
         segment_in(view, &key, &tcp, &stamps, data_bytes);
+        if (FLOW_INTERVAL && tcp.flags & RST)
+            reset_in(view, ethertype, &ip, &tcp);
     } else {
         key_of(&key, view->ifindex, ip.source, ip.destination, tcp.source_port, tcp.destination_port);
         segment_out(view, &key, &tcp, &stamps, data_bytes);
@@ -833,9 +1064,13 @@ int handshake(struct __sk_buff *skb)
     u16 ethertype = offset             ? *(u16 *)(data + ETH_TYPE_OFFSET)
                     : data[0] >> 4 == 6 ? bpf_htons(ETH_IPV6)
                                         : bpf_htons(ETH_IPV4);
-    if (!quick_look(ethertype, data + offset, end, ingress))
-        return NEXT_PROGRAM;
+    u32 flags = 0;
+    bool matters = quick_look(ethertype, data + offset, end, ingress, &flags);
     struct view view = {skb, account, skb->ifindex, ingress};
+    if (!ingress && flags && FLOW_INTERVAL)
+        flow_out(&view, ethertype, offset, flags);
+    if (!matters)
+        return NEXT_PROGRAM;
     int unreadable = unwrap(&view, ethertype, offset);
     if (unreadable > READABLE && unreadable <= TOO_DEEP)
         account->unreadable[unreadable]++;

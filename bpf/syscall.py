@@ -23,6 +23,7 @@ _SYSCALL_NUMBERS = {
     "i686": 357,
 }
 
+_MAP_CREATE = 0
 _MAP_LOOKUP_ELEM = 1
 _MAP_UPDATE_ELEM = 2
 _MAP_DELETE_ELEM = 3
@@ -30,6 +31,7 @@ _PROG_LOAD = 5
 _PROG_TEST_RUN = 10
 _OBJ_GET_INFO_BY_FD = 15
 _PROG_QUERY = 16
+_BTF_LOAD = 18
 _MAP_LOOKUP_BATCH = 24
 _LINK_CREATE = 28
 
@@ -40,6 +42,8 @@ TCX_EGRESS = 47
 
 _SCHED_CLS = 3
 _CGROUP_SOCK_ADDR = 18
+_SK_STORAGE = 24
+_NO_PREALLOC = 1
 _INSTRUCTION_BYTES = 8
 _BATCH = 4096
 _SKB_CONTEXT_BYTES = 192
@@ -132,6 +136,23 @@ def entries(map_fd: int, key_bytes: int, value_bytes: int) -> Iterator[tuple[byt
             value = ctypes.string_at(ctypes.addressof(values) + i * value_bytes, value_bytes)
             yield key, value
         start = ctypes.addressof(position)
+
+
+def create_socket_storage(name: str, btf: bytes, key_type: int, value_type: int, value_bytes: int) -> int:
+    """Make a map whose values lie on sockets (BPF_MAP_TYPE_SK_STORAGE, Linux 5.2); return its descriptor.
+
+    The kernel wants the types of its keys (a 32-bit number) and values, by their number in `btf`.
+    """
+    blob = ctypes.create_string_buffer(btf, len(btf))
+    btf_fd, _ = _bpf(_BTF_LOAD, struct.pack("=QQIIII", ctypes.addressof(blob), 0, len(btf), 0, 0, 0))
+    try:
+        layout = struct.Struct("=IIIIIII16sIIIII")
+        head = (_SK_STORAGE, 4, value_bytes, 0, _NO_PREALLOC, 0, 0)
+        types = (0, btf_fd, key_type, value_type, 0)
+        map_fd, _ = _bpf(_MAP_CREATE, layout.pack(*head, name.encode()[:15], *types))
+    finally:
+        os.close(btf_fd)
+    return map_fd
 
 
 def load_classifier(name: str, instructions: bytes) -> int:

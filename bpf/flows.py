@@ -1,0 +1,29 @@
+"""The kernel's storage on sockets, where the program keeps what it knows of a flow: it goes with the socket.
+
+bcc can make such a map only with a BTF that it writes itself, and prints on stderr when it cannot; a map without names
+needs three types.
+"""
+
+from __future__ import annotations
+
+import struct
+
+from bpf import syscall
+
+_SOCKET_WORDS = 7
+"""Of `struct socket` in handshake.bpf.c, of 8 bytes each."""
+_INT, _ARRAY = 1 << 24, 3 << 24
+_NAMES = b"\0u32\0u64\0"
+
+
+def socket_storage() -> int:
+    """Make the map, empty; return its descriptor. Raises OSError: a kernel without (before 5.2)."""
+    types = b"".join(
+        [
+            struct.pack("=IIII", _NAMES.index(b"u32"), _INT, 4, 32),
+            struct.pack("=IIII", _NAMES.index(b"u64"), _INT, 8, 64),
+            struct.pack("=IIIIII", 0, _ARRAY, 0, 2, 1, _SOCKET_WORDS),
+        ]
+    )
+    header = struct.pack("=HBBIIIII", 0xEB9F, 1, 0, 24, 0, len(types), len(types), len(_NAMES))
+    return syscall.create_socket_storage("tcplat_sockets", header + types + _NAMES, 1, 3, 8 * _SOCKET_WORDS)
