@@ -1,6 +1,6 @@
-"""The event's layout in the ring, and its decoding into immutable values. No bcc here.
+"""The records' layouts in the ring, and their decoding into immutable values. No bcc here.
 
-The layout is `struct event` of handshake.bpf.c; both sides assert its size.
+The layouts are `struct event` and `struct flow` of handshake.bpf.c; both sides assert their size, which is one.
 """
 
 from __future__ import annotations
@@ -69,17 +69,118 @@ class Handshake(NamedTuple):
     """1: the same handshake was reported before by another interface watched. The kernel always says 0."""
 
 
+class Flow(NamedTuple):
+    """What TCP itself knows of an open connection at a moment: one sample, at most one an interval.
+
+    The figures are of our side: its round trips, its retransmissions, what it sent. 0: TCP has no such figure (yet).
+    """
+
+    time_ns: int
+    """When it was taken, CLOCK_MONOTONIC."""
+    srtt_ns: int
+    """Smoothed round-trip time (RFC 6298), as `ss -i` has it; to the microsecond."""
+    min_rtt_ns: int
+    """The least round-trip time of the last minutes (net.ipv4.tcp_min_rtt_wlen)."""
+    delivery_rate_bps: int
+    """How quickly the far side last received data, in bits a second, headers left out; to the thousand."""
+    bytes_acked: int
+    """Since it was opened, ours that the far side has acknowledged; our SYN counts as one."""
+    bytes_received: int
+    segments: int
+    """Segments with data that we sent, retransmissions included."""
+    retransmits: int
+    """Segments that we sent again."""
+    remote: bytes
+    """16 bytes, network order, as they are in packets at the interface; IPv4 as ::ffff:a.b.c.d."""
+    local: bytes
+    process: bytes
+    """Command name of the process that called connect(), NUL-padded to 15; all NUL: unknown, or they opened it."""
+    cookie: int
+    """The socket's number, the same in all samples of a connection, and never used again."""
+    cgroup: int
+    """Id of the cgroup of the process, or else of the socket; 0: unknown."""
+    ifindex: int
+    pid: int
+    """Process that called connect(); 0: unknown."""
+    remote_port: int
+    local_port: int
+    direction: int | None
+    """Who opened it; None: that was before we looked."""
+    is_closing: bool
+    """The last sample: our FIN or RST leaves, or their RST has come. A connection may end without (a timeout)."""
+
+
 _LAYOUT = "QQQQ16s16s16sQQIIHHHBBBB6x"
 EVENT_BYTES = struct.calcsize("=" + _LAYOUT)
 RECORD = struct.Struct("=8x" + _LAYOUT)
 """One record as it lies in the ring: the kernel's 8-byte header (BPF_RINGBUF_HDR_SZ), then the event."""
 
+_FLOW_RECORD = struct.Struct("=8xQQQQ16s16s15sBQIIIIIIIHH")
+assert _FLOW_RECORD.size == RECORD.size
+_KIND_OFFSET = 8 + 79
+"""The last byte of a handshake's process name, which is NUL."""
+_IS_CLOSING, _DIRECTION = 0x04, 0x03
+_DIRECTIONS = (Direction.OUTBOUND, Direction.INBOUND, None, None)
+
 _MAPPED = bytes(10) + b"\xff\xff"
 
 
-def decode(records: bytes) -> list[Handshake]:
-    """Decode whole ring records (`RECORD.size` bytes each), in order."""
-    return list(map(Handshake._make, RECORD.iter_unpack(records)))
+def decode(records: bytes) -> tuple[list[Handshake], list[Flow]]:
+    """Decode whole ring records (`RECORD.size` bytes each): handshakes and samples, each in order."""
+    kinds = records[_KIND_OFFSET :: RECORD.size]
+    if kinds.count(0) == len(kinds):
+        return list(map(Handshake._make, RECORD.iter_unpack(records))), []
+    handshakes, flows = [], []
+    for number, kind in enumerate(kinds):
+        if kind:
+            flows.append(_flow(*_FLOW_RECORD.unpack_from(records, number * RECORD.size)))
+        else:
+            handshakes.append(Handshake._make(RECORD.unpack_from(records, number * RECORD.size)))
+    return handshakes, flows
+
+
+def _flow(
+    time_ns: int,
+    bytes_acked: int,
+    bytes_received: int,
+    cookie: int,
+    remote: bytes,
+    local: bytes,
+    process: bytes,
+    kind: int,
+    cgroup: int,
+    ifindex: int,
+    pid: int,
+    srtt_us: int,
+    min_rtt_us: int,
+    segments: int,
+    retransmits: int,
+    delivery_rate_kbps: int,
+    remote_port: int,
+    local_port: int,
+) -> Flow:
+    """Make a sample of what lies in the ring, in the order of the C struct."""
+    return Flow(
+        time_ns,
+        srtt_us * 1000,
+        min_rtt_us * 1000,
+        delivery_rate_kbps * 1000,
+        bytes_acked,
+        bytes_received,
+        segments,
+        retransmits,
+        remote,
+        local,
+        process,
+        cookie,
+        cgroup,
+        ifindex,
+        pid,
+        remote_port,
+        local_port,
+        _DIRECTIONS[kind & _DIRECTION],
+        bool(kind & _IS_CLOSING),
+    )
 
 
 def address_text(address: bytes) -> str:

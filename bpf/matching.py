@@ -26,6 +26,9 @@ COUNTERS = (
     "malformed",
     "fragments",
     "too_deep",
+    "samples",
+    "samples_thinned",
+    "samples_lost",
 )
 """Of one interface; the order of `struct account` in handshake.bpf.c."""
 

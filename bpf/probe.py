@@ -15,7 +15,7 @@ from bpf.attach import AttachMode
 from bpf.callers import cgroup_root
 from bpf.cgroups import Cgroups
 from bpf.errors import NoSuchInterface, TcplatError
-from bpf.event import Handshake
+from bpf.event import Flow, Handshake
 from bpf.interfaces import Interface, default_interface, find, interfaces
 from bpf.program import Program
 from bpf.repeats import Repeats
@@ -35,15 +35,18 @@ class Probe:
         mode: AttachMode = AttachMode.AUTO,
         timeout_s: float = 10.0,
         account_interval_s: float = 1.0,
+        flow_interval_s: float = 0.0,
     ) -> None:
         """Prepare to watch interfaces by name, or `ANY`; none: the default route's. Opens nothing yet.
 
-        `account_interval_s`: how often a batch has accounts; the first one has.
+        `account_interval_s`: how often a batch has accounts; the first one has. `flow_interval_s`: how often an open
+        connection is sampled as it sends; 0: never.
         """
         self._selection = tuple(selection)
         self._mode = mode
         self._timeout_ns = int(timeout_s * 1e9)
         self._account_interval_ns = int(account_interval_s * 1e9)
+        self._flow_interval_ns = int(flow_interval_s * 1e9)
         self._resources = ExitStack()
         self._wakeup = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._resources.callback(self._close_wakeup)
@@ -52,6 +55,7 @@ class Probe:
         self._names: dict[int, str] = {}
         self._repeats = Repeats()
         self._ready: list[Handshake] = []
+        self._ready_flows: list[Flow] = []
         """Found or read, and not yet drained."""
         self._housekeeping_ns = 0
         self._page_turned_ns = 0
@@ -69,7 +73,7 @@ class Probe:
         return self
 
     def _open(self) -> None:
-        self._program = self._resources.enter_context(Program(self._timeout_ns))
+        self._program = self._resources.enter_context(Program(self._timeout_ns, self._flow_interval_ns))
         self._cgroups = Cgroups(cgroup_root())
         self._resources.callback(self._cgroups.close)
         self._poll = self._resources.enter_context(select.epoll())
@@ -128,10 +132,10 @@ class Probe:
             accounts = self.accounts()
         elif now_ns - self._housekeeping_ns >= _HOUSEKEEPING_NS:
             self._keep_house(now_ns)
-        handshakes, self._ready = self._ready + self._program.read(), []
+        handshakes, flows = self._take_ready()
         if len(self._watches) > 1:
             handshakes = self._repeats.mark(handshakes)
-        return Batch(handshakes, accounts)
+        return Batch(handshakes, accounts, flows=flows)
 
     def accounts(self) -> list[Account]:
         """Read the counters of every interface watched; of those that are gone, what they were last."""
@@ -149,6 +153,12 @@ class Probe:
         """Name the systemd unit or container of a handshake's cgroup; empty: none, or not known."""
         return self._cgroups.name_of(cgroup)
 
+    def _take_ready(self) -> tuple[list[Handshake], list[Flow]]:
+        handshakes, flows = self._program.read()
+        handshakes, self._ready = self._ready + handshakes, []
+        flows, self._ready_flows = self._ready_flows + flows, []
+        return handshakes, flows
+
     def _switch(self, selection: tuple[str, ...]) -> None:
         """Attach to what is new, then let go of what is not wanted any more. On error nothing has changed."""
         wanted = _wanted(selection)
@@ -163,7 +173,9 @@ class Probe:
             self._let_go(name)
         # What the interfaces before left in the ring is not of these.
         indices = {watch.interface.index for watch in self._watches.values()}
-        self._ready = [each for each in self._ready + self._program.read() if each.ifindex in indices]
+        handshakes, flows = self._take_ready()
+        self._ready = [each for each in handshakes if each.ifindex in indices]
+        self._ready_flows = [each for each in flows if each.ifindex in indices]
         self._selection = selection
         self._last_accounts = {name: each for name, each in self._last_accounts.items() if name in wanted}
 

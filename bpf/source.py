@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import NamedTuple, Protocol, runtime_checkable
 
-from bpf.event import Handshake
+from bpf.event import Flow, Handshake
 
 ANY = "any"
 """Instead of names: every interface that is up."""
@@ -62,10 +62,18 @@ class Account:
     """Time spent in the program; None: kernel.bpf_stats_enabled is off."""
     run_count: int | None = None
     """Packets that `run_time_ns` was spent on."""
+    samples: int = 0
+    """Taken of open connections."""
+    samples_thinned: int = 0
+    """Put off for a while, or left out at the end, because there were so many: see `bpf.flows`."""
+    samples_lost: int = 0
+    """Taken, but the ring had no room."""
     is_gone: bool = False
     """The interface was removed; the source waits for its name to return."""
     trouble: str = ""
     """Why the interface is not watched, or what is missing."""
+    flow_trouble: str = ""
+    """Why open connections are not sampled, though that was asked for."""
     read_ns: int = 0
     """When this was read, monotonic."""
 
@@ -78,6 +86,8 @@ class Batch(NamedTuple):
     """Of every interface, read just before these handshakes were; empty: it was not time for that."""
     began_ns: int | None = None
     """Not None: these are the first since then, and whatever came before is not to be counted with them."""
+    flows: Sequence[Flow] = ()
+    """Samples of open connections, in order. They come after the handshakes."""
 
 
 class Names(Protocol):

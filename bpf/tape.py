@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import NamedTuple, Protocol
 
-from bpf.event import Handshake
+from bpf.event import Flow, Handshake
 from bpf.source import Account, Names
 
 
@@ -19,6 +19,8 @@ class Piece(NamedTuple):
     """In the order in which they ended."""
     accounts: list[Account]
     """Of every interface, read after these handshakes; empty: there are none here."""
+    flows: Sequence[Flow] = ()
+    """Samples of open connections, in the order in which they were taken."""
 
 
 class Tape(Names, Protocol):

@@ -62,6 +62,7 @@ class Watch:
             interface=self.interface.name,
             attach=self._attachment.kind,
             trouble=trouble,
+            flow_trouble=self._program.flow_trouble,
             unanswered=self._unanswered,
             unresolved=self._unresolved,
             pending=self._pending,

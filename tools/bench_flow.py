@@ -1,0 +1,131 @@
+"""What sampling open connections costs a packet, with live traffic: PYTHONPATH=. .venv/bin/python tools/bench_flow.py
+
+BPF_PROG_TEST_RUN has no socket. So real TCP streams cross a veth pair between two namespaces, and on the sender's egress
+hang, one after another: an empty program, ours without samples, ours with, and an empty one again. They see the same
+packets; kernel.bpf_stats_enabled times each. Needs root.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from bpf import syscall
+from bpf.interfaces import Layer
+from bpf.lab.namespace import Namespace
+from bpf.program import Program
+
+OURS, THEIRS, PORT = "192.0.2.1", "192.0.2.2", 5001
+RUN_S = 2.0
+STATISTICS = Path("/proc/sys/kernel/bpf_stats_enabled")
+EMPTY = struct.pack("=BBhi", 0xB7, 0, 0, -1) + struct.pack("=BBhi", 0x95, 0, 0, 0)
+"""return TCX_NEXT"""
+
+
+class Streams:
+    """Connections between two namespaces over a veth pair, all sending small segments from one side."""
+
+    def __init__(self, stack: ExitStack, count: int) -> None:
+        self.ours, theirs = Namespace(), Namespace()
+        stack.callback(self.ours.close)
+        stack.callback(theirs.close)
+        self.ours.configure([f"link add ours type veth peer name theirs netns {theirs.path}"])
+        for namespace, name, address in ((self.ours, "ours", OURS), (theirs, "theirs", THEIRS)):
+            namespace.configure([f"addr add {address}/24 dev {name}", f"link set {name} up"])
+        self._stack = stack
+        self._open(theirs, count)
+
+    def _open(self, theirs: Namespace, count: int) -> None:
+        with theirs.entered():
+            listener = socket.create_server((THEIRS, PORT), backlog=4096)
+        self._stack.callback(listener.close)
+        self.senders, self.receivers = [], []
+        with self.ours.entered():
+            self.ifindex = socket.if_nametoindex("ours")
+            for number in range(count):
+                sender = socket.socket()
+                # More than the ports of one address hold.
+                sender.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                sender.bind((OURS, 10_000 + number))
+                sender.connect((THEIRS, PORT))
+                sender.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                sender.setblocking(False)
+                receiver = listener.accept()[0]
+                receiver.setblocking(False)
+                self.senders.append(self._stack.enter_context(sender))
+                self.receivers.append(self._stack.enter_context(receiver))
+
+    def run(self, run_s: float) -> None:
+        """Send a little on each connection in turn; the other side reads, so that windows stay open."""
+        until = time.monotonic() + run_s
+        data = bytes(100)
+        while time.monotonic() < until:
+            for sender, receiver in zip(self.senders, self.receivers, strict=True):
+                try:
+                    sender.send(data)
+                    receiver.recv(65536)
+                except BlockingIOError:
+                    continue
+
+
+def runs(program_fds: Sequence[int], streams: Streams, run_s: float) -> list[tuple[float, int]]:
+    """Time each program over the same packets: ns a run, and how many."""
+    with ExitStack() as links, streams.ours.entered():
+        for program_fd in program_fds:
+            links.callback(
+                os.close, syscall.create_link(program_fd, streams.ifindex, syscall.TCX_EGRESS)
+            )
+        streams.run(0.3)
+        before = [syscall.program_runs(each) for each in program_fds]
+        streams.run(run_s)
+        after = [syscall.program_runs(each) for each in program_fds]
+    return [
+        ((ended[0] - began[0]) / max(1, ended[1] - began[1]), ended[1] - began[1])
+        for began, ended in zip(before, after, strict=True)
+    ]
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Run all; arguments: how many connections."""
+    was = STATISTICS.read_text()
+    STATISTICS.write_text("1")
+    try:
+        with ExitStack() as stack:
+            plain = stack.enter_context(Program(10_000_000_000))
+            sampling = stack.enter_context(Program(10_000_000_000, 1_000_000_000))
+            for count in [int(each) for each in arguments] or [1, 1000]:
+                bench(count, plain, sampling)
+    finally:
+        STATISTICS.write_text(was)
+
+
+def bench(count: int, plain: Program, sampling: Program) -> None:
+    """Print one row a repetition."""
+    assert not sampling.flow_trouble, sampling.flow_trouble
+    with ExitStack() as stack:
+        streams = Streams(stack, count)
+        empty = [syscall.load_classifier("empty", EMPTY) for _ in range(2)]
+        without, with_samples = plain.load(Layer.ETHERNET), sampling.load(Layer.ETHERNET)
+        fds = [empty[0], without.egress_fd, with_samples.egress_fd, empty[1]]
+        for _ in range(3):
+            (first, packets), (handshakes, _), (flows, _), (last, _) = runs(fds, streams, RUN_S)
+            print(
+                f"{count:6,} connections {packets:9,} packets  empty {first:5.1f} {last:5.1f}  handshakes "
+                f"{handshakes:5.1f}  with samples {flows:5.1f}: {flows - (first + last) / 2:+5.1f} over empty"
+            )
+        print("        ", {k: v for k, v in sampling.accounts.read(with_samples.account).items() if v})
+        for each in empty:
+            os.close(each)
+        plain.unload(without)
+        sampling.unload(with_samples)
+        sampling.read()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
