@@ -274,9 +274,10 @@ struct socket {
 };
 _Static_assert(sizeof(struct socket) == 56, "bpf/flows.py makes a map of 56 bytes");
 
-/* May a flow's packet look at its socket? By the packet's hash: the tick from which on it may. Asking the
- * socket itself takes three lines of memory that a busy box does not have at hand: 80 ns with a thousand connections,
- * where this takes 5. Flows that share a door are kept apart by asking the socket, and by another door every few seconds. */
+/* May a flow's packet look at its socket? By the packet's hash: the tick from which on it may. Asking the socket itself takes
+ * three lines of memory that a busy box does not have at hand: 80 ns with a thousand connections, where this takes 5, being
+ * small enough to stay in the cache. Flows that share a door take turns: their sockets know when each is due, and every few
+ * seconds they share it with others. Through all doors about as many samples an interval come as the budget has room for. */
 struct doors {
     u16 opens[DOORS];
 };
@@ -959,18 +960,15 @@ INLINE void shut(u16 *door, u64 now, u64 until)
 
 /* A segment leaves that a socket here sends, and its door is open, or it is the connection's first or last: a sample of
  * it, if one is due. Returns when the next is. */
-INLINE u64 look_at_socket(struct view *view, u16 ethertype, u32 offset, u8 flags, u64 now)
+INLINE u64 look_at_socket(struct view *view, struct bpf_sock *sk, u16 ethertype, u32 offset, u8 flags, u64 now)
 {
     struct __sk_buff *skb = view->skb;
-    struct bpf_sock *sk = skb->sk;
     bool closing = flags & (FIN | RST);
     struct datagram ip;
     struct connection key;
     struct {
         u16 source, destination;
     } ports;
-    if (!sk)
-        return 0;
     u32 state = sk->state;
     struct socket *socket = bpf_sk_storage_get(SOCKETS, sk, 0, 0);
     struct bpf_tcp_sock *tcp = bpf_tcp_sock(sk);
@@ -999,11 +997,14 @@ INLINE u64 look_at_socket(struct view *view, u16 ethertype, u32 offset, u8 flags
 INLINE void flow_out(struct view *view, u16 ethertype, u32 offset, u8 flags)
 {
     struct __sk_buff *skb = view->skb;
+    struct bpf_sock *sk = skb->sk;
+    if (!sk) /* Forwarded: no connection of ours. */
+        return;
     u64 now = skb->tstamp ?: bpf_ktime_get_ns();
     u16 *door = door_of(skb);
     if (!door || (is_shut(door, now) && !(flags & (SYN | FIN | RST))))
         return;
-    shut(door, now, look_at_socket(view, ethertype, offset, flags, now));
+    shut(door, now, look_at_socket(view, sk, ethertype, offset, flags, now));
 }
 
 /* A RST comes in. TCP takes it if it has exactly the number that is due (RFC 5961, section 3.2), so it is the last of the

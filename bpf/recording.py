@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any
 
 from bpf.errors import UnreadableFile
-from bpf.event import Direction, Handshake, Outcome, address_bytes
+from bpf.event import Direction, Flow, Handshake, Outcome, address_bytes
 from bpf.source import Account
 from bpf.tape import Piece
 
@@ -67,11 +67,13 @@ class Recording:
         self._torn = ""
         self._handlers = {
             "handshake": self._take_handshake,
+            "flow": self._take_flow,
             "probe": self._take_account,
             "recording": self._take_header,
             "lost": self._take_loss,
         }
         self._handshakes: list[Handshake] = []
+        self._flows: list[Flow] = []
         self._accounts: list[Account] = []
         self._pieces: list[Piece] = []
 
@@ -162,7 +164,7 @@ class Recording:
 
     def _take_handshake(self, entry: dict[str, Any]) -> None:
         handshake = self._handshake(entry)
-        if self._accounts:
+        if self._flows or self._accounts:
             self._cut()
         self._time_ns = max(self._time_ns, handshake.time_ns)
         self._handshakes.append(handshake)
@@ -190,6 +192,37 @@ class Recording:
             repeated=int(_truth(entry["repeated"])),
         )
 
+    def _take_flow(self, entry: dict[str, Any]) -> None:
+        flow = self._flow(entry)
+        if self._accounts:
+            self._cut()
+        self._time_ns = max(self._time_ns, flow.time_ns)
+        self._flows.append(flow)
+
+    def _flow(self, entry: dict[str, Any]) -> Flow:
+        direction = entry["direction"]
+        return Flow(
+            time_ns=_time_ns(entry["time"]),
+            srtt_ns=_whole(entry["srtt_ns"], 1 << 64),
+            min_rtt_ns=_whole(entry["min_rtt_ns"] or 0, 1 << 64),
+            delivery_rate_bps=_whole(entry["delivery_rate_bps"] or 0, 1 << 64),
+            bytes_acked=_whole(entry["bytes_acked"], 1 << 64),
+            bytes_received=_whole(entry["bytes_received"], 1 << 64),
+            segments=_whole(entry["segments"], 1 << 32),
+            retransmits=_whole(entry["retransmits"], 1 << 32),
+            remote=_address_bytes(_text(entry["remote_address"])),
+            local=_address_bytes(_text(entry["local_address"])),
+            process=_text(entry["process"] or "").encode(errors="surrogatepass"),
+            cookie=_whole(entry["cookie"], 1 << 64),
+            cgroup=self._units.number_of(_text(entry["unit"] or "")),
+            ifindex=self._interfaces.number_of(_text(entry["interface"])),
+            pid=_whole(entry["pid"] or 0, 1 << 32),
+            remote_port=_whole(entry["remote_port"], 1 << 16),
+            local_port=_whole(entry["local_port"], 1 << 16),
+            direction=None if direction is None else _DIRECTIONS[direction],
+            is_closing=_truth(entry["closing"]),
+        )
+
     def _take_account(self, entry: dict[str, Any]) -> None:
         account = _account(entry)
         self._interfaces.number_of(account.interface)
@@ -198,9 +231,9 @@ class Recording:
 
     def _cut(self) -> None:
         """Make a piece of what was taken since the last."""
-        if self._handshakes or self._accounts:
-            self._pieces.append(Piece(self._time_ns, self._handshakes, self._accounts))
-            self._handshakes, self._accounts = [], []
+        if self._handshakes or self._flows or self._accounts:
+            self._pieces.append(Piece(self._time_ns, self._handshakes, self._accounts, self._flows))
+            self._handshakes, self._flows, self._accounts = [], [], []
 
 
 def _account(entry: dict[str, Any]) -> Account:

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import enum
 import queue
-import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from types import TracebackType
+from typing import TypeVar
 
-from bpf.errors import NoSuchInterface, TcplatError
-from bpf.event import Handshake
+from bpf.errors import NoSuchInterface
+from bpf.event import Flow, Handshake
 from bpf.source import ANY, Account, Batch, Playback
 from bpf.tape import Piece, Tape
+from bpf.tape_reader import TapeReader
+
+Entry = TypeVar("Entry", Handshake, Flow)
 
 SLOWEST, FASTEST = 1 / 8, 1024.0
-_READ_AHEAD = 16
-"""Pieces read before they are due, at most."""
 _BATCH_HANDSHAKES = 5000
 """Enough to be quick at catching up, few enough for the screen to answer keys meanwhile."""
 _PATIENCE_S = 0.05
@@ -34,51 +35,6 @@ class Pace(enum.Enum):
     """As fast as they are read."""
 
 
-class _Reader:
-    """A tape being read in a thread of its own: a pipe may have nothing for a long time. It is closed there too."""
-
-    def __init__(self, open_tape: Callable[[], Tape]) -> None:
-        self.tape: Tape | None = None
-        """None: not opened yet."""
-        self._open_tape = open_tape
-        self._read: queue.Queue[Piece | TcplatError | None] = queue.Queue(_READ_AHEAD)
-        self._is_stopped = False
-        # A daemon: blocked on a pipe that has nothing, it cannot be ended.
-        threading.Thread(target=self._run, name="tape reader", daemon=True).start()
-
-    def take(self, timeout_s: float) -> Piece | None:
-        """Return the next piece; None: that was all. Raises queue.Empty, and what opening or reading raised."""
-        piece = self._read.get(timeout=timeout_s) if timeout_s > 0 else self._read.get_nowait()
-        if isinstance(piece, TcplatError):
-            raise piece
-        return piece
-
-    def stop(self) -> None:
-        """Read no further."""
-        self._is_stopped = True
-        with suppress(queue.Empty):
-            while True:
-                self._read.get_nowait()
-
-    def _run(self) -> None:
-        try:
-            with self._open_tape() as self.tape:
-                piece: Piece | None = Piece(0, [], [])
-                while piece and not self._is_stopped:
-                    piece = self.tape.read()
-                    self._put(piece)
-        except TcplatError as error:
-            self._put(error)
-        except Exception as error:  # The thread's edge: whoever waits for a piece must hear of it.
-            self._put(TcplatError(f"cannot read it: {type(error).__name__}: {error}", "please report this"))
-
-    def _put(self, piece: Piece | TcplatError | None) -> None:
-        while not self._is_stopped:
-            with suppress(queue.Full):
-                self._read.put(piece, timeout=_PATIENCE_S)
-                return
-
-
 class Replay:
     """A `Player`. Its time is that of the tape: Unix time in nanoseconds, which moves when it is drained."""
 
@@ -92,7 +48,7 @@ class Replay:
         self._selection = tuple(selection) or (ANY,)
         self._speed = 1.0
         self._is_paused = False
-        self._reader: _Reader | None = None
+        self._reader: TapeReader | None = None
         self._begin()
         self._began_ns = 0
 
@@ -106,14 +62,14 @@ class Replay:
         self._live_offset_ns: int | None = None
         self._drained_ns = time.monotonic_ns()
         self._piece: Piece | None = None
-        self._taken = 0
-        """How many handshakes of the piece were handed out."""
+        self._taken = self._taken_flows = 0
+        """How many handshakes and samples of the piece were handed out."""
         self._is_over = False
         self._accounts: dict[str, Account] = {}
 
     def __enter__(self) -> Replay:
         """Begin to read; waits for a file's first piece, but not for a pipe's. Raises TcplatError."""
-        self._reader = _Reader(self._open_tape)
+        self._reader = TapeReader(self._open_tape)
         if self._pace is not Pace.LIVE:
             while not self._piece and not self._is_over:
                 self._next_piece(_PATIENCE_S)
@@ -208,7 +164,7 @@ class Replay:
             assert self._reader
             self._reader.stop()
             self._begin(self._now_ns + self._owed_ns + by_ns)
-            self._reader = _Reader(self._open_tape)
+            self._reader = TapeReader(self._open_tape)
 
     def drain(self, timeout_s: float) -> Batch:
         """Wait up to `timeout_s` for what is due, and return it. Raises TcplatError if the tape cannot be read."""
@@ -218,7 +174,7 @@ class Replay:
             self._pass_time()
             batch = self._due()
             began_ns = self._began_ns if is_first and self._now_ns is not None else None
-            if batch.handshakes or batch.accounts or began_ns is not None:
+            if batch.handshakes or batch.flows or batch.accounts or began_ns is not None:
                 return batch._replace(began_ns=began_ns)
             left_s = until - time.monotonic()
             if left_s <= 0:
@@ -250,32 +206,29 @@ class Replay:
         if self._pace is not Pace.RECORDED:
             self._now_ns = max(self._now_ns, piece.time_ns)
             return self._finish(piece)
-        due = self._taken
-        bound = min(len(piece.handshakes), due + _BATCH_HANDSHAKES)
-        while due < bound and piece.handshakes[due].time_ns <= self._now_ns:
-            due += 1
-        if due > self._taken:
+        due = _due(piece.handshakes, self._taken, self._now_ns)
+        due_flows = _due(piece.flows, self._taken_flows, self._now_ns)
+        if due > self._taken or due_flows > self._taken_flows:
             handshakes, self._taken = piece.handshakes[self._taken : due], due
-            return Batch(self._selected(handshakes), [])
-        return (
-            self._finish(piece)
-            if due == len(piece.handshakes) and piece.time_ns <= self._now_ns
-            else Batch([], [])
-        )
+            flows, self._taken_flows = piece.flows[self._taken_flows : due_flows], due_flows
+            return Batch(self._selected(handshakes), [], flows=self._selected(flows))
+        is_taken = due == len(piece.handshakes) and due_flows == len(piece.flows)
+        return self._finish(piece) if is_taken and piece.time_ns <= self._now_ns else Batch([], [])
 
     def _finish(self, piece: Piece) -> Batch:
-        """Hand out what is left of the piece: its handshakes, then, in a batch of their own, its accounts."""
+        """Hand out what is left of the piece; then, in a batch of their own, its accounts."""
         handshakes, self._taken = piece.handshakes[self._taken :], len(piece.handshakes)
-        if handshakes:
-            return Batch(self._selected(handshakes), [])
+        flows, self._taken_flows = piece.flows[self._taken_flows :], len(piece.flows)
+        if handshakes or flows:
+            return Batch(self._selected(handshakes), [], flows=self._selected(flows))
         self._piece = None
         self._accounts.update((account.interface, account) for account in piece.accounts)
         return Batch([], self.accounts() if piece.accounts else [])
 
-    def _selected(self, handshakes: list[Handshake]) -> list[Handshake]:
+    def _selected(self, entries: Sequence[Entry]) -> list[Entry]:
         if self._selection == (ANY,):
-            return handshakes
-        return [each for each in handshakes if self.name_of(each.ifindex) in self._selection]
+            return list(entries)
+        return [each for each in entries if self.name_of(each.ifindex) in self._selection]
 
     def _next_piece(self, timeout_s: float) -> None:
         """Take the next piece if there is none; raises what reading raised."""
@@ -283,7 +236,7 @@ class Replay:
             return
         with suppress(queue.Empty):
             piece = self._reader.take(timeout_s)
-            self._piece, self._taken = piece, 0
+            self._piece, self._taken, self._taken_flows = piece, 0, 0
             self._is_over = piece is None
             if piece:
                 self._arrive(piece)
@@ -294,7 +247,7 @@ class Replay:
             offset_ns = piece.time_ns - time.monotonic_ns()
             self._live_offset_ns = max(offset_ns, self._live_offset_ns or offset_ns)
         if self._now_ns is None:
-            time_ns = min([piece.time_ns, *[each.time_ns for each in piece.handshakes[:1]]])
+            time_ns = _next_ns(piece, 0, 0)
             self._began_ns = self._now_ns = time_ns
             self._owed_ns = max(0, self._target_ns - time_ns)
 
@@ -309,7 +262,20 @@ class Replay:
         piece = self._piece
         if piece is None or self._now_ns is None or (self._is_paused and not self._owed_ns):
             return _PATIENCE_S
-        due_ns = (
-            piece.handshakes[self._taken].time_ns if self._taken < len(piece.handshakes) else piece.time_ns
-        )
+        due_ns = _next_ns(piece, self._taken, self._taken_flows)
         return max(0.001, (due_ns - self._now_ns - self._owed_ns) / 1e9 / self._speed)
+
+
+def _due(entries: Sequence[Entry], taken: int, now_ns: int) -> int:
+    """Up to where entries are due, when so many were taken; not too many at a time."""
+    bound = min(len(entries), taken + _BATCH_HANDSHAKES)
+    while taken < bound and entries[taken].time_ns <= now_ns:
+        taken += 1
+    return taken
+
+
+def _next_ns(piece: Piece, taken: int, taken_flows: int) -> int:
+    """When the next of a piece is due, when so much of it was taken: at its end, if nothing comes before."""
+    handshakes = [each.time_ns for each in piece.handshakes[taken : taken + 1]]
+    flows = [each.time_ns for each in piece.flows[taken_flows : taken_flows + 1]]
+    return min([piece.time_ns, *handshakes, *flows])

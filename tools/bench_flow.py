@@ -80,9 +80,7 @@ def runs(program_fds: Sequence[int], streams: Streams, run_s: float) -> list[tup
     """Time each program over the same packets: ns a run, and how many."""
     with ExitStack() as links, streams.ours.entered():
         for program_fd in program_fds:
-            links.callback(
-                os.close, syscall.create_link(program_fd, streams.ifindex, syscall.TCX_EGRESS)
-            )
+            links.callback(os.close, syscall.create_link(program_fd, streams.ifindex, syscall.TCX_EGRESS))
         streams.run(0.3)
         before = [syscall.program_runs(each) for each in program_fds]
         streams.run(run_s)

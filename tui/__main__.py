@@ -83,7 +83,9 @@ def _watching(options: argparse.Namespace, stack: ExitStack) -> _Input:
         from bpf.probe import Probe
 
         mode = AttachMode(options.attach)
-        return Probe(options.interfaces, mode, options.timeout, _account_interval_s(options))
+        # The screen always wants them.
+        flow_interval_s = options.flow_interval if options.flows or not options.form else 0.0
+        return Probe(options.interfaces, mode, options.timeout, _account_interval_s(options), flow_interval_s)
 
     def list_interfaces() -> Sequence[Interface]:
         from bpf.interfaces import interfaces

@@ -96,6 +96,18 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
         "--count", type=_count, metavar="N", help="end after N handshakes (with --log or --json)"
     )
     parser.add_argument(
+        "--flows",
+        action="store_true",
+        help="with --json or --record: also what TCP measures of connections that stay open, as they send",
+    )
+    parser.add_argument(
+        "--flow-interval",
+        type=_seconds,
+        metavar="S",
+        default=1.0,
+        help="sample each open connection every S seconds at most (default: 1)",
+    )
+    parser.add_argument(
         "--record",
         metavar="FILE",
         help="also write every handshake to FILE, packed if its name ends in .gz or .zst",
@@ -136,6 +148,10 @@ def _contradiction(options: argparse.Namespace) -> str:
         return "--record-rotate goes with --record"
     if options.record and options.read and not options.form:
         return "--record goes with --read only if --log or --json is there too"
+    if options.flows and options.read:
+        return "--flows goes with a live interface: a recording has the samples it has"
+    if options.flows and options.form == "log" and not options.record:
+        return "--flows goes with --json or --record"
     if options.local and not options.read:
         return "--local goes with --read"
     if options.demo and options.interfaces:

@@ -140,7 +140,7 @@ class Collector:
     def _give(self, source: Source, batch: Batch) -> None:
         if batch.accounts:
             self._given_accounts = time.monotonic()
-        if batch.handshakes or batch.accounts:
+        if batch.handshakes or batch.accounts or batch.flows:
             wall_offset_ns = source.wall_offset_ns()
             for taker in self._takers:
                 taker.take(batch, source, wall_offset_ns)

@@ -13,7 +13,7 @@ from types import FrameType
 from typing import Protocol, TextIO
 
 from bpf.errors import TcplatError
-from bpf.event import Handshake
+from bpf.event import Flow, Handshake
 from bpf.source import Account, Batch, Names, Player, Source, Taker
 
 ACCOUNT_INTERVAL_S = 10.0
@@ -30,6 +30,9 @@ class Format(Protocol):
 
     def handshake_line(self, handshake: Handshake, names: Names, wall_offset_ns: int) -> str:
         """Write a handshake."""
+
+    def flow_line(self, flow: Flow, names: Names, wall_offset_ns: int) -> str:
+        """Write a sample of an open connection; empty if the format has none."""
 
     def account_line(self, account: Account, wall_offset_ns: int) -> str:
         """Write the probe's account; empty if the format has none."""
@@ -100,18 +103,20 @@ class _Stream:
             accounts = source.accounts()
             self._write(source.drain(0)._replace(accounts=[]), left)
             self._write(Batch([], accounts), None)
+            _tell_what_was_thinned(accounts)
         _tell_what_was_unreadable(source)
 
     def _write(self, batch: Batch, left: int | None) -> int | None:
-        """Write accounts, then handshakes, of these at most `left`; return how many are left then."""
+        """Write accounts, handshakes, then samples; of handshakes at most `left`; return how many are left then."""
         if left is not None:
             batch = batch._replace(handshakes=batch.handshakes[:left])
             left -= len(batch.handshakes)
-        if batch.handshakes or batch.accounts:
+        if batch.handshakes or batch.accounts or batch.flows:
             source, form = self._source, self._form
             wall_offset_ns = source.wall_offset_ns()
             lines = [form.account_line(each, wall_offset_ns) for each in batch.accounts]
             lines += [form.handshake_line(each, source, wall_offset_ns) for each in batch.handshakes]
+            lines += [form.flow_line(each, source, wall_offset_ns) for each in batch.flows]
             for taker in self._takers:
                 taker.take(batch, source, wall_offset_ns)
             self._emit("".join(lines))
@@ -163,8 +168,15 @@ def _tell_what_is_watched(source: Source) -> None:
     accounts = source.accounts()
     watched = ", ".join(f"{each.interface} ({each.attach})" for each in accounts if each.attach)
     _note(f"watching {watched or 'nothing yet: no interface is up'}; Ctrl+C ends it")
-    for trouble in sorted({each.trouble for each in accounts if each.trouble}):
+    for trouble in sorted({what for each in accounts for what in (each.trouble, each.flow_trouble) if what}):
         _note(trouble)
+
+
+def _tell_what_was_thinned(accounts: Sequence[Account]) -> None:
+    thinned = sum(each.samples_thinned for each in accounts)
+    if thinned:
+        taken = sum(each.samples for each in accounts)
+        _note(f"too many open connections to sample each on time: {taken:,} samples, {thinned:,} put off")
 
 
 def _tell_what_was_unreadable(source: Source) -> None:

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from functools import lru_cache
 from typing import Any
 
-from bpf.event import Direction, Handshake, Outcome, address_text
+from bpf.event import Direction, Flow, Handshake, Outcome, address_text
 from bpf.recording import VERSION
 from bpf.source import Account, Names
 from tui.out.wall_clock import timestamp
@@ -37,6 +37,26 @@ def handshake_line(handshake: Handshake, names: Names, wall_offset_ns: int) -> s
         f',"ambiguous":{"true" if handshake.ambiguous else "false"}'
         f',"pid":{handshake.pid or "null"},"process":{_quoted(process) if process else "null"}'
         f',"unit":{_quoted(unit) if unit else "null"},"repeated":{"true" if handshake.repeated else "false"}}}\n'
+    )
+
+
+def flow_line(flow: Flow, names: Names, wall_offset_ns: int) -> str:
+    """Write a sample of an open connection."""
+    unit = names.unit_of(flow.cgroup)
+    process = flow.process.partition(b"\0")[0].decode(errors="replace")
+    direction = "null" if flow.direction is None else f'"{_DIRECTIONS[flow.direction]}"'
+    return (
+        f'{{"type":"flow","time":"{timestamp(flow.time_ns + wall_offset_ns)}"'
+        f',"interface":{_quoted(names.name_of(flow.ifindex))},"direction":{direction}'
+        f',"remote_address":"{_address(flow.remote)}","remote_port":{flow.remote_port}'
+        f',"local_address":"{_address(flow.local)}","local_port":{flow.local_port},"cookie":{flow.cookie}'
+        f',"srtt_ns":{flow.srtt_ns},"min_rtt_ns":{flow.min_rtt_ns or "null"}'
+        f',"segments":{flow.segments},"retransmits":{flow.retransmits}'
+        f',"delivery_rate_bps":{flow.delivery_rate_bps or "null"}'
+        f',"bytes_acked":{flow.bytes_acked},"bytes_received":{flow.bytes_received}'
+        f',"closing":{"true" if flow.is_closing else "false"}'
+        f',"pid":{flow.pid or "null"},"process":{_quoted(process) if process else "null"}'
+        f',"unit":{_quoted(unit) if unit else "null"}}}\n'
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bpf.event import Direction, Handshake, Outcome, address_text
+from bpf.event import Direction, Flow, Handshake, Outcome, address_text
 from bpf.source import Account, Names
 
 _MATCHED = {Direction.OUTBOUND: "SYN/SYN-ACK", Direction.INBOUND: "SYN-ACK/ACK"}
@@ -24,6 +24,12 @@ def handshake_line(handshake: Handshake, names: Names, wall_offset_ns: int) -> s
     latency = duration_text(handshake.latency_ns) if handshake.latency_ns else "unknown (retransmitted)"
     what = _MATCHED[Direction(handshake.direction)]
     return f"Matched {what}, Source: {source}, Destination: {destination}, Latency {latency}\n"
+
+
+def flow_line(flow: Flow, names: Names, wall_offset_ns: int) -> str:
+    """Write nothing: this format has handshakes only."""
+    del flow, names, wall_offset_ns
+    return ""
 
 
 def account_line(account: Account, wall_offset_ns: int) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 
 from bpf.source import Batch, Names
-from tui.out.jsonl import account_line, handshake_line, header_line, lost_line
+from tui.out.jsonl import account_line, flow_line, handshake_line, header_line, lost_line
 from tui.record.file import RecordingFile
 from tui.record.rotation import Rotation
 from tui.record.writer import Writer
@@ -40,9 +40,10 @@ class Recorder:
         self._writer.close()
 
     def take(self, batch: Batch, names: Names, wall_offset_ns: int) -> None:
-        """Record accounts, then handshakes. In the thread that drains the source; does not block."""
+        """Record accounts, handshakes, then samples. In the thread that drains the source; does not block."""
         lines = [account_line(each, wall_offset_ns) for each in batch.accounts]
         lines += [handshake_line(each, names, wall_offset_ns) for each in batch.handshakes]
+        lines += [flow_line(each, names, wall_offset_ns) for each in batch.flows]
         self._writer.put("".join(lines), len(batch.handshakes))
 
     def trouble(self) -> str:
