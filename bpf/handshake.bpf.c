@@ -286,6 +286,8 @@ struct doors {
 struct budget {
     u64 slice;
     u64 taken;
+    u64 asked;
+    u64 asked_before; /* In the slice before. */
 };
 
 /* Which acknowledgement numbers are awaited, one byte each: asking it costs 2 ns, asking the table 20, and nearly every packet of a
@@ -851,7 +853,8 @@ INLINE void icmp(struct view *view, u16 ethertype, struct datagram *outer)
         end_inbound(view, &key, theirs, UNREACHABLE, &none);
 }
 
-/* Is there room for another sample in this slice of time? */
+/* Is there room for another sample in this slice of time? When more asked in the last slice than there is room for, lots are
+ * drawn, as otherwise those who send first would always win. */
 INLINE bool has_budget(u64 now)
 {
     u32 zero = 0;
@@ -860,10 +863,12 @@ INLINE bool has_budget(u64 now)
     if (!budget)
         return false;
     if (budget->slice != slice) {
+        budget->asked_before = budget->slice + 1 == slice ? budget->asked : 0;
         budget->slice = slice;
-        budget->taken = 0;
+        budget->taken = budget->asked = 0;
     }
-    if (budget->taken >= FLOW_BUDGET)
+    lock_xadd(&budget->asked, 1);
+    if (budget->taken >= FLOW_BUDGET || bpf_get_prandom_u32() * budget->asked_before >> 32 >= FLOW_BUDGET)
         return false;
     lock_xadd(&budget->taken, 1);
     return true;

@@ -92,7 +92,7 @@ class Lab:
         self._namespace.set_sysctl(name, value)
 
     def add(self, *hosts: Host) -> None:
-        """Add hosts, or change how they behave from their next connection on."""
+        """Add hosts, or change how they behave from their next connection (what they do with data: segment) on."""
         self._hosts.update((packed(host.address), host) for host in hosts)
 
     def connect(

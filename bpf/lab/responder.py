@@ -55,6 +55,7 @@ class Responder:
         self._due: list[_Due] = []
         self._frames = itertools.count()
         self._turns_of: dict[bytes, int] = {}
+        self._data_turns_of: dict[bytes, int] = {}
         self._isn = 0
         self._client_ports = itertools.cycle(_CLIENT_PORTS)
         self._fd: int | None = None
@@ -121,7 +122,7 @@ class Responder:
         elif kind & SYN or kind & RST:
             self._hear_answer(segment, read_ns)
         elif kind & FIN or segment.payload_bytes:
-            self._acknowledge(segment)
+            self._hear_data(segment, read_ns)
 
     def _answer_syn(self, segment: Segment, read_ns: int) -> None:
         entry = self._entry_of(segment)
@@ -186,11 +187,27 @@ class Responder:
             frame = reply(segment, ACK, entry.isn + 1 & _WORD, segment.seq + 1 & _WORD, options)
             self._write_at(read_ns + entry.delay_ns, frame, entry.ack_ns)
 
-    def _acknowledge(self, segment: Segment) -> None:
-        """Acknowledge data, and close when the kernel does. Needs no state: the kernel's ACK is our SEQ."""
+    def _hear_data(self, segment: Segment, read_ns: int) -> None:
+        """Acknowledge data in time, and close when the kernel does. The kernel's ACK is our SEQ."""
+        host = self._cast.hosts.get(segment.remote)
+        delay_ns = 0
+        if host and segment.payload_bytes:
+            if host.data is Behaviour.SILENT or self._loses_data(host, segment.remote):
+                return
+            if host.data is Behaviour.REFUSES:
+                self._write(reply(segment, RST, segment.ack, 0), [])
+                return
+            delay_ns = int(host.data_delay_s * 1e9)
         fin = segment.flags & FIN
         ack = segment.seq + segment.payload_bytes + fin & _WORD
-        self._write(reply(segment, ACK | fin, segment.ack, ack, _echo(segment)), [])
+        frame = reply(segment, ACK | fin, segment.ack, ack, _echo(segment))
+        self._write_at(read_ns + delay_ns, frame, [])
+
+    def _loses_data(self, host: Host, address: bytes) -> bool:
+        if not host.loses_data_every:
+            return False
+        turn = self._data_turns_of[address] = self._data_turns_of.get(address, 0) + 1
+        return turn % host.loses_data_every == 0
 
     def _link_in(self, address: bytes) -> bytes:
         if not self._is_ethernet:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from bpf.attach import AttachMode
-from bpf.event import Handshake, address_text
+from bpf.event import Flow, Handshake, address_text
 from bpf.lab import Connection, Exchange, Lab
 from bpf.probe import Probe
 from bpf.source import Account
@@ -20,6 +20,7 @@ class Watch:
 
     probe: Probe
     handshakes: list[Handshake] = field(default_factory=list)
+    flows: list[Flow] = field(default_factory=list)
 
     def until(self, wanted: Callable[[list[Handshake]], bool], timeout_s: float = 5.0) -> list[Handshake]:
         """Drain until `wanted` holds of all that was reported; raises TimeoutError."""
@@ -27,8 +28,15 @@ class Watch:
         while not wanted(self.handshakes):
             if time.monotonic() > deadline:
                 raise TimeoutError(f"the probe reported only {self.handshakes}")
-            self.handshakes += self.probe.drain(0.02).handshakes
+            self.drain()
         return self.handshakes
+
+    def drain(self, wait_s: float = 0.02) -> Sequence[Flow]:
+        """Take what there is; return the samples among it."""
+        batch = self.probe.drain(wait_s)
+        self.handshakes += batch.handshakes
+        self.flows += batch.flows
+        return batch.flows
 
     @property
     def account(self) -> Account:
@@ -39,16 +47,23 @@ class Watch:
     def take(self, count: int, timeout_s: float = 5.0) -> list[Handshake]:
         """Drain until there are `count` handshakes, and a little longer, so that one too many shows."""
         self.until(lambda handshakes: len(handshakes) >= count, timeout_s)
-        self.handshakes += self.probe.drain(0.02).handshakes
+        self.drain()
         return self.handshakes
 
 
 @contextmanager
 def watching(
-    lab: Lab, mode: AttachMode = AttachMode.AUTO, timeout_s: float = 10.0, selection: Sequence[str] = ()
+    lab: Lab,
+    mode: AttachMode = AttachMode.AUTO,
+    timeout_s: float = 10.0,
+    selection: Sequence[str] = (),
+    flow_interval_s: float = 0.0,
 ) -> Iterator[Watch]:
     """Attach to the lab's device (or what is selected) for as long as the `with` lasts."""
-    with lab.entered(), Probe(selection or [lab.device], mode, timeout_s) as probe:
+    with (
+        lab.entered(),
+        Probe(selection or [lab.device], mode, timeout_s, flow_interval_s=flow_interval_s) as probe,
+    ):
         yield Watch(probe)
 
 

@@ -1,0 +1,294 @@
+"""Samples of open connections: what TCP itself says of each, at that very moment; and nothing is left of them."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import struct
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import NamedTuple
+
+import pytest
+
+from bpf import program, syscall
+from bpf.event import Direction, Flow, address_text
+from bpf.lab import Behaviour, Client, Host, Lab
+from tests.end_to_end.watching import Watch, watching
+
+pytestmark = pytest.mark.kernel
+
+V4, V6 = "198.18.0.1", "2001:db8:1::1"
+INTERVAL_S = 0.1
+PATIENCE_S = 10.0
+RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+
+
+class TcpInfo(NamedTuple):
+    """Of struct tcp_info (include/uapi/linux/tcp.h)."""
+
+    unacked: int
+    rtt_us: int
+    total_retrans: int
+    bytes_acked: int
+    bytes_received: int
+    min_rtt_us: int
+    data_segs_out: int
+    delivery_rate: int
+
+
+def tcp_info(connection: socket.socket) -> TcpInfo:
+    raw = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 192)
+    return TcpInfo._make(struct.unpack_from("=24xI40xI28xI16xQQ12xI4xIQ", raw))
+
+
+def connected(lab: Lab, address: str = V4, port: int = 443) -> socket.socket:
+    with lab.entered():
+        connection = socket.create_connection((address, port), timeout=PATIENCE_S)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return connection
+
+
+def settle(connection: socket.socket) -> TcpInfo:
+    """Wait until everything sent has been acknowledged."""
+    until = time.monotonic() + PATIENCE_S
+    while (info := tcp_info(connection)).unacked:
+        assert time.monotonic() < until, info
+        time.sleep(0.0005)
+    return info
+
+
+def exchanges(watch: Watch, connection: socket.socket, count: int) -> Iterator[tuple[TcpInfo, Flow]]:
+    """Send one segment at a time until there were so many samples; each with what TCP said before it left."""
+    until = time.monotonic() + PATIENCE_S
+    while count:
+        assert time.monotonic() < until
+        info = settle(connection)
+        connection.send(b"x" * 100)
+        settle(connection)
+        for flow in watch.drain(0):
+            yield info, flow
+            count -= 1
+
+
+def rtt_of_ss(lab: Lab, port: int) -> float:
+    """What `ss -tin` says, in ms."""
+    words = lab.command("ss", "-tinH", f"sport = :{port}")
+    said = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    found = re.search(r"\brtt:([0-9.]+)/", said)
+    assert found, said
+    return float(found[1])
+
+
+@pytest.mark.parametrize("address", [V4, V6])
+def test_a_sample_is_what_tcp_says_while_the_delay_changes(lab: Lab, address: str) -> None:
+    lab.add(Host(address, data_delay_s=0.004))
+    with watching(lab, flow_interval_s=INTERVAL_S) as watch, connected(lab, address) as connection:
+        port = connection.getsockname()[1]
+        for delay_s in (0.004, 0.012):
+            lab.add(Host(address, data_delay_s=delay_s))
+            for _ in range(40):
+                connection.send(b"x")
+                settle(connection)
+            watch.drain(0)
+            ((info, flow),) = exchanges(watch, connection, 1)
+            assert flow.srtt_ns == info.rtt_us * 1000
+            assert delay_s * 1e9 <= flow.srtt_ns <= delay_s * 1e9 + 5e6
+            assert flow.srtt_ns == pytest.approx(rtt_of_ss(lab, port) * 1e6, rel=0.05, abs=100_000)
+            assert flow.min_rtt_ns == info.min_rtt_us * 1000
+            assert flow.segments == info.data_segs_out + 1
+            assert (flow.bytes_acked, flow.bytes_received) == (info.bytes_acked, 0)
+            assert flow.delivery_rate_bps == pytest.approx(info.delivery_rate * 8, abs=8000)
+            assert (address_text(flow.remote), flow.remote_port, flow.local_port) == (address, 443, port)
+            assert (flow.direction, flow.is_closing) == (Direction.OUTBOUND, False)
+            assert (flow.pid, flow.ifindex) == (os.getpid(), lab.ifindex)
+            cookie = connection.getsockopt(socket.SOL_SOCKET, 57, 8)  # SO_COOKIE
+            assert flow.cookie == int.from_bytes(cookie, "little")
+
+
+def test_retransmissions_are_those_that_tcp_counts() -> None:
+    with Lab("ethernet", [Host(V4, loses_data_every=3)]) as lab:
+        with watching(lab, flow_interval_s=INTERVAL_S) as watch:
+            with connected(lab) as connection:
+                seen = [(info.total_retrans, flow.retransmits) for info, flow in exchanges(watch, connection, 4)]
+                last = settle(connection)
+            wait_for(watch, lambda: watch.flows[-1].is_closing)
+    # A sample may be taken as the segment leaves for the second time.
+    assert all(before <= ours <= before + 1 for before, ours in seen)
+    assert watch.flows[-1].retransmits == last.total_retrans > 0
+
+
+def test_samples_are_an_interval_apart_and_the_last_says_so() -> None:
+    with Lab("ethernet", [Host(V4)]) as lab, watching(lab, flow_interval_s=0.2) as watch:
+        with connected(lab) as connection:
+            began = time.monotonic()
+            while time.monotonic() < began + 1.0:
+                connection.send(b"x")
+                watch.drain(0.005)
+        wait_for(watch, lambda: watch.flows[-1].is_closing)
+        account = watch.account
+    times = [flow.time_ns for flow in watch.flows[:-1]]
+    assert 3 <= len(times) <= 5
+    assert all(later - earlier >= 0.2e9 for earlier, later in zip(times, times[1:], strict=False))
+    assert [flow.is_closing for flow in watch.flows] == [False] * len(times) + [True]
+    assert (account.samples, account.samples_thinned, account.samples_lost) == (len(watch.flows), 0, 0)
+    assert account.flow_trouble == ""
+
+
+def wait_for(watch: Watch, wanted: object) -> None:
+    assert callable(wanted)
+    until = time.monotonic() + PATIENCE_S
+    while not (watch.flows and wanted()):
+        assert time.monotonic() < until, watch.flows
+        watch.drain()
+
+
+def test_nothing_is_sampled_unless_asked_for() -> None:
+    with Lab("ethernet", [Host(V4)]) as lab, watching(lab) as watch, connected(lab) as connection:
+        for _ in range(5):
+            connection.send(b"x")
+            watch.drain(0.01)
+        assert (watch.flows, watch.account.samples) == ([], 0)
+
+
+def test_who_opened_a_connection_is_known_if_that_was_seen() -> None:
+    with Lab("ethernet", [Host(V4)]) as lab:
+        with lab.entered():
+            listener = socket.create_server(("", 80))
+        with listener, connected(lab) as before:
+            before.send(b"there before us")
+            settle(before)
+            with watching(lab, flow_interval_s=INTERVAL_S) as watch:
+                theirs = lab.connect_to_us(Client("198.18.0.9"), 80)
+                accepted = listener.accept()[0]
+                with accepted:
+                    before.send(b"x")
+                    wait_for(watch, lambda: len(watch.flows) == 1)
+                    for _ in exchanges(watch, accepted, 1):
+                        pass
+    old, inbound = watch.flows[0], watch.flows[-1]
+    assert (old.direction, old.pid, old.process) == (None, 0, bytes(15))
+    assert (old.remote_port, old.bytes_acked) == (443, 16)
+    assert (inbound.direction, inbound.remote_port, inbound.local_port) == (Direction.INBOUND, theirs, 80)
+
+
+def test_a_reset_of_theirs_is_the_last_sample() -> None:
+    with Lab("ip", [Host(V4)]) as lab, watching(lab, flow_interval_s=INTERVAL_S) as watch:
+        with connected(lab) as connection:
+            connection.send(b"x")
+            settle(connection)
+            lab.add(Host(V4, data=Behaviour.REFUSES))
+            connection.send(b"x")
+            wait_for(watch, lambda: watch.flows[-1].is_closing)
+            assert connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 104
+    assert [flow.is_closing for flow in watch.flows] == [True]
+
+
+@contextmanager
+def many(lab: Lab, address: str, count: int) -> Iterator[list[socket.socket]]:
+    with ExitStack() as stack:
+        yield [stack.enter_context(connected(lab, address)) for _ in range(count)]
+
+
+def tcp_sockets(lab: Lab) -> int:
+    """How many TCP sockets there are memory of in the lab, those in TIME_WAIT left out: they are none any more."""
+    words = lab.command("ss", "-tanH", "state", "connected", "exclude", "time-wait")
+    return len(subprocess.run(words, capture_output=True, text=True, check=True).stdout.splitlines())
+
+
+def test_closing_resetting_and_abandoning_leave_nothing() -> None:
+    silent = "198.18.0.2"
+    count = 1000
+    with Lab("ethernet", [Host(V4), Host(silent)]) as lab, watching(lab, flow_interval_s=60) as watch:
+        sockets_fd = watch.probe._program._sockets_fd
+        with many(lab, V4, count) as closed, many(lab, V4, count) as reset, many(lab, silent, count) as left:
+            assert len(syscall.lookup(sockets_fd, struct.pack("=I", closed[0].fileno()), 56)) == 56
+            for each in (*closed, *reset):
+                each.send(b"x")
+            for each in reset:
+                each.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+            lab.add(Host(silent, data=Behaviour.SILENT))
+            for each in left:
+                each.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 300)
+                each.send(b"x")
+            until = time.monotonic() + PATIENCE_S
+            while any(each.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0 for each in left[-1:]):
+                assert time.monotonic() < until
+                watch.drain()
+        wait_for(watch, lambda: not tcp_sockets(lab))
+        watch.drain(0.1)
+        account = watch.account
+        # The storage is freed with its socket; the program's own tables hold nothing of a connection that is open.
+        tables = watch.probe._program.pending
+        fds = (tables._outbound_fd, tables._inbound_fd, tables._reported_fd)
+        assert [list(syscall.entries(fd, 40, size)) for fd, size in zip(fds, (72, 48, 4), strict=True)] == [
+            []
+        ] * 3
+    closing = [flow for flow in watch.flows if flow.is_closing]
+    assert len({flow.cookie for flow in closing}) == len(closing)
+    assert len(closing) + account.samples_thinned >= 2 * count
+    assert account.established == 3 * count
+
+
+def test_too_many_are_thinned_and_each_has_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(program, "slice_budget", lambda samples_per_s: 20)
+    with Lab("ethernet", [Host(V4)]) as lab, watching(lab, flow_interval_s=0.3) as watch:
+        with many(lab, V4, 200) as connections:
+            began, rounds = time.monotonic(), 0
+            while time.monotonic() < began + 5.0:
+                rounds += 1
+                for connection in connections:
+                    connection.send(b"x")
+                watch.drain(0.02)
+            account = watch.account
+            sampled = {flow.cookie for flow in watch.flows}
+    slices = 5.0 / 0.134 + 2
+    assert account.samples <= 20 * slices
+    assert account.samples_thinned > 0
+    assert len(sampled) >= 190, rounds
+
+
+@pytest.mark.parametrize("refused", ["map", "helper"])
+def test_without_the_helpers_the_rest_works(refused: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if refused == "map":
+        monkeypatch.setattr(syscall, "_SK_STORAGE", 200)
+    else:
+        monkeypatch.setattr(program, "_with_map", without_helper)
+    with Lab("ethernet", [Host(V4)]) as lab, watching(lab, flow_interval_s=INTERVAL_S) as watch:
+        with connected(lab) as connection:
+            connection.send(b"x")
+            settle(connection)
+            (handshake,) = watch.take(1)
+        account = watch.account
+    assert handshake.latency_ns > 0
+    assert account.flow_trouble.startswith("open connections are not sampled: the kernel (")
+    assert (watch.flows, account.samples, account.established, account.trouble) == ([], 0, 1, "")
+
+
+def without_helper(code: bytes, marker: int, map_fd: int) -> bytes:
+    """The code as a kernel sees it that does not know bpf_sk_storage_get (107)."""
+    call = struct.pack("=BBhi", 0x85, 0, 0, 107)
+    assert call in code
+    return code.replace(call, struct.pack("=BBhi", 0x85, 0, 0, 100_000))
+
+
+def test_every_storage_goes_with_the_probe() -> None:
+    with Lab("ethernet", [Host(V4)]) as lab, connected(lab) as connection:
+        with watching(lab, flow_interval_s=INTERVAL_S) as watch:
+            for _ in exchanges(watch, connection, 1):
+                pass
+            before = maps()
+            assert "tcplat_sockets" in before
+        until = time.monotonic() + PATIENCE_S
+        while maps().count("tcplat_sockets") >= before.count("tcplat_sockets"):
+            assert time.monotonic() < until
+            time.sleep(0.01)
+        connection.send(b"x")
+
+
+def maps() -> str:
+    words = ["bpftool", "map", "list"]
+    return subprocess.run(words, capture_output=True, text=True, check=True).stdout
