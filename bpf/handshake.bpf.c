@@ -108,10 +108,11 @@
 #define NO_RTT (~0U)
 /* A slice of the budget of samples: 134 ms. */
 #define SLICE_SHIFT 27
-/* What doors are shut and opened by: 67 ms; and no longer than this many, 17 s, since their number comes round in 73 minutes. */
+/* What doors are shut and opened by: 67 ms. Their number comes round in 73 minutes: then they seem shut for as long. */
 #define TICK_SHIFT 26
+#define TICKS_SHUT 2
 #define DOORS 4096
-#define TICKS_SHUT 256
+#define DOOR_SHIFT 20
 /* How long a flow has the same door: 4.3 s. */
 #define TURN_SHIFT 32
 #define SYN_SENT 2
@@ -276,8 +277,8 @@ _Static_assert(sizeof(struct socket) == 56, "bpf/flows.py makes a map of 56 byte
 
 /* May a flow's packet look at its socket? By the packet's hash: the tick from which on it may. Asking the socket itself takes
  * three lines of memory that a busy box does not have at hand: 80 ns with a thousand connections, where this takes 5, being
- * small enough to stay in the cache. Flows that share a door take turns: their sockets know when each is due, and every few
- * seconds they share it with others. Through all doors about as many samples an interval come as the budget has room for. */
+ * small enough to stay in the cache. After a look the door is shut for a tenth of a second, so that looks are rare however much
+ * is sent. Flows that share a door may miss a look by that; they have other doors every few seconds. */
 struct doors {
     u16 opens[DOORS];
 };
@@ -853,25 +854,27 @@ INLINE void icmp(struct view *view, u16 ethertype, struct datagram *outer)
         end_inbound(view, &key, theirs, UNREACHABLE, &none);
 }
 
-/* Is there room for another sample in this slice of time? When more asked in the last slice than there is room for, lots are
- * drawn, as otherwise those who send first would always win. */
-INLINE bool has_budget(u64 now)
+/* Is there room for another sample in this slice of time? 0: no; else how many intervals its flow should then let the others
+ * go first. When more asked in the last slice than there is room for, lots are drawn: otherwise those who send first in a
+ * slice would always win. */
+INLINE u64 take_turn(u64 now)
 {
     u32 zero = 0;
     u64 slice = now >> SLICE_SHIFT;
     struct budget *budget = flow_budget.lookup(&zero);
     if (!budget)
-        return false;
+        return 0;
     if (budget->slice != slice) {
         budget->asked_before = budget->slice + 1 == slice ? budget->asked : 0;
         budget->slice = slice;
         budget->taken = budget->asked = 0;
     }
     lock_xadd(&budget->asked, 1);
-    if (budget->taken >= FLOW_BUDGET || bpf_get_prandom_u32() * budget->asked_before >> 32 >= FLOW_BUDGET)
-        return false;
+    u64 asked = budget->asked_before;
+    if (budget->taken >= FLOW_BUDGET || bpf_get_prandom_u32() * asked >> 32 >= FLOW_BUDGET)
+        return 0;
     lock_xadd(&budget->taken, 1);
-    return true;
+    return asked > FLOW_BUDGET ? 1 + asked / FLOW_BUDGET : 1;
 }
 
 /* What was delivered in the last rate sample, as tcp_compute_delivery_rate() has it. */
@@ -903,12 +906,13 @@ INLINE void sample(struct view *view, struct connection *key, struct socket *soc
         .remote_port = key->remote_port,
         .local_port = key->local_port,
     };
-    if (!has_budget(now)) {
+    u64 intervals = take_turn(now);
+    if (!intervals) {
         view->account->samples_thinned++;
         socket->due_ns = closing ? NEVER : now + interval_ns / 2 + ((bpf_get_prandom_u32() >> 8) * interval_ns >> 24);
         return;
     }
-    socket->due_ns = closing ? NEVER : now + interval_ns;
+    socket->due_ns = closing ? NEVER : now + intervals * interval_ns;
     __builtin_memcpy(flow.remote, key->remote, 16);
     __builtin_memcpy(flow.local, key->local, 16);
     __builtin_memcpy(flow.process, socket->caller.name, sizeof(flow.process));
@@ -949,7 +953,7 @@ INLINE u16 *door_of(struct __sk_buff *skb)
     struct doors *doors = flow_doors.lookup(&zero);
     u32 turn = skb->tstamp >> TURN_SHIFT;
     u32 door = (skb->hash ^ turn) * 0x9e3779b1; /* Other neighbours each turn. */
-    return doors ? &doors->opens[door >> 20] : 0;
+    return doors ? &doors->opens[door >> DOOR_SHIFT] : 0;
 }
 
 INLINE bool is_shut(u16 *door, u64 now)
@@ -957,15 +961,9 @@ INLINE bool is_shut(u16 *door, u64 now)
     return (u16)(*door - (u16)(now >> TICK_SHIFT) - 1) < TICKS_SHUT;
 }
 
-INLINE void shut(u16 *door, u64 now, u64 until)
-{
-    u64 ticks = until > now ? ((until - now) >> TICK_SHIFT) + 1 : 0;
-    *door = (now >> TICK_SHIFT) + (ticks < TICKS_SHUT ? ticks : TICKS_SHUT);
-}
-
 /* A segment leaves that a socket here sends, and its door is open, or it is the connection's first or last: a sample of
- * it, if one is due. Returns when the next is. */
-INLINE u64 look_at_socket(struct view *view, struct bpf_sock *sk, u16 ethertype, u32 offset, u8 flags, u64 now)
+ * it, if one is due. */
+INLINE void look_at_socket(struct view *view, struct bpf_sock *sk, u16 ethertype, u32 offset, u8 flags, u64 now)
 {
     struct __sk_buff *skb = view->skb;
     bool closing = flags & (FIN | RST);
@@ -978,23 +976,18 @@ INLINE u64 look_at_socket(struct view *view, struct bpf_sock *sk, u16 ethertype,
     struct socket *socket = bpf_sk_storage_get(SOCKETS, sk, 0, 0);
     struct bpf_tcp_sock *tcp = bpf_tcp_sock(sk);
     if (!tcp)
-        return 0;
+        return;
     if (!socket) {
         if (!((CONNECTED | 1 << SYN_SENT) >> (state & 31) & 1))
-            return 0;
+            return;
         socket = first_seen(skb, sk, tcp, state);
-        if (!socket)
-            return 0;
     }
-    if (!tcp->srtt_us)
-        return 0;
-    if (closing ? socket->due_ns == NEVER : now < socket->due_ns)
-        return socket->due_ns;
+    if (!socket || !tcp->srtt_us || (closing ? socket->due_ns == NEVER : now < socket->due_ns))
+        return;
     if (parse_ip(skb, ethertype, offset, &ip) || bpf_skb_load_bytes(skb, ip.payload_offset, &ports, sizeof(ports)))
-        return 0;
+        return;
     key_of(&key, view->ifindex, ip.source, ip.destination, ports.source, ports.destination);
     sample(view, &key, socket, tcp, closing);
-    return socket->due_ns;
 }
 
 /* TCP stamps what it sends with the time, so that most packets need not ask for it. What has left its network namespace
@@ -1007,9 +1000,14 @@ INLINE void flow_out(struct view *view, u16 ethertype, u32 offset, u8 flags)
         return;
     u64 now = skb->tstamp ?: bpf_ktime_get_ns();
     u16 *door = door_of(skb);
-    if (!door || (is_shut(door, now) && !(flags & (SYN | FIN | RST))))
+    if (!door)
         return;
-    shut(door, now, look_at_socket(view, sk, ethertype, offset, flags, now));
+    if (!(flags & (SYN | FIN | RST))) {
+        if (is_shut(door, now))
+            return;
+        *door = (now >> TICK_SHIFT) + TICKS_SHUT;
+    }
+    look_at_socket(view, sk, ethertype, offset, flags, now);
 }
 
 /* A RST comes in. TCP takes it if it has exactly the number that is due (RFC 5961, section 3.2), so it is the last of the

@@ -1,15 +1,15 @@
-"""What sampling open connections costs a packet, with live traffic: PYTHONPATH=. .venv/bin/python tools/bench_flow.py
+"""What sampling open connections costs a packet: PYTHONPATH=. .venv/bin/python tools/bench_flow.py [CONNECTIONS ...]
 
-BPF_PROG_TEST_RUN has no socket. So real TCP streams cross a veth pair between two namespaces, and on the sender's egress
-hang, one after another: an empty program, ours without samples, ours with but hardly ever one, ours with one a second,
-and an empty one again. They see the same
-packets; kernel.bpf_stats_enabled times each. Needs root.
+BPF_PROG_TEST_RUN has no socket. So real TCP streams cross a veth pair between two namespaces, and on the sender's
+egress hang, one after another: an empty program, ours without samples, ours with but hardly ever one, ours with one a
+second, and an empty one again. They see the same packets; kernel.bpf_stats_enabled times each. Needs root.
 """
 
 from __future__ import annotations
 
 import os
 import socket
+import statistics
 import struct
 import sys
 import time
@@ -23,8 +23,10 @@ from bpf.lab.namespace import Namespace
 from bpf.program import Program
 
 OURS, THEIRS, PORT = "192.0.2.1", "192.0.2.2", 5001
-RUN_S = 1.0
-REPETITIONS = 2
+RUN_S = 0.4
+WARM_UP_S = 0.1
+REPETITIONS = 11
+KINDS = ("handshakes only", "sampling, but none taken", "a sample a second")
 STATISTICS = Path("/proc/sys/kernel/bpf_stats_enabled")
 EMPTY = struct.pack("=BBhi", 0xB7, 0, 0, -1) + struct.pack("=BBhi", 0x95, 0, 0, 0)
 """return TCX_NEXT"""
@@ -34,6 +36,7 @@ class Streams:
     """Connections between two namespaces over a veth pair, all sending small segments from one side."""
 
     def __init__(self, stack: ExitStack, count: int) -> None:
+        """Open `count` of them; `stack` closes what was opened."""
         self.ours, theirs = Namespace(), Namespace()
         stack.callback(self.ours.close)
         stack.callback(theirs.close)
@@ -76,14 +79,14 @@ class Streams:
                     continue
 
 
-def runs(program_fds: Sequence[int], streams: Streams, run_s: float) -> list[tuple[float, int]]:
+def runs(program_fds: Sequence[int], streams: Streams) -> list[tuple[float, int]]:
     """Time each program over the same packets: ns a run, and how many."""
     with ExitStack() as links, streams.ours.entered():
         for program_fd in program_fds:
             links.callback(os.close, syscall.create_link(program_fd, streams.ifindex, syscall.TCX_EGRESS))
-        streams.run(0.3)
+        streams.run(WARM_UP_S)
         before = [syscall.program_runs(each) for each in program_fds]
-        streams.run(run_s)
+        streams.run(RUN_S)
         after = [syscall.program_runs(each) for each in program_fds]
     return [
         ((ended[0] - began[0]) / max(1, ended[1] - began[1]), ended[1] - began[1])
@@ -106,28 +109,32 @@ def main(arguments: Sequence[str]) -> None:
         STATISTICS.write_text(was)
 
 
-def bench(count: int, plain: Program, seldom: Program, sampling: Program) -> None:
-    """Print one row a repetition."""
-    assert not sampling.flow_trouble, sampling.flow_trouble
+def bench(count: int, *programs: Program) -> None:
+    """Print a row: medians over programs loaded anew, since where their code comes to lie makes 10 ns."""
     with ExitStack() as stack:
         streams = Streams(stack, count)
-        empty = [syscall.load_classifier("empty", EMPTY) for _ in range(2)]
-        loaded = [each.load(Layer.ETHERNET) for each in (plain, seldom, sampling)]
-        fds = [empty[0], *(each.egress_fd for each in loaded), empty[1]]
-        for _ in range(REPETITIONS):
-            (first, packets), *ours, (last, _) = runs(fds, streams, RUN_S)
-            over = [each - (first + last) / 2 for each, _ in ours]
-            print(
-                f"{count:6,} connections {packets:9,} packets  empty {first:.1f} {last:.1f} ns; more than that: "
-                f"handshakes only {over[0]:+.1f}, no sample taken {over[1]:+.1f}, with samples {over[2]:+.1f}"
-            )
-        counters = sampling.accounts.read(loaded[2].account)
-        print({name: count for name, count in counters.items() if count})
-        for each in empty:
-            os.close(each)
-        for program, pair in zip((plain, seldom, sampling), loaded, strict=True):
-            program.unload(pair)
-            program.read()
+        rows = [measure(streams, *programs) for _ in range(REPETITIONS)]
+    columns = list(zip(*rows, strict=True))
+    print(
+        f"{count:6,} connections: an empty program {statistics.median(columns[0]):.1f} ns a packet; over that"
+    )
+    for name, column in zip(KINDS, columns[1:], strict=True):
+        low, high = min(column), max(column)
+        print(f"{name:>30} {statistics.median(column):+6.1f}  ({low:+.1f} to {high:+.1f})")
+
+
+def measure(streams: Streams, *programs: Program) -> list[float]:
+    """Load them; return what the empty program costs, and what each of ours costs more, in ns a packet."""
+    empty = [syscall.load_classifier("empty", EMPTY) for _ in range(2)]
+    loaded = [each.load(Layer.ETHERNET) for each in programs]
+    (first, _), *ours, (last, _) = runs([empty[0], *(each.egress_fd for each in loaded), empty[1]], streams)
+    for each in empty:
+        os.close(each)
+    for program, pair in zip(programs, loaded, strict=True):
+        program.unload(pair)
+        program.read()
+    nothing = (first + last) / 2
+    return [nothing, *(each - nothing for each, _ in ours)]
 
 
 if __name__ == "__main__":

@@ -176,7 +176,9 @@ def _tell_what_was_thinned(accounts: Sequence[Account]) -> None:
     thinned = sum(each.samples_thinned for each in accounts)
     if thinned:
         taken = sum(each.samples for each in accounts)
-        _note(f"too many open connections to sample each on time: {taken:,} samples, {thinned:,} put off")
+        _note(
+            f"too many open connections to sample each on time: {taken:,} samples taken, {thinned:,} put off"
+        )
 
 
 def _tell_what_was_unreadable(source: Source) -> None:

@@ -55,8 +55,9 @@ class Host:
     loses_every: int = 1
     """Of so many connections one, in turn, has SYNs dropped; 1: each has."""
     data: Behaviour = Behaviour.ANSWERS
-    """What it does with a segment that has data: ACK, RST (REFUSES), or nothing (SILENT). This and what follows hold for
-    connections that are open too, as soon as the host is added anew."""
+    """What it does with a segment that has data: ACK, RST (REFUSES), or nothing (SILENT).
+
+    This and what follows hold for connections that are open too, as soon as the host is added anew."""
     data_delay_s: float = 0.0
     """From reading data to writing the ACK."""
     loses_data_every: int = 0

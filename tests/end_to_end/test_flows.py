@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import socket
@@ -110,12 +111,14 @@ def test_a_sample_is_what_tcp_says_while_the_delay_changes(lab: Lab, address: st
 
 
 def test_retransmissions_are_those_that_tcp_counts() -> None:
-    with Lab("ethernet", [Host(V4, loses_data_every=3)]) as lab:
-        with watching(lab, flow_interval_s=INTERVAL_S) as watch:
-            with connected(lab) as connection:
-                seen = [(info.total_retrans, flow.retransmits) for info, flow in exchanges(watch, connection, 4)]
-                last = settle(connection)
-            wait_for(watch, lambda: watch.flows[-1].is_closing)
+    with (
+        Lab("ethernet", [Host(V4, loses_data_every=3)]) as lab,
+        watching(lab, flow_interval_s=INTERVAL_S) as watch,
+    ):
+        with connected(lab) as connection:
+            seen = [(info.total_retrans, flow.retransmits) for info, flow in exchanges(watch, connection, 4)]
+            last = settle(connection)
+        wait_for(watch, lambda: watch.flows[-1].is_closing)
     # A sample may be taken as the segment leaves for the second time.
     assert all(before <= ours <= before + 1 for before, ours in seen)
     assert watch.flows[-1].retransmits == last.total_retrans > 0
@@ -132,7 +135,7 @@ def test_samples_are_an_interval_apart_and_the_last_says_so() -> None:
         account = watch.account
     times = [flow.time_ns for flow in watch.flows[:-1]]
     assert 3 <= len(times) <= 5
-    assert all(later - earlier >= 0.2e9 for earlier, later in zip(times, times[1:], strict=False))
+    assert all(later - earlier >= 0.2e9 for earlier, later in itertools.pairwise(times))
     assert [flow.is_closing for flow in watch.flows] == [False] * len(times) + [True]
     assert (account.samples, account.samples_thinned, account.samples_lost) == (len(watch.flows), 0, 0)
     assert account.flow_trouble == ""
