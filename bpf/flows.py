@@ -14,6 +14,8 @@ SAMPLES_PER_S = 4000
 """Of all connections together: what user space decodes and writes as JSON in less than a twentieth of a core."""
 _SLICE_NS = 1 << 27
 """The program's budget is for this long (SLICE_SHIFT in handshake.bpf.c)."""
+_TICK_NS = 1 << 26
+"""... and doors are shut for so many of these (TICK_SHIFT)."""
 _SOCKET_WORDS = 7
 """Of `struct socket` in handshake.bpf.c, of 8 bytes each."""
 _INT, _ARRAY = 1 << 24, 3 << 24
@@ -23,6 +25,11 @@ _NAMES = b"\0u32\0u64\0"
 def slice_budget(samples_per_s: int) -> int:
     """How many samples that is in a slice of time."""
     return max(1, samples_per_s * _SLICE_NS // 1_000_000_000)
+
+
+def ticks_shut(interval_ns: int) -> int:
+    """For how many ticks a door is shut after a look: few enough to be hardly late, 3 make the looks rare enough."""
+    return 1 + min(3, max(1, interval_ns // 4 // _TICK_NS))
 
 
 def socket_storage() -> int:

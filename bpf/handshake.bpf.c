@@ -110,14 +110,13 @@
 #define SLICE_SHIFT 27
 /* What doors are shut and opened by: 67 ms. Their number comes round in 73 minutes: then they seem shut for as long. */
 #define TICK_SHIFT 26
-#define TICKS_SHUT 2
 #define DOORS 4096
 #define DOOR_SHIFT 20
 /* How long a flow has the same door: 4.3 s. */
 #define TURN_SHIFT 32
 #define SYN_SENT 2
 
-/* Five constants that the loader writes over these numbers (bpf/program.py), so that one function, compiled once, serves
+/* Six constants that the loader writes over these numbers (bpf/program.py), so that one function, compiled once, serves
  * as every interface's own pair of programs, each with an account of its own. To the compiler they are unknown; to the
  * verifier they are constants, and it drops the code that they rule out. */
 #define LOADED(marker)                                                                                                 \
@@ -133,6 +132,8 @@
 #define FLOW_INTERVAL LOADED(0x7c91a704)
 /* How many samples a slice of time has room for, of all interfaces. */
 #define FLOW_BUDGET LOADED(0x7c91a705)
+/* How many ticks a door is shut: a quarter of the interval, roughly. */
+#define TICKS_SHUT LOADED(0x7c91a707)
 /* ... and a map that bcc does not make: the storage on sockets. */
 #define SOCKETS                                                                                                        \
     ({                                                                                                                 \
@@ -277,7 +278,7 @@ _Static_assert(sizeof(struct socket) == 56, "bpf/flows.py makes a map of 56 byte
 
 /* May a flow's packet look at its socket? By the packet's hash: the tick from which on it may. Asking the socket itself takes
  * three lines of memory that a busy box does not have at hand: 80 ns with a thousand connections, where this takes 5, being
- * small enough to stay in the cache. After a look the door is shut for a tenth of a second, so that looks are rare however much
+ * small enough to stay in the cache. After a look the door is shut for a while, so that looks are rare however much
  * is sent. Flows that share a door may miss a look by that; they have other doors every few seconds. */
 struct doors {
     u16 opens[DOORS];
@@ -974,6 +975,8 @@ INLINE void look_at_socket(struct view *view, struct bpf_sock *sk, u16 ethertype
     } ports;
     u32 state = sk->state;
     struct socket *socket = bpf_sk_storage_get(SOCKETS, sk, 0, 0);
+    if (socket && (closing ? socket->due_ns == NEVER : now < socket->due_ns))
+        return;
     struct bpf_tcp_sock *tcp = bpf_tcp_sock(sk);
     if (!tcp)
         return;
@@ -982,7 +985,7 @@ INLINE void look_at_socket(struct view *view, struct bpf_sock *sk, u16 ethertype
             return;
         socket = first_seen(skb, sk, tcp, state);
     }
-    if (!socket || !tcp->srtt_us || (closing ? socket->due_ns == NEVER : now < socket->due_ns))
+    if (!socket || !tcp->srtt_us || (!closing && now < socket->due_ns))
         return;
     if (parse_ip(skb, ethertype, offset, &ip) || bpf_skb_load_bytes(skb, ip.payload_offset, &ports, sizeof(ports)))
         return;

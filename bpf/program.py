@@ -21,7 +21,7 @@ from bpf import syscall
 from bpf.callers import callers
 from bpf.errors import KernelUnsupported
 from bpf.event import RECORD, Flow, Handshake, decode
-from bpf.flows import SAMPLES_PER_S, slice_budget, socket_storage
+from bpf.flows import SAMPLES_PER_S, slice_budget, socket_storage, ticks_shut
 from bpf.interfaces import Layer
 from bpf.requirements import missing_bcc, require_bcc, require_permission
 from bpf.ring import Ring
@@ -32,6 +32,7 @@ _RING_BYTES = 4 << 20
 _LINK_HEADER_BYTES = {Layer.ETHERNET: 14, Layer.IP: 0}
 _ACCOUNT_MARKER, _INGRESS_MARKER, _LINK_HEADER_MARKER = 0x7C91A701, 0x7C91A702, 0x7C91A703
 _FLOW_INTERVAL_MARKER, _FLOW_BUDGET_MARKER, _SOCKETS_MARKER = 0x7C91A704, 0x7C91A705, 0x7C91A706
+_TICKS_SHUT_MARKER = 0x7C91A707
 """What stands in the code for the constants that `Program.load` writes over them (`LOADED` in handshake.bpf.c)."""
 _LOAD_MAP = 0x18
 _PSEUDO_MAP_FD = 0x10
@@ -143,6 +144,7 @@ class Program:
             _INGRESS_MARKER: int(is_ingress),
             _LINK_HEADER_MARKER: _LINK_HEADER_BYTES[layer],
             _FLOW_BUDGET_MARKER: self._slice_budget,
+            _TICKS_SHUT_MARKER: ticks_shut(self._flow_interval_us * 1000),
         }
         name = "tcplat_in" if is_ingress else "tcplat_out"
         try:

@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bpf.errors import UnreadableFile
-from bpf.event import Direction, Handshake, Outcome
+from bpf.event import Direction, Flow, Handshake, Outcome
 from bpf.recording import VERSION, Recording
 from bpf.source import Account
 from bpf.tape import Piece
-from tui.out.jsonl import account_line, handshake_line, header_line, lost_line
+from tui.out.jsonl import account_line, flow_line, handshake_line, header_line, lost_line
 
 NOON_NS = 1_795_348_800_000_000_000
 
@@ -51,6 +51,7 @@ def rewritten(text: str | bytes) -> str:
     lines = []
     for piece in pieces:
         lines += [handshake_line(each, recording, 0) for each in piece.handshakes]
+        lines += [flow_line(each, recording, 0) for each in piece.flows]
         lines += [account_line(each, 0) for each in piece.accounts]
     return "".join(lines)
 
@@ -81,6 +82,28 @@ handshakes = st.builds(
     ambiguous=st.integers(0, 1),
     repeated=st.integers(0, 1),
 )
+flows = st.builds(
+    Flow,
+    time_ns=st.integers(0, 2**40),
+    srtt_ns=_u64,
+    min_rtt_ns=_u64,
+    delivery_rate_bps=_u64,
+    bytes_acked=_u64,
+    bytes_received=_u64,
+    segments=_u32,
+    retransmits=_u32,
+    remote=_addresses,
+    local=_addresses,
+    process=st.binary(max_size=15).map(lambda name: name.ljust(15, b"\0")),
+    cookie=_u64,
+    cgroup=st.integers(0, 1),
+    ifindex=st.just(2),
+    pid=_u32,
+    remote_port=_u16,
+    local_port=_u16,
+    direction=st.none() | st.sampled_from(Direction),
+    is_closing=st.booleans(),
+)
 _counts = {each.name: _u32 for each in fields(Account) if each.type == "int"}
 accounts = st.builds(
     Account,
@@ -94,14 +117,18 @@ accounts = st.builds(
 )
 
 
-@given(st.lists(handshakes | accounts), st.text(min_size=1), st.text(min_size=1), st.integers(0, 2**62))
+@given(
+    st.lists(handshakes | flows | accounts), st.text(min_size=1), st.text(min_size=1), st.integers(0, 2**62)
+)
 def test_what_is_written_is_read_back_to_the_byte(
-    entries: list[Handshake | Account], interface: str, unit: str, wall_offset_ns: int
+    entries: list[Handshake | Flow | Account], interface: str, unit: str, wall_offset_ns: int
 ) -> None:
     names = Names(interface, unit)
     text = "".join(
         handshake_line(each, names, wall_offset_ns)
         if isinstance(each, Handshake)
+        else flow_line(each, names, wall_offset_ns)
+        if isinstance(each, Flow)
         else account_line(each, wall_offset_ns)
         for each in entries
     )

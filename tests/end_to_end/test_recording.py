@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import signal
+import socket
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,39 @@ def test_replay_gives_the_bytes_of_the_run_that_was_recorded(recorded: tuple[Pat
     done = read(str(path), "--json")
     assert done.stdout == json_lines
     assert done.stderr == f"tcplat: reading {path}; Ctrl+C ends it\n"
+
+
+@pytest.mark.kernel
+def test_samples_are_recorded_and_replayed_to_the_byte(tmp_path: Path) -> None:
+    path = tmp_path / "flows.jsonl"
+    arguments = (
+        "lab0",
+        "--json",
+        "--flows",
+        "--flow-interval",
+        "0.1",
+        "--count",
+        "201",
+        "--record",
+        str(path),
+    )
+    with Lab("ethernet", HOSTS[:1]) as lab, streaming(lab, *arguments) as child:
+        with lab.entered():
+            connection = socket.create_connection((f"{V4}1", 443))
+        with connection:
+            for _ in range(200):
+                connection.send(b"x")
+                lab.connect_many(TARGETS[:1])
+        assert child.stdout
+        json_lines = child.stdout.read()
+    flows = [line for line in lines_of(json_lines) if line["type"] == "flow"]
+    assert {flow["closing"] for flow in flows} == {False, True}
+    assert {(flow["direction"], flow["remote_address"], flow["pid"]) for flow in flows} == {
+        ("outbound", f"{V4}1", os.getpid())
+    }
+    assert path.read_text().partition("\n")[2] == json_lines
+    assert read(str(path), "--json").stdout == json_lines
+    assert read("-", "--json", input=json_lines).stdout == json_lines
 
 
 @pytest.mark.kernel

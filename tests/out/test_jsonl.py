@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bpf.event import Direction, Handshake, Outcome, address_bytes, address_text
+from bpf.event import Direction, Flow, Handshake, Outcome, address_bytes, address_text
 from bpf.source import Account
-from tests.tui.played import Played, handshake
-from tui.out.jsonl import account_line, handshake_line
+from tests.tui.played import CGROUP, Played, handshake
+from tui.out.jsonl import account_line, flow_line, handshake_line
 
 NAMES = Played()
 NOON_NS = int(datetime(2026, 11, 22, 12, tzinfo=timezone.utc).timestamp()) * 10**9
@@ -69,6 +69,40 @@ def test_handshake_line_is_as_documented() -> None:
         ',"latency_ns":45540912,"connect_ns":45540912,"answer_ns":null,"retransmits":0,"ambiguous":false'
         ',"pid":812,"process":"curl","unit":"cron.service","repeated":false}\n'
     )
+
+
+def test_flow_line_is_as_documented() -> None:
+    one = Flow(
+        time_ns=123_456_789,
+        srtt_ns=20_500_000,
+        min_rtt_ns=19_000_000,
+        delivery_rate_bps=0,
+        bytes_acked=5001,
+        bytes_received=70_000,
+        segments=12,
+        retransmits=1,
+        remote=address_bytes("142.250.180.3"),
+        local=address_bytes("192.0.2.1"),
+        process=b"curl".ljust(15, b"\0"),
+        cookie=4097,
+        cgroup=CGROUP,
+        ifindex=2,
+        pid=812,
+        remote_port=443,
+        local_port=38450,
+        direction=None,
+        is_closing=False,
+    )
+    line = flow_line(one, NAMES, NOON_NS)
+    assert parsed(line)["direction"] is None
+    assert line == (
+        '{"type":"flow","time":"2026-11-22T12:00:00.123456789Z","interface":"eth0","direction":null'
+        ',"remote_address":"142.250.180.3","remote_port":443,"local_address":"192.0.2.1","local_port":38450'
+        ',"cookie":4097,"srtt_ns":20500000,"min_rtt_ns":19000000,"segments":12,"retransmits":1'
+        ',"delivery_rate_bps":null,"bytes_acked":5001,"bytes_received":70000,"closing":false'
+        ',"pid":812,"process":"curl","unit":"cron.service"}\n'
+    )
+    assert parsed(flow_line(one._replace(direction=Direction.INBOUND), NAMES, 0))["direction"] == "inbound"
 
 
 def test_probe_line_begins_as_documented_and_holds_the_whole_account() -> None:

@@ -1,0 +1,62 @@
+"""Records of both kinds, decoded from the bytes that lie in the ring."""
+
+from __future__ import annotations
+
+import re
+import struct
+from pathlib import Path
+
+import bpf
+from bpf.event import EVENT_BYTES, RECORD, Direction, Flow, Handshake, address_bytes, decode
+
+REMOTE, LOCAL = address_bytes("142.250.180.3"), address_bytes("2001:db8::15")
+HANDSHAKE = RECORD.pack(1, 2, 3, 0, REMOTE, LOCAL, b"a name of 15 b.", 5, 6, 7, 8, 443, 38450, 1, 0, 1, 0, 0)
+CLOSING, FLOW = 0x04, 0x80
+
+
+def flow_record(kind: int, process: bytes = b"a name of 15 b.") -> bytes:
+    """As `struct flow` of handshake.bpf.c lies in the ring."""
+    head = struct.pack("=8xQQQQ16s16s15sB", 9, 1 << 40, 1 << 41, 77, REMOTE, LOCAL, process, kind)
+    return head + struct.pack("=QIIIIIIIHH", 6, 7, 812, 20_500, 19_000, 1000, 3, 80_000, 443, 38450)
+
+
+def test_records_are_of_one_size_and_c_asserts_the_same() -> None:
+    assert len(flow_record(FLOW)) == len(HANDSHAKE) == RECORD.size == EVENT_BYTES + 8
+    source = (Path(bpf.__file__).parent / "handshake.bpf.c").read_text()
+    assert re.search(rf"sizeof\(struct event\) == {EVENT_BYTES},", source)
+    assert "sizeof(struct flow) == sizeof(struct event)" in source
+
+
+def test_a_batch_is_split_in_order() -> None:
+    handshakes, flows = decode(flow_record(FLOW) + HANDSHAKE + flow_record(FLOW | CLOSING | 1) + HANDSHAKE)
+    assert [type(each) for each in handshakes] == [Handshake, Handshake]
+    assert handshakes[0] == decode(HANDSHAKE)[0][0]
+    assert handshakes[0].process == b"a name of 15 b.\0"
+    assert [flow.is_closing for flow in flows] == [False, True]
+    assert [flow.direction for flow in flows] == [Direction.OUTBOUND, Direction.INBOUND]
+    assert decode(flow_record(FLOW | 2))[1][0].direction is None
+
+
+def test_a_sample_has_what_the_program_wrote() -> None:
+    (flow,) = decode(flow_record(FLOW))[1]
+    assert flow == Flow(
+        time_ns=9,
+        srtt_ns=20_500_000,
+        min_rtt_ns=19_000_000,
+        delivery_rate_bps=80_000_000,
+        bytes_acked=1 << 40,
+        bytes_received=1 << 41,
+        segments=1000,
+        retransmits=3,
+        remote=REMOTE,
+        local=LOCAL,
+        process=b"a name of 15 b.",
+        cookie=77,
+        cgroup=6,
+        ifindex=7,
+        pid=812,
+        remote_port=443,
+        local_port=38450,
+        direction=Direction.OUTBOUND,
+        is_closing=False,
+    )
