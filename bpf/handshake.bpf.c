@@ -943,7 +943,7 @@ INLINE struct socket *first_seen(struct __sk_buff *skb, struct bpf_sock *sk, str
     else
         fresh.caller.cgroup = bpf_skb_cgroup_id(skb);
     fresh.direction = opened_by(tcp, caller || state == SYN_SENT);
-    if (tcp->bytes_acked <= 1 && !tcp->bytes_received)
+    if (fresh.direction != UNKNOWN)
         fresh.due_ns = bpf_ktime_get_ns() + FLOW_INTERVAL * 1000;
     return bpf_sk_storage_get(SOCKETS, sk, &fresh, BPF_SK_STORAGE_GET_F_CREATE);
 }
