@@ -12,55 +12,20 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import NamedTuple
 
 import pytest
 
 from bpf import program, syscall
 from bpf.event import Direction, Flow, address_text
 from bpf.lab import Behaviour, Client, Host, Lab
+from tests.end_to_end.open_connections import PATIENCE_S, V4, TcpInfo, connected, settle
 from tests.end_to_end.watching import Watch, watching
 
 pytestmark = pytest.mark.kernel
 
-V4, V6 = "198.18.0.1", "2001:db8:1::1"
+V6 = "2001:db8:1::1"
 INTERVAL_S = 0.1
-PATIENCE_S = 10.0
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
-
-
-class TcpInfo(NamedTuple):
-    """Of struct tcp_info (include/uapi/linux/tcp.h)."""
-
-    unacked: int
-    rtt_us: int
-    total_retrans: int
-    bytes_acked: int
-    bytes_received: int
-    min_rtt_us: int
-    data_segs_out: int
-    delivery_rate: int
-
-
-def tcp_info(connection: socket.socket) -> TcpInfo:
-    raw = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 192)
-    return TcpInfo._make(struct.unpack_from("=24xI40xI28xI16xQQ12xI4xIQ", raw))
-
-
-def connected(lab: Lab, address: str = V4, port: int = 443) -> socket.socket:
-    with lab.entered():
-        connection = socket.create_connection((address, port), timeout=PATIENCE_S)
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return connection
-
-
-def settle(connection: socket.socket) -> TcpInfo:
-    """Wait until everything sent has been acknowledged."""
-    until = time.monotonic() + PATIENCE_S
-    while (info := tcp_info(connection)).unacked:
-        assert time.monotonic() < until, info
-        time.sleep(0.0005)
-    return info
 
 
 def exchanges(watch: Watch, connection: socket.socket, count: int) -> Iterator[tuple[TcpInfo, Flow]]:
