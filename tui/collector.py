@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from math import inf
@@ -19,12 +19,17 @@ _DRAIN_S = 0.05
 _GIVEN_ACCOUNTS_INTERVAL_S = 9.5
 """A recording has accounts about every 10 s, the screen's come every second."""
 
+_IFINDEX, _CGROUP = Handshake._fields.index("ifindex"), Handshake._fields.index("cgroup")
+_TOLD_MAX = 10_000
+
 
 @dataclass
 class HandshakesArrived(Message):
-    """A batch came out of the source."""
+    """A batch came out of the source, with what numbers in it stand for, where that was not told before."""
 
     handshakes: list[Handshake]
+    interfaces: Mapping[int, str]
+    units: Mapping[int, str]
 
 
 @dataclass
@@ -82,11 +87,16 @@ class Collector:
         self._source: Source | None = None
         self._commands: queue.SimpleQueue[Callable[[Source], object]] = queue.SimpleQueue()
         self._playback: Playback | None = None
+        self._told: dict[int, dict[int, str]] = {_IFINDEX: {}, _CGROUP: {}}
         self._given_accounts = -inf
 
     def now_ns(self) -> int:
         """The time on the source's clock; CLOCK_MONOTONIC while there is no source."""
         return self._source.now_ns() if self._source else time.monotonic_ns()
+
+    def wall_offset_ns(self) -> int:
+        """What to add to that time to get Unix time."""
+        return self._source.wall_offset_ns() if self._source else time.time_ns() - time.monotonic_ns()
 
     def switch(self, selection: Sequence[str]) -> None:
         """Ask for other interfaces; WatchBegan or CommandFailed answers."""
@@ -127,9 +137,21 @@ class Collector:
         if batch.accounts:
             self._post(AccountsRead(batch.accounts, source.gone))
         if batch.handshakes:
-            self._post(HandshakesArrived(batch.handshakes))
+            interfaces = self._new_names(batch, _IFINDEX, source.name_of)
+            units = self._new_names(batch, _CGROUP, source.unit_of)
+            self._post(HandshakesArrived(batch.handshakes, interfaces, units))
         is_due = time.monotonic() - self._given_accounts >= _GIVEN_ACCOUNTS_INTERVAL_S
         self._give(source, batch if is_due else batch._replace(accounts=[]))
+
+    def _new_names(self, batch: Batch, field: int, name_of: Callable[[int], str]) -> dict[int, str]:
+        """What the numbers in a field stand for, as far as that has changed: an index may be used again."""
+        named = {number: name_of(number) for number in {each[field] for each in batch.handshakes}}
+        told = self._told[field]
+        new = {number: name for number, name in named.items() if told.get(number) != name}
+        if len(told) > _TOLD_MAX:
+            told.clear()
+        told.update(new)
+        return new
 
     def _give_last(self, source: Source) -> None:
         """In this order, whatever the last account counts is before it."""
