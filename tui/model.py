@@ -1,0 +1,95 @@
+"""What the screen shows, apart from how: rows, events, and what their numbers stand for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from tui.collector import Collector, HandshakesArrived
+from tui.core.event_subject import EventSubject, Known
+from tui.core.events import Events
+from tui.core.filter import Filter
+from tui.core.rows import Rows
+from tui.labels import ScreenLabels
+from tui.names import Resolver
+from tui.options import ScreenOptions
+
+_KNOWN_ROWS = 50
+
+
+class Model:
+    """The UI thread's."""
+
+    def __init__(self, clock: Collector, options: ScreenOptions) -> None:
+        self._clock = clock
+        self._resolver = Resolver()
+        self._is_resolving = False
+        self.labels = ScreenLabels(self._resolver)
+        self.rows = Rows(self.now_ns(), self.labels)
+        self.rows.group_by(options.grouping)
+        self.rows.look_at(options.window)
+        self.rows.sort_by(options.sort)
+        if options.is_reversed:
+            self.rows.sort_by(options.sort, not self.rows.sorting[1])
+        self.events = Events()
+        self._bad_ns = options.thresholds.bad_ns if options.has_bell else None
+        self._is_bad = False
+        if options.has_names:
+            self.toggle_names()
+
+    def now_ns(self) -> int:
+        """The time on the source's clock."""
+        return self._clock.now_ns()
+
+    def wall_offset_ns(self) -> int:
+        """What to add to that to get Unix time."""
+        return self._clock.wall_offset_ns()
+
+    def close(self) -> None:
+        """Look up no names any more."""
+        if self._is_resolving:
+            self._resolver.stop()
+
+    def ingest(self, message: HandshakesArrived) -> None:
+        """Take a batch; it is shown after the next refresh."""
+        self.labels.take(message.interfaces, message.units)
+        self.rows.ingest(message.handshakes)
+        self.events.ingest(message.handshakes)
+        bad_ns = self._bad_ns
+        if bad_ns is not None and not self._is_bad:
+            self._is_bad = any(each.latency_ns >= bad_ns for each in message.handshakes)
+
+    def refresh(self) -> bool:
+        """Take over what came; whether something in it was so slow that the bell should ring."""
+        self.rows.refresh(self.now_ns())
+        self.events.refresh()
+        was_bad, self._is_bad = self._is_bad, False
+        return was_bad
+
+    def reset(self, began_ns: int) -> None:
+        """Forget everything; begin anew."""
+        self.rows.reset(began_ns)
+        self.events.reset()
+
+    def narrow(self, filter_: Filter) -> None:
+        """Show only what a filter lets through."""
+        if filter_.root is None:
+            self.rows.narrow(None)
+            self.events.narrow(None)
+            return
+        predicate = filter_.predicate()
+        known = Known(self.labels, self.labels.host, self.labels.service, self.now_ns)
+        self.rows.narrow(predicate)
+        self.events.narrow(lambda handshake: predicate(EventSubject(handshake, known)))
+
+    def toggle_names(self) -> None:
+        """Show hosts by their names, or by address again."""
+        self.labels.has_names = not self.labels.has_names
+        if self.labels.has_names and not self._is_resolving:
+            self._is_resolving = True
+            self._resolver.start()
+
+    def known_values(self) -> Mapping[str, Sequence[str]]:
+        """What can stand after the keys of a filter, as far as it was seen."""
+        rows = self.rows.rows(0, _KNOWN_ROWS)
+        keys = ("if", "proc", "service", "unit")
+        return {key: sorted(set().union(*(row.labels(key) for row in rows))) for key in keys}
