@@ -41,7 +41,7 @@ class Account:
     superseded: int = 0
     """Given up for another connection of the same ports."""
     unresolved: int = 0
-    """Inbound with TCP Fast Open, whose end may have gone unseen."""
+    """Whose end may have gone unseen: inbound with TCP Fast Open, or under way while the probe was being attached."""
     pending: int = 0
     """Under way."""
     syn_retransmits: int = 0

@@ -18,6 +18,8 @@ FAILED_S = 60.0
 """A resolver that could not be reached is asked again soon, but not with every drawing."""
 WAITING = 512
 """Questions that wait at a time: more rows than a screen has."""
+_NO_NAME = (1, 4)
+"""HOST_NOT_FOUND and NO_DATA of netdb.h; the others are failures."""
 _NAME_CHARACTERS = 253
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 # The last label is no number: a name must not pass for an address.
@@ -25,11 +27,14 @@ _is_name = re.compile(rf"(?:{_LABEL}\.)*(?!\d+\Z){_LABEL}", re.ASCII | re.IGNORE
 
 
 def name_by_dns(address: str) -> str:
-    """Ask the system's resolver; empty: it has no name. Blocks, for half a minute if need be; raises OSError."""
+    """Ask the system's resolver; empty: it has no name. Blocks, for half a minute if need be; raises OSError.
+
+    Not `getnameinfo`: before Python 3.12 it holds the GIL meanwhile, which stops every thread, the screen's too.
+    """
     try:
-        return socket.getnameinfo((address, 0), socket.NI_NAMEREQD)[0]
-    except socket.gaierror as error:
-        if error.errno == socket.EAI_NONAME:
+        return socket.gethostbyaddr(address)[0]
+    except socket.herror as error:
+        if error.errno in _NO_NAME:
             return ""
         raise
 

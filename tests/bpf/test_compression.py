@@ -5,8 +5,8 @@ from __future__ import annotations
 import gzip
 import io
 import os
-import threading
 import random
+import threading
 import tracemalloc
 from collections.abc import Callable
 

@@ -145,8 +145,8 @@ def test_what_is_wrong_is_told_with_its_line(text: str, told: str) -> None:
         ),
         (
             "[keys]\n'app.quit' = '?'\n'app.sort' = ['y', 'question_mark']\n'app.help' = 'f1'",
-            'line 3: keys."app.sort": the key question_mark is that of app.quit too; '
-            "give app.quit another one, or choose another here",
+            'line 2: keys."app.quit": the key question_mark is that of app.sort too; '
+            "give app.sort another one, or choose another here",
         ),
         (
             "[keys]\n'app.sort' = 'escape'",

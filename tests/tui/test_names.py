@@ -28,6 +28,7 @@ from tui.names import (
 
 ONE, TWO = address_bytes("192.0.2.1"), address_bytes("2001:db8::2")
 ROOT = Path(__file__).parents[2]
+HOST_NOT_FOUND, TRY_AGAIN, NO_DATA = 1, 2, 4
 
 
 class Desk:
@@ -126,7 +127,7 @@ def test_it_is_told_when_there_are_other_names(desk: Desk) -> None:
         ("no name", "", NONE_S),
         (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid"), "", NONE_S),
         (OSError("try again"), "", FAILED_S),
-        (socket.gaierror(socket.EAI_AGAIN, "try again"), "", FAILED_S),
+        (socket.herror(TRY_AGAIN, "try again"), "", FAILED_S),
     ],
 )
 def test_answers_are_remembered_for_a_while(
@@ -329,24 +330,50 @@ def test_hostile_names(name: str) -> None:
 
 
 def test_the_systems_resolver(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`getnameinfo` is never asked for a name that is the number itself."""
-
     def answer(number: int) -> None:
-        def getnameinfo(address: tuple[str, int], flags: int) -> tuple[str, str]:
-            assert (address, flags) == (("192.0.2.1", 0), socket.NI_NAMEREQD)
+        def gethostbyaddr(address: str) -> tuple[str, list[str], list[str]]:
+            assert address == "192.0.2.1"
             if number:
-                raise socket.gaierror(number, "as told")
-            return "one.example", "0"
+                raise socket.herror(number, "as told")
+            return "one.example", ["other.example"], [address]
 
-        monkeypatch.setattr(socket, "getnameinfo", getnameinfo)
+        monkeypatch.setattr(socket, "gethostbyaddr", gethostbyaddr)
 
     answer(0)
     assert name_by_dns("192.0.2.1") == "one.example"
-    answer(socket.EAI_NONAME)
-    assert name_by_dns("192.0.2.1") == ""
-    answer(socket.EAI_AGAIN)
+    for number in (HOST_NOT_FOUND, NO_DATA):
+        answer(number)
+        assert name_by_dns("192.0.2.1") == ""
+    answer(TRY_AGAIN)
     with pytest.raises(OSError, match="as told"):
         name_by_dns("192.0.2.1")
+
+
+@pytest.mark.kernel
+def test_a_name_server_that_is_silent_stops_no_other_thread() -> None:
+    """`getnameinfo` would: before Python 3.12 it keeps the GIL. In a process of its own, with a resolver of its own."""
+    program = """
+import socket
+from tui.names import Resolver
+server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+server.bind(("127.0.0.1", 53))
+resolver = Resolver()
+resolver.start()
+resolver.name_of(bytes(10) + b"\\xff\\xff" + bytes((198, 51, 100, 1)))
+server.recv(1000)
+print("still here")
+"""
+    # What else may be asked for hosts, as systemd-resolved, is outside the namespace.
+    script = """
+        ip link set lo up && mount -t tmpfs none /mnt &&
+        echo nameserver 127.0.0.1 > /mnt/resolv.conf && mount --bind /mnt/resolv.conf /etc/resolv.conf &&
+        echo hosts: dns > /mnt/nsswitch.conf && mount --bind /mnt/nsswitch.conf /etc/nsswitch.conf &&
+        exec "$@"
+    """
+    command = ["unshare", "--mount", "--net", "sh", "-c", script, "sh", sys.executable, "-c", program]
+    # The server's thread can only see the question, and say so, while the lookup waits for its answer.
+    done = subprocess.run(command, cwd=ROOT, timeout=4, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("still here\n", "")
 
 
 def test_services(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -92,17 +92,19 @@ class KeyTable:
         if not isinstance(value, dict):
             raise Misfit(f"{shown(value)} is not {self.domain(known)}")
         keymap: dict[str, str] = {}
-        for path, given in _leaves(value):
-            action = ".".join(path)
-            try:
+        paths: dict[str, tuple[str, ...]] = {}
+        path: tuple[str, ...] = ()
+        try:
+            for path, given in _leaves(value):
+                action = ".".join(path)
                 if action in keymap:
                     raise Misfit("it is there twice", "once is enough")
-                keymap[action] = ",".join(_keys_of(action, given, known))
-                _check_alone(action, keymap, known.bindings)
-            except Misfit as misfit:
-                raise Misfit(misfit.why, misfit.next_step, path) from None
-        for action in keymap:
-            _check_free(action, keymap, known.bindings, _path_of(action, value))
+                keymap[action], paths[action] = ",".join(_keys_of(action, given, known)), path
+            for action in keymap:
+                path = paths[action]
+                _refuse_shared(action, keymap, known.bindings)
+        except Misfit as misfit:
+            raise Misfit(misfit.why, misfit.next_step, path) from None
         return keymap
 
 
@@ -115,10 +117,6 @@ def _leaves(
             yield from _leaves(value, (*above, name))
         else:
             yield (*above, name), value
-
-
-def _path_of(action: str, table: Mapping[str, object]) -> tuple[str, ...]:
-    return next(path for path, _ in _leaves(table) if ".".join(path) == action)
 
 
 def _keys_of(action: str, given: object, known: Known) -> list[str]:
@@ -141,34 +139,18 @@ def _key(given: object, known: Known) -> str:
     return name
 
 
-def _check_alone(action: str, keymap: Mapping[str, str], defaults: Mapping[str, str]) -> None:
-    """Raise Misfit if an action that was set before has one of this action's keys."""
-    for other in keymap:
-        if other != action:
-            _refuse_common(action, other, keymap, defaults)
+def _refuse_shared(action: str, keymap: Mapping[str, str], defaults: Mapping[str, str]) -> None:
+    """Raise Misfit if another action has one of its keys.
 
-
-def _check_free(
-    action: str, keymap: Mapping[str, str], defaults: Mapping[str, str], path: tuple[str, ...]
-) -> None:
-    """Raise Misfit if an action that keeps its own keys has one of this action's."""
-    try:
-        for other in defaults:
-            if other not in keymap:
-                _refuse_common(action, other, keymap, defaults)
-    except Misfit as misfit:
-        raise Misfit(misfit.why, misfit.next_step, path) from None
-
-
-def _refuse_common(action: str, other: str, keymap: Mapping[str, str], defaults: Mapping[str, str]) -> None:
-    """Two actions may share a key only if they do so by default: on two screens, it is never theirs at once."""
-    own, others = (_split(keymap.get(each, defaults[each])) for each in (action, other))
-    shared = set(_split(defaults[action])) & set(_split(defaults[other]))
-    for key in own:
-        if key in others and key not in shared:
-            raise Misfit(
-                f"the key {key} is that of {other} too", f"give {other} another one, or choose another here"
-            )
+    Two may share a key that both have by default: they are of different screens, and it is never theirs at once.
+    """
+    own, at_first = _split(keymap[action]), _split(defaults[action])
+    for other, others_at_first in defaults.items():
+        others = _split(keymap.get(other, others_at_first))
+        for key in own if other != action else []:
+            if key in others and not (key in at_first and key in _split(others_at_first)):
+                hint = f"give {other} another one, or choose another here"
+                raise Misfit(f"the key {key} is that of {other} too", hint)
 
 
 def _split(keys: str) -> list[str]:

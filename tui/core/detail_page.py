@@ -24,7 +24,7 @@ TWO_COLUMNS = 110
 _BETWEEN = 3
 _MOST_PARTS = 12
 _DURATIONS = "times"
-_LEAST_LABEL = 10
+_LEAST_LABEL = 15
 _WIDEST_LABEL = 40
 _QUANTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99}
 _FIGURES_WIDTH = COUNT_WIDTH + 2 * DURATION_WIDTH + FAILURES_WIDTH + 4 * GAP
@@ -75,7 +75,7 @@ def _latency(detail: Detail, width: int, height: int, glyphs: Glyphs) -> list[Li
     failures = sum(each.failures for each in detail.slices)
     heading = [
         ("latency over time  ", Role.HEADING),
-        (f"upper line p99 {duration_text(p99, glyphs)}", Role.P99),
+        (f"upper p99 {duration_text(p99, glyphs)}", Role.P99),
         ("  ", Role.NOTE),
         (f"lower p50 {duration_text(p50, glyphs)}", Role.P50),
         ("  ", Role.NOTE),

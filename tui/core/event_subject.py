@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from functools import lru_cache
 
 from bpf.event import Direction, Handshake, Outcome, address_text
 from tui.core.event_columns import Names, printable
 
+_address = lru_cache(maxsize=65536)(address_text)
 _LATENCIES = frozenset({"last", "min", "p50", "p95", "p99", "max"})
 _OUTCOMES = {
     "count": Outcome.ESTABLISHED,
@@ -57,7 +59,7 @@ class EventSubject:
         """At most one, but for "host": address and name."""
         handshake, known = self._handshake, self._known
         if id_ == "host":
-            texts: tuple[str, ...] = (address_text(handshake.remote), known.host_name_of(handshake.remote))
+            texts: tuple[str, ...] = (_address(handshake.remote), known.host_name_of(handshake.remote))
         elif id_ == "service":
             texts = (known.service_of(self._port),)
         elif id_ == "dir":

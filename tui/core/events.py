@@ -17,7 +17,7 @@ Event = tuple[int, Handshake]
 class Events:
     """Handshakes as they came. One thread.
 
-    Costs 0.3 us a handshake without a predicate, so 10,000 a second are 0.3% of a core.
+    Costs 0.03 us a handshake, and what the predicate does: 0.4 us for `port:443`, 2 to 3 for a word.
     """
 
     def __init__(self, limit: int = 10_000) -> None:

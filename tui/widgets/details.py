@@ -91,15 +91,15 @@ class Details(LineView, can_focus=True):
         title = self._detail.title if self._detail else ""
         text = " " + shorten_middle(title, width - 1, self._writing.glyphs)
         style = self.get_component_rich_style("details--title")
-        return Strip([Segment(text.ljust(width), style)])
+        return Strip([Segment(text, style)]).adjust_cell_length(width, style)
 
     def _keys(self, width: int) -> Strip:
         if self._is_gone:
             style = self.get_component_rich_style("details--gone")
-            return Strip([Segment(f" {GONE} Esc closes"[:width].ljust(width), style)])
+            return Strip([Segment(f" {GONE} Esc closes", style)]).adjust_cell_length(width, style)
         below = len(self._page) - self._top - self._page_rows
         text = " Esc closes"
         if below > 0 or self._top:
             text += f"  j k PgDn PgUp scroll  {self._top:,} lines above, {max(0, below):,} below"
         style = self.get_component_rich_style("details--keys")
-        return Strip([Segment(text[:width].ljust(width), style)])
+        return Strip([Segment(text, style)]).adjust_cell_length(width, style)

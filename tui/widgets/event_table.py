@@ -19,7 +19,7 @@ from tui.widgets.line_view import LineView
 _HEADER_LINES = 1
 _STATE_LINES = 1
 _WHEEL_LINES = 3
-_MOST_REST_LINES = 3
+_MOST_REST_LINES = 6
 
 
 class EventTable(LineView, can_focus=True):
@@ -171,7 +171,8 @@ class EventTable(LineView, can_focus=True):
         return [self._header(columns, width), *body[:page_rows], *below, self._state(width)]
 
     def _styled(self, text: str, component: str, width: int) -> Strip:
-        return Strip([Segment(text[:width].ljust(width), self.get_component_rich_style(component))])
+        style = self.get_component_rich_style(component)
+        return Strip([Segment(text, style)]).adjust_cell_length(width, style)
 
     def _header(self, columns: list[tuple[EventColumn, int]], width: int) -> Strip:
         titles = "".join(column.header(each_width) + " " * GAP for column, each_width in columns)

@@ -22,7 +22,7 @@ _SPANS_S = tuple(
     + [24 * _H * each for each in (1, 2, 7, 14, 30, 365)]
 )
 _STEPS_S = (5, 10, 15, 20, 30, *_SPANS_S)
-_LABEL_GAP = 2
+_LABEL_GAP = 4
 _TOLERANCE = 10
 """A span may miss a tenth of itself: fifteen minutes and a few seconds are drawn in fifteen minutes, not in thirty."""
 

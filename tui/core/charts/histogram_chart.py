@@ -24,6 +24,8 @@ def histogram_chart(
 ) -> list[Line]:
     """`counts`: of every bucket; `quantiles`: labels, and the ns to mark with them. The least bar is visible.
 
+    Where there is no room for a label, its first word may do; else the mark stands alone.
+
     Of the height, marks take a line on top, axis and labels two at the bottom; where it is less than 4 the axis goes,
     then the marks, then the labels.
     """
@@ -98,16 +100,20 @@ def _draw_marks(
             if canvas.is_blank(x, row):
                 canvas.put(x, row, plumb, Role.MARK)
     for x, names in labels.items():
-        text = ",".join(names)
-        for left, room_from, length in (
-            (x - len(text), x - len(text) - 1, len(text) + 1),
-            (x + 1, x + 1, len(text) + 1),
-            (x - len(text), x - len(text), len(text)),
-            (x + 1, x + 1, len(text)),
-        ):
-            if canvas.is_blank(room_from, 0, length):
-                canvas.put(left, 0, text, Role.MARK)
+        whole, short = ",".join(names), ",".join(name.partition(" ")[0] for name in names)
+        for text in (whole, short):
+            if _draw_label(canvas, x, text):
                 break
+
+
+def _draw_label(canvas: Canvas, x: int, text: str) -> bool:
+    """Beside the mark at `x`, a blank between it and other labels; at the edges there are none."""
+    for left, before, after in ((x - len(text), 1, 0), (x + 1, 0, 1)):
+        first, end = max(0, left - before), min(canvas.width, left + len(text) + after)
+        if left >= 0 and left + len(text) <= canvas.width and canvas.is_blank(first, 0, end - first):
+            canvas.put(left, 0, text, Role.MARK)
+            return True
+    return False
 
 
 def _draw_axis(canvas: Canvas, scale: LatencyScale, y: int, label_y: int, tick: str, glyphs: Glyphs) -> None:

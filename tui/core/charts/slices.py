@@ -30,8 +30,9 @@ class Slice:
 
 def merged(histograms: Iterable[Mapping[int, int]]) -> dict[int, int]:
     """All counts in one."""
-    sums: dict[int, int] = {}
-    for counts in histograms:
+    rest = iter(histograms)
+    sums = dict(next(rest, {}))
+    for counts in rest:
         for bucket, count in counts.items():
             sums[bucket] = sums.get(bucket, 0) + count
     return sums

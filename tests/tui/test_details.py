@@ -1,0 +1,164 @@
+"""The details of a row: charts, tables and the last handshakes on one page that scrolls."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from textual.widgets import Label
+
+from bpf.event import Outcome
+from tests.core.latencies import two_modes
+from tests.tui.played import MS, handshake
+from tests.tui.test_event_table import Told
+from tests.tui.viewed import Viewed, viewed
+from tui.core.charts import Slice, merged
+from tui.core.detail import Detail, Figures, Split
+from tui.core.event_columns import Writing
+from tui.core.format import ASCII, UNICODE
+from tui.screens.details import DetailsScreen
+from tui.widgets.details import GONE
+
+S = 10**9
+NOW_NS = 10**15
+SLICES = [Slice(NOW_NS - age * S, 5, two_modes(50), int(age == 20)) for age in range(300, 0, -5)]
+DETAIL = Detail(
+    title="198.18.0.7  www.example.org",
+    now_ns=NOW_NS,
+    slices=SLICES,
+    counts=merged(each.latencies for each in SLICES),
+    durations=[
+        Figures("latency (RTT)", 3000, 12 * MS, 80 * MS),
+        Figures("connect", 3001, 13 * MS, 1080 * MS),
+    ],
+    splits=[
+        Split("direction", [Figures("out", 2990, 12 * MS, 80 * MS, 1)]),
+        Split("port", [Figures(f"{port} http", 30, 11 * MS, 70 * MS) for port in range(8000, 8020)]),
+        Split("process", [Figures("[red]curl[/red]\x1b", 9, 11 * MS, None)]),
+    ],
+    last=[
+        handshake("198.18.0.7", 0, outcome=Outcome.REFUSED, time_ns=NOW_NS),
+        *(handshake("198.18.0.7", each * MS, time_ns=NOW_NS - each * S) for each in range(1, 50)),
+    ],
+)
+
+
+class Given:
+    """What the app knows; may change."""
+
+    def __init__(self, detail: Detail | None = DETAIL, glyphs: object = UNICODE) -> None:
+        self.detail = detail
+        self.screen = DetailsScreen(
+            lambda: self.detail, Writing(Told(), 0, ASCII if glyphs is ASCII else UNICODE)
+        )
+
+    async def open_in(self, screen: Viewed) -> None:
+        await screen.does(lambda: screen.app.push_screen(self.screen))
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (250, 70)])
+async def test_all_of_it_can_be_reached(size: tuple[int, int]) -> None:
+    given = Given()
+    async with viewed(Label("behind"), size) as screen:
+        await given.open_in(screen)
+        assert "198.18.0.7  www.example.org" in screen.lines[0]
+        for heading in ("latency over time", "distribution", "p50", "-5m", "now"):
+            assert heading in screen.text
+        seen = screen.text
+        for _ in range(20):
+            await screen.press("pagedown")
+            seen += screen.text
+        for heading in (
+            "heatmap",
+            "times",
+            "by direction",
+            "by port",
+            "and 8 more",
+            "by process",
+            "last handshakes",
+        ):
+            assert heading in seen
+        for text in ("connect", "1.08s", "✗1", "[red]curl[/red]?", "refused", "49.0ms"):
+            assert text in seen
+
+
+async def test_wide_screens_have_all_charts_in_sight() -> None:
+    given = Given()
+    async with viewed(Label("behind"), (120, 40)) as screen:
+        await given.open_in(screen)
+        assert "✗ failed 1 " in screen.lines[1]
+        for heading in ("latency over time", "distribution", "heatmap", "by process"):
+            assert heading in screen.text
+
+
+async def test_keys_scroll_and_stop_at_both_ends() -> None:
+    given = Given()
+    async with viewed(Label("behind")) as screen:
+        await given.open_in(screen)
+        first = screen.lines
+        await screen.press("j", "down", "k")
+        assert screen.lines[1:-3] == first[2:-2]
+        assert "1 lines above" in screen.lines[-1]
+        await screen.press("G", "j", "pagedown")
+        assert "0 below" in screen.lines[-1]
+        await screen.press("home", "k", "pageup")
+        assert screen.lines == first
+
+
+@pytest.mark.parametrize("key", ["escape", "q", "enter"])
+async def test_closes(key: str) -> None:
+    given = Given()
+    async with viewed(Label("behind")) as screen:
+        await given.open_in(screen)
+        await screen.press(key)
+        assert screen.lines[0] == "behind"
+
+
+async def test_redraws_when_told_and_says_when_the_row_is_gone() -> None:
+    given = Given()
+    async with viewed(Label("behind")) as screen:
+        await given.open_in(screen)
+        given.detail = replace(DETAIL, title="later")
+        await screen.does(given.screen.draw)
+        assert screen.lines[0].strip() == "later"
+        given.detail = None
+        await screen.does(given.screen.draw)
+        assert screen.lines[0].strip() == "later"
+        assert GONE in screen.lines[-1]
+
+
+async def test_row_that_is_gone_at_once() -> None:
+    given = Given(None)
+    async with viewed(Label("behind")) as screen:
+        await given.open_in(screen)
+        assert GONE in screen.lines[-1]
+
+
+@pytest.mark.parametrize("size", [(20, 6), (2, 2), (80, 3), (110, 10)])
+async def test_any_size_and_nothing_known(size: tuple[int, int]) -> None:
+    for detail in (DETAIL, Detail("new", NOW_NS, [], {})):
+        given = Given(detail)
+        async with viewed(Label("behind"), size) as screen:
+            await given.open_in(screen)
+            await screen.press("G", "pageup", "j")
+
+
+async def test_ascii_where_the_terminal_cannot_do_more() -> None:
+    given = Given(glyphs=ASCII)
+    async with viewed(Label("behind"), (200, 100)) as screen:
+        await given.open_in(screen)
+        assert screen.text.isascii()
+
+
+async def test_a_redraw_repaints_only_what_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = Given()
+    async with viewed(Label("behind")) as screen:
+        await given.open_in(screen)
+        painted: list[object] = []
+        details = given.screen.query_one("Details")
+        monkeypatch.setattr(details, "refresh", lambda *regions: painted.extend(regions))
+        given.screen.draw()
+        assert not painted
+        given.detail = replace(DETAIL, title="later")
+        given.screen.draw()
+        assert len(painted) == 1
