@@ -67,6 +67,10 @@ class Events:
         shown = self._shown
         return [shown[-1 - place] for place in range(max(0, start), min(stop, len(shown)))]
 
+    def latest(self, wanted: Predicate, count: int) -> list[Handshake]:
+        """The newest of those kept that `wanted` says are, at most `count`, newest first, whatever is shown."""
+        return list(islice((each[1] for each in reversed(self._kept) if wanted(each[1])), count))
+
     def newer_than(self, number: int) -> int:
         """How many of those shown are newer: the place of the event with this number, if it is shown."""
         return len(self._shown) - bisect_right(self._shown, number, key=_number_of)

@@ -28,7 +28,7 @@ class Details(LineView, can_focus=True):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("down,j", "scroll_lines(1)", "Down", show=False, id="details.down"),
         Binding("up,k", "scroll_lines(-1)", "Up", show=False, id="details.up"),
-        Binding("pagedown,space", "scroll_pages(1)", "Next page", show=False, id="details.page_down"),
+        Binding("pagedown", "scroll_pages(1)", "Next page", show=False, id="details.page_down"),
         Binding("pageup", "scroll_pages(-1)", "Previous page", show=False, id="details.page_up"),
         Binding("home,g", "scroll_to_end(False)", "Top", show=False, id="details.top"),
         Binding("end,G", "scroll_to_end(True)", "Bottom", show=False, id="details.bottom"),
