@@ -19,10 +19,13 @@ from bpf.errors import TcplatError
 from bpf.requirements import require_bcc, require_permission
 from bpf.source import ANY, Source, Taker
 from tui.arguments import parse
+from tui.core.columns import COLUMNS, IDS
 from tui.core.format import ASCII, UNICODE
 
 if TYPE_CHECKING:
     from bpf.interfaces import Interface
+    from tui.config.kinds import Known
+    from tui.config.settings import Config
     from tui.record.flight import FlightRecorder
     from tui.record.recorder import Recorder
 
@@ -54,6 +57,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace, stack: ExitStack) -> int:
+    if options.print_config:
+        from tui.config.template import default_text
+
+        print(default_text(_known()), end="")
+        return 0
+    config = None
+    if not options.form:
+        from tui.config.file import load
+
+        config = load(options.config, os.environ, _known())
+        if not (options.read or options.demo):
+            options.interfaces = options.interfaces or list(config.interface)
     _check_interfaces([] if options.read else options.interfaces)
     if not options.read:
         require_permission()
@@ -67,7 +82,7 @@ def _run(options: argparse.Namespace, stack: ExitStack) -> int:
 
         stack.callback(lambda: _tell_recording(options.record, recorder))
         recorder = stack.enter_context(Recorder(Path(options.record), options.record_rotate))
-    return _stream(options, chosen, recorder) if options.form else _screen(options, chosen, recorder)
+    return _screen(options, chosen, config, recorder) if config else _stream(options, chosen, recorder)
 
 
 def _watching(options: argparse.Namespace, stack: ExitStack) -> _Input:
@@ -128,11 +143,17 @@ def _stream(options: argparse.Namespace, chosen: _Input, recorder: Recorder | No
 
     form = importlib.import_module(f"tui.out.{options.form}")
     limits = headless.Limits(options.duration, options.count)
-    return headless.run(chosen.open_source(), form, limits, [recorder] if recorder else [])
+    takers = [recorder] if recorder else []
+    return headless.run(chosen.open_source(), form, limits, takers, options.filter or headless.EVERYTHING)
 
 
-def _screen(options: argparse.Namespace, chosen: _Input, recorder: Recorder | None) -> int:
-    from tui.app import ScreenOptions, TcplatApp
+def _screen(options: argparse.Namespace, chosen: _Input, config: Config, recorder: Recorder | None) -> int:
+    from tui import themes
+    from tui.app import TcplatApp
+    from tui.core.grouping import Grouping
+    from tui.core.thresholds import Thresholds
+    from tui.core.window import Window
+    from tui.options import ScreenOptions
 
     takers: list[Taker] = [recorder] if recorder else []
     save_recent = None
@@ -142,12 +163,25 @@ def _screen(options: argparse.Namespace, chosen: _Input, recorder: Recorder | No
         flight = FlightRecorder()
         takers.append(flight)
         save_recent = partial(_save_recent, flight)
+    warn_ns, bad_ns = (None if ms is None else ms * 1e6 for ms in (config.warn_ms, config.bad_ms))
     screen = ScreenOptions(
-        UNICODE if _speaks_utf8(os.environ) else ASCII,
-        chosen.opening,
-        takers,
-        save_recent,
-        recorder.trouble if recorder else str,
+        glyphs=UNICODE if _speaks_utf8(os.environ) else ASCII,
+        opening=chosen.opening,
+        takers=takers,
+        save_recent=save_recent,
+        recording_trouble=recorder.trouble if recorder else str,
+        redraw_interval_s=config.interval_s,
+        filter=str(options.filter or ""),
+        columns=config.columns or IDS,
+        sort=config.sort,
+        is_reversed=config.reverse,
+        window=Window(config.window),
+        grouping=Grouping(config.group),
+        has_names=config.names,
+        thresholds=Thresholds(warn_ns, bad_ns),
+        has_bell=config.bell,
+        theme=themes.choose(os.environ, config.theme),
+        keymap=config.keys,
     )
     app = TcplatApp(chosen.open_source, chosen.list_interfaces, screen)
     app.run()
@@ -156,6 +190,28 @@ def _screen(options: argparse.Namespace, chosen: _Input, recorder: Recorder | No
         print(f"tcplat: {app.failure}", file=sys.stderr)
         return EXIT_FAILED
     return app.return_code or 0
+
+
+def _known() -> Known:
+    """What a configuration may name."""
+    from tui import themes
+    from tui.app import TcplatApp
+    from tui.config.kinds import Known
+    from tui.views import WITH_KEYS
+
+    bindings = {
+        binding.id: binding.key
+        for owner in (TcplatApp, *WITH_KEYS)
+        for binding in owner.BINDINGS
+        if isinstance(binding, Binding) and binding.id and binding.id != "app.interrupt"
+    }
+    return Known(
+        columns=IDS,
+        sortable=[each.id for each in COLUMNS if each.value],
+        themes=themes.names(),
+        bindings=bindings,
+        reserved=["ctrl+c", "ctrl+q"],
+    )
 
 
 def _save_recent(flight: FlightRecorder) -> str:

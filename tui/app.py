@@ -57,7 +57,7 @@ class QuietMouseDriver(LinuxDriver):
 class TcplatApp(Exporting, App[None]):
     """Draws once a second what a worker thread collects. All state here belongs to the UI thread."""
 
-    CSS_PATH: ClassVar[list[str]] = ["app.tcss", "views.tcss"]
+    CSS_PATH = ["app.tcss", "views.tcss"]
     TITLE = "tcplat"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("q", "quit", "Quit", id="app.quit"),
@@ -74,7 +74,9 @@ class TcplatApp(Exporting, App[None]):
         Binding("5", "view('probe')", "Probe", id="app.probe", show=False),
         # Before the screen takes it to go from one widget to the next.
         Binding("tab", "next_view(1)", "View", id="app.next_view", priority=True),
-        Binding("shift+tab", "next_view(-1)", "View before", id="app.previous_view", show=False, priority=True),
+        Binding(
+            "shift+tab", "next_view(-1)", "View before", id="app.previous_view", show=False, priority=True
+        ),
         Binding("b", "next_interface(1)", "Next interface", id="app.next_interface", show=False),
         Binding("B", "next_interface(-1)", "Interface before", id="app.previous_interface", show=False),
         Binding("left_square_bracket", "seek(-1)", "Back", id="app.back"),
@@ -148,8 +150,13 @@ class TcplatApp(Exporting, App[None]):
                 yield SystemCommand(binding.description, f"key {key}", self._runner(binding.action))
 
     def _runner(self, action: str) -> Callable[[], None]:
-        owner = next((each for each in self.views.with_keys if hasattr(each, f"action_{action.partition('(')[0]}")), self)
-        return lambda: self.call_later(self.run_action, action, owner)
+        name = f"action_{action.partition('(')[0]}"
+        owner = next((each for each in self.views.with_keys if hasattr(each, name)), self)
+
+        def run() -> None:
+            self.call_later(self.run_action, action, owner)
+
+        return run
 
     def _collect(self) -> None:
         worker = get_current_worker()

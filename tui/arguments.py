@@ -9,6 +9,9 @@ from importlib.metadata import version
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import NoReturn
 
+from tui.core.filter import Filter, FilterError
+from tui.core.filter import parse as parse_filter
+from tui.core.format import printable
 from tui.record.rotation import Rotation, rotation
 
 _DESCRIPTION = """\
@@ -107,6 +110,23 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
         help="begin a new file at that size or age; eight older ones are kept",
     )
 
+    parser.add_argument(
+        "--filter",
+        type=_filter,
+        metavar="EXPR",
+        help="only what passes, in the language of / on the screen: 'dir:out p95>80ms', 'port:443 !10.0.0.0/8'",
+    )
+    parser.add_argument(
+        "--config",
+        metavar="FILE",
+        help="settings of the screen (default: ~/.config/tcplat/config.toml, if it is there)",
+    )
+    parser.add_argument(
+        "--print-config",
+        action="store_true",
+        help="write all settings with their defaults, explained, and end",
+    )
+
 
 def _add_input(parser: argparse.ArgumentParser) -> None:
     source = parser.add_mutually_exclusive_group()
@@ -136,6 +156,8 @@ def _contradiction(options: argparse.Namespace) -> str:
         return "--record-rotate goes with --record"
     if options.record and options.read and not options.form:
         return "--record goes with --read only if --log or --json is there too"
+    if options.config and options.form:
+        return "--config is for the screen, not for --log or --json"
     if options.local and not options.read:
         return "--local goes with --read"
     if options.demo and options.interfaces:
@@ -165,6 +187,14 @@ def _network(text: str) -> IPv4Network | IPv6Network:
         return ip_network(text, strict=False)
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{text!r} is not a network such as 10.0.0.0/8") from error
+
+
+def _filter(text: str) -> Filter:
+    try:
+        return parse_filter(text)
+    except FilterError as error:
+        marked = f"{text[: error.start]}>>{text[error.start : error.end]}<<{text[error.end :]}"
+        raise argparse.ArgumentTypeError(f"{error.message}: {printable(marked)}") from error
 
 
 def _rotation(text: str) -> Rotation:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from math import inf
@@ -19,8 +19,8 @@ _DRAIN_S = 0.05
 _GIVEN_ACCOUNTS_INTERVAL_S = 9.5
 """A recording has accounts about every 10 s, the screen's come every second."""
 
-_IFINDEX, _CGROUP = Handshake._fields.index("ifindex"), Handshake._fields.index("cgroup")
 _TOLD_MAX = 10_000
+"""So many names are remembered as told."""
 
 
 @dataclass
@@ -87,7 +87,8 @@ class Collector:
         self._source: Source | None = None
         self._commands: queue.SimpleQueue[Callable[[Source], object]] = queue.SimpleQueue()
         self._playback: Playback | None = None
-        self._told: dict[int, dict[int, str]] = {_IFINDEX: {}, _CGROUP: {}}
+        self._interfaces: dict[int, str] = {}
+        self._units: dict[int, str] = {}
         self._given_accounts = -inf
 
     def now_ns(self) -> int:
@@ -137,16 +138,18 @@ class Collector:
         if batch.accounts:
             self._post(AccountsRead(batch.accounts, source.gone))
         if batch.handshakes:
-            interfaces = self._new_names(batch, _IFINDEX, source.name_of)
-            units = self._new_names(batch, _CGROUP, source.unit_of)
-            self._post(HandshakesArrived(batch.handshakes, interfaces, units))
+            came = batch.handshakes
+            interfaces = self._new_names((each.ifindex for each in came), self._interfaces, source.name_of)
+            units = self._new_names((each.cgroup for each in came), self._units, source.unit_of)
+            self._post(HandshakesArrived(came, interfaces, units))
         is_due = time.monotonic() - self._given_accounts >= _GIVEN_ACCOUNTS_INTERVAL_S
         self._give(source, batch if is_due else batch._replace(accounts=[]))
 
-    def _new_names(self, batch: Batch, field: int, name_of: Callable[[int], str]) -> dict[int, str]:
-        """What the numbers in a field stand for, as far as that has changed: an index may be used again."""
-        named = {number: name_of(number) for number in {each[field] for each in batch.handshakes}}
-        told = self._told[field]
+    def _new_names(
+        self, numbers: Iterable[int], told: dict[int, str], name_of: Callable[[int], str]
+    ) -> dict[int, str]:
+        """What numbers stand for, as far as that has changed: an index may be used again."""
+        named = {number: name_of(number) for number in set(numbers)}
         new = {number: name for number, name in named.items() if told.get(number) != name}
         if len(told) > _TOLD_MAX:
             told.clear()

@@ -15,9 +15,13 @@ from typing import Protocol, TextIO
 from bpf.errors import TcplatError
 from bpf.event import Handshake
 from bpf.source import Account, Batch, Names, Player, Source, Taker
+from tui.core.event_subject import EventSubject, Known
+from tui.core.filter import Filter
+from tui.names import service_of
 
 ACCOUNT_INTERVAL_S = 10.0
 """How often a source should give its accounts to this loop."""
+EVERYTHING = Filter()
 _DRAIN_S = 0.05
 _PATIENCE = 20
 """So many times `_DRAIN_S` a reader gets to go on reading after we were asked to end."""
@@ -43,17 +47,23 @@ class Limits:
     count: int | None = None
 
 
-def run(source: Source, form: Format, limits: Limits, takers: Sequence[Taker] = ()) -> int:
+def run(
+    source: Source,
+    form: Format,
+    limits: Limits,
+    takers: Sequence[Taker] = (),
+    filter_: Filter = EVERYTHING,
+) -> int:
     """Stream until a limit, a signal, the source's end, or until nobody reads; return the exit status.
 
-    Raises TcplatError.
+    `takers` are given what the filter leaves out, too. Raises TcplatError.
     """
     if not sys.stdout:
         raise TcplatError("stdout is closed", "send the lines somewhere: add > FILE")
     with _stopping_signals(source) as received:
         try:
             with source:
-                _Stream(source, form, sys.stdout, received, takers).run(limits)
+                _Stream(source, form, sys.stdout, received, takers, filter_).run(limits)
         except BrokenPipeError:
             _abandon_stdout()
     return EXIT_INTERRUPTED if signal.SIGINT in received else EXIT_DONE
@@ -69,11 +79,14 @@ class _Stream:
         out: TextIO,
         received: list[signal.Signals],
         takers: Sequence[Taker],
+        filter_: Filter,
     ) -> None:
         self._source = source
         self._form = form
         self._received = received
         self._takers = takers
+        self._passes = filter_.predicate() if filter_.root else None
+        self._known = Known(source, service_of=service_of)
         self._out_fd = out.fileno()
         self._encoding = out.encoding
         self._gone: frozenset[str] = frozenset()
@@ -104,18 +117,31 @@ class _Stream:
 
     def _write(self, batch: Batch, left: int | None) -> int | None:
         """Write accounts, then handshakes, of these at most `left`; return how many are left then."""
-        if left is not None:
-            batch = batch._replace(handshakes=batch.handshakes[:left])
-            left -= len(batch.handshakes)
-        if batch.handshakes or batch.accounts:
+        came, chosen = self._choose(batch.handshakes, left)
+        if came or batch.accounts:
             source, form = self._source, self._form
             wall_offset_ns = source.wall_offset_ns()
-            lines = [form.account_line(each, wall_offset_ns) for each in batch.accounts]
-            lines += [form.handshake_line(each, source, wall_offset_ns) for each in batch.handshakes]
             for taker in self._takers:
-                taker.take(batch, source, wall_offset_ns)
+                taker.take(Batch(came, batch.accounts), source, wall_offset_ns)
+            lines = [form.account_line(each, wall_offset_ns) for each in batch.accounts]
+            lines += [form.handshake_line(each, source, wall_offset_ns) for each in chosen]
             self._emit("".join(lines))
-        return left
+        return None if left is None else left - len(chosen)
+
+    def _choose(
+        self, handshakes: list[Handshake], left: int | None
+    ) -> tuple[list[Handshake], list[Handshake]]:
+        """Those up to the last that is to be written, and of these, those to be written."""
+        if self._passes is None:
+            chosen = handshakes[:left]
+            return chosen, chosen
+        chosen = []
+        for place, each in enumerate(handshakes):
+            if left is not None and len(chosen) == left:
+                return handshakes[:place], chosen
+            if self._passes(EventSubject(each, self._known)):
+                chosen.append(each)
+        return handshakes, chosen
 
     def _emit(self, text: str) -> None:
         """Write in pieces that never block, so that a reader which has stopped reading cannot keep us from ending."""

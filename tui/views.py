@@ -19,6 +19,8 @@ from tui.widgets.interface_table import InterfaceTable
 from tui.widgets.row_table import RowTable
 from tui.widgets.table_view import TableView
 
+WITH_KEYS: Sequence[type[Widget]] = (TableView, RowTable, EventTable, InterfaceTable, Details)
+"""Views that have keys of their own, in the order of the help."""
 _NO_EVENT = "No handshake yet."
 _FILTERED = "The filter hides all of the last handshakes.\n\nEsc clears it."
 
@@ -88,4 +90,6 @@ class Views:
             self.events.draw(_FILTERED if len(self._model.events) else _NO_EVENT)
         elif self.current == "details":
             row = rows.find(self._detailed) if self._detailed is not None else None
-            self.details.draw(detail_of(row, self._model.events, self._model.labels, rows.now_ns) if row else None)
+            self.details.draw(
+                detail_of(row, self._model.events, self._model.labels, rows.now_ns) if row else None
+            )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from ipaddress import ip_network
-from typing import NamedTuple, Protocol, Union
+from typing import NamedTuple, Protocol
 
 from bpf.event import Direction, Handshake, address_text
 from tui.core.format import printable
@@ -16,7 +16,7 @@ _IPV6_NETWORK_BYTES = 6
 """/48."""
 
 
-RowKey = tuple[Union[bytes, int], ...]
+RowKey = tuple[bytes | int, ...]
 """What tells rows of one grouping apart."""
 
 
@@ -101,9 +101,6 @@ class Grouping(enum.Enum):
         assert isinstance(port, int)
         service = labels.service(port) or str(port)
         return f"[{name}]:{service}" if ":" in name else f"{name}:{service}"
-
-
-
 
 
 def process_text(process: bytes) -> str:

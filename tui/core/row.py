@@ -59,7 +59,18 @@ class Row:
     Its figures are those of the last refresh, in the window chosen.
     """
 
-    __slots__ = ("_figures", "_labels", "_mark", "_moment", "cells", "grouping", "key", "matches", "place", "tally")
+    __slots__ = (
+        "_figures",
+        "_labels",
+        "_mark",
+        "_moment",
+        "cells",
+        "grouping",
+        "key",
+        "matches",
+        "place",
+        "tally",
+    )
 
     def __init__(self, key: RowKey, grouping: Grouping, moment: Moment, labels: Labels) -> None:
         self.key = key

@@ -82,7 +82,9 @@ class InterfaceTable(LineView, can_focus=True):
         place = self._place()
         if place and self._interfaces[place - 1].layer is None:
             name = printable(self._names[place])
-            self.notify(f"{name} is a kind of device that tcplat cannot read", severity="warning", markup=False)
+            self.notify(
+                f"{name} is a kind of device that tcplat cannot read", severity="warning", markup=False
+            )
             return
         self.post_message(self.Chosen(self._names[place]))
 
@@ -134,7 +136,10 @@ class InterfaceTable(LineView, can_focus=True):
         role = Role.TEXT if interface.is_up and is_readable else Role.NOTE
         told = " ".join(interface.addresses) if is_readable else "cannot be read: not Ethernet, not bare IP"
         return [
-            (f"{self._mark(interface.name)} {printable(interface.name):<16} {state:<11.11} {figures}  ", role),
+            (
+                f"{self._mark(interface.name)} {printable(interface.name):<16} {state:<11.11} {figures}  ",
+                role,
+            ),
             (levels_text(passed.levels, self._glyphs), Role.BAR),
             (f"  {told}", role),
         ]

@@ -26,7 +26,9 @@ class TableView(Container):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("s", "sort(1)", "Sort", id="table.sort"),
-        Binding("comma,less_than_sign", "sort(-1)", "Sort by the column before", id="table.sort_back", show=False),
+        Binding(
+            "comma,less_than_sign", "sort(-1)", "Sort by the column before", id="table.sort_back", show=False
+        ),
         Binding("S", "reverse", "Reverse", id="table.reverse", show=False),
         Binding("a", "group", "Group", id="table.group"),
         Binding("w", "window", "Window", id="table.window"),

@@ -14,7 +14,6 @@ from tui.core.rows import Rows
 from tui.out.wall_clock import clock_text
 from tui.telling import Situation
 
-
 _PLURALS = {each: f"{each.value}{'es' if each is Grouping.PROCESS else 's'}" for each in Grouping}
 
 
@@ -72,7 +71,11 @@ class TitleLine(Widget):
     def _number_of_rows(self) -> str:
         shown, known, grouping = self._rows.shown, len(self._rows), self._rows.grouping
         what = grouping.value if known == 1 else _PLURALS[grouping]
-        return f"{count_text(shown)} of {count_text(known)} {what}" if shown != known else f"{count_text(known)} {what}"
+        return (
+            f"{count_text(shown)} of {count_text(known)} {what}"
+            if shown != known
+            else f"{count_text(known)} {what}"
+        )
 
 
 def _what_is_shown(situation: Situation, now_ns: int) -> list[str]:
