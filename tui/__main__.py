@@ -194,14 +194,18 @@ def _screen(options: argparse.Namespace, chosen: _Input, config: Config, recorde
 
 def _known() -> Known:
     """What a configuration may name."""
+    from textual.binding import Binding
+    from textual.dom import DOMNode
+
     from tui import themes
     from tui.app import TcplatApp
     from tui.config.kinds import Known
     from tui.views import WITH_KEYS
 
+    owners: Sequence[type[DOMNode]] = (TcplatApp, *WITH_KEYS)
     bindings = {
         binding.id: binding.key
-        for owner in (TcplatApp, *WITH_KEYS)
+        for owner in owners
         for binding in owner.BINDINGS
         if isinstance(binding, Binding) and binding.id and binding.id != "app.interrupt"
     }

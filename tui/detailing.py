@@ -24,7 +24,7 @@ _SECOND_NS = 1_000_000_000
 def detail_of(row: Row, events: Events, labels: Labels, now_ns: int) -> Detail:
     """All about a row. `now_ns`: when its figures were taken."""
     tally = row.tally
-    figures = Figures(tally.counts, tally.min_ns, tally.max_ns)
+    figures = tally.all_time
     durations = [_line("latency", figures)]
     if any(cell.key.direction == Direction.OUTBOUND for cell in row.cells):
         durations.append(_line("connect", figures.connects()))
@@ -66,7 +66,7 @@ def _added(cells: Sequence[Cell]) -> Figures:
     total = Tally()
     for cell in cells:
         total.merge(cell.tally)
-    return Figures(total.counts, total.min_ns, total.max_ns)
+    return total.all_time
 
 
 def _line(label: str, figures: Figures) -> Line:

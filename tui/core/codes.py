@@ -31,13 +31,26 @@ CODE_MASK = (1 << CODE_BITS) - 1
 class Delta:
     """What some handshakes of one cell count as, in a form that tallies add up: the same for one and for a million."""
 
-    __slots__ = ("cgroups", "counts", "last_latency_ns", "last_seen_ns", "max_ns", "min_ns", "pids")
+    __slots__ = (
+        "cgroups",
+        "counts",
+        "last_latency_ns",
+        "last_seen_ns",
+        "max_ns",
+        "min_ns",
+        "pids",
+        "squares_ns2",
+        "sum_ns",
+    )
 
     def __init__(self) -> None:
         self.counts: dict[int, int] = {}
         """How many, by slice and code: `slice << CODE_BITS | code`."""
         self.min_ns: int | None = None
         self.max_ns = 0
+        self.sum_ns = 0
+        self.squares_ns2 = 0
+        """Of all latencies: their sum, and that of their squares."""
         self.last_latency_ns: int | None = None
         self.last_seen_ns = 0
         self.pids: set[int] = set()
@@ -58,6 +71,8 @@ class Delta:
                 shift = latency_ns.bit_length() - 7
                 code = (shift << 6) + (latency_ns >> shift) if shift > 0 else latency_ns
                 self.last_latency_ns = latency_ns
+                self.sum_ns += latency_ns
+                self.squares_ns2 += latency_ns * latency_ns
                 if latency_ns > self.max_ns:
                     self.max_ns = latency_ns
                 if self.min_ns is None or latency_ns < self.min_ns:

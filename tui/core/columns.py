@@ -49,8 +49,6 @@ class Column:
     """The direction that sorting by it starts with: what needs attention on top."""
     time_dependent: bool = False
     """Whether `value` changes with time alone."""
-    widest: int | None = None
-    """How wide it grows where there is room; None: it does not."""
     quantile: float | None = None
     """Which quantile it is of the latency."""
     is_latency: bool = False
@@ -114,7 +112,6 @@ COLUMNS: tuple[Column, ...] = (
         id="host",
         title="host",
         width=16,
-        widest=39,
         align="left",
         help="whom the row stands for: what answers may be a proxy or load balancer in front of it",
         text=lambda row, _: row.label,
@@ -188,7 +185,6 @@ COLUMNS: tuple[Column, ...] = (
         id="trend",
         title="trend",
         width=8,
-        widest=SLICES,
         align="right",
         help="slowest handshake of each 5 s, newest on the right; steps at 0.3, 1, 3, 10, 30, 100 and 300 ms",
         text=lambda row, glyphs: levels_text(row.levels, glyphs),
@@ -196,6 +192,8 @@ COLUMNS: tuple[Column, ...] = (
         priority=9,
     ),
 )
+_GROWTH = (("host", 24), ("trend", SLICES), ("host", 39))
+"""Which columns grow where there is room, and to what width, one after the other."""
 IDS = tuple(each.id for each in COLUMNS)
 
 
@@ -213,7 +211,7 @@ def fit(
     """The columns that have room in `total` characters, in the order of `ids`, and their widths.
 
     Those that matter most have room first: what rows are sorted by, then by priority. What is left over widens the
-    trend up to two minutes, then the host up to a whole IPv6 address.
+    host to what most addresses take, the trend to two minutes, then the host to a whole IPv6 address.
     """
     wanted = [each for each in map(column, ids) if is_marked or not each.needs_mark]
     if sorted_by and sorted_by not in ids:
@@ -224,9 +222,9 @@ def fit(
         if each.width + GAP <= room:
             widths[each.id] = each.width
             room -= each.width + GAP
-    for each in reversed(wanted):
-        if each.widest and each.id in widths:
-            more = min(room, each.widest - each.width)
-            widths[each.id] += more
+    for id_, widest in _GROWTH:
+        if id_ in widths:
+            more = max(0, min(room, widest - widths[id_]))
+            widths[id_] += more
             room -= more
     return [(each, widths[each.id]) for each in wanted if each.id in widths]

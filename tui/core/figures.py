@@ -5,26 +5,35 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Mapping
 from itertools import accumulate
-from math import sqrt
+from math import isqrt
+from typing import NamedTuple
 
 from tui.core.codes import BUCKETS, CONNECT, ESTABLISHED_END, FAILURES, REPLACED, RETRANSMITS
 from tui.core.histogram import middle_ns, nearest_rank
 
 
+class Exact(NamedTuple):
+    """What is known of all latencies apart from the buckets they are in."""
+
+    min_ns: int | None
+    max_ns: int
+    sum_ns: int
+    squares_ns2: int
+    """The sum of their squares."""
+
+
 class Figures:
     """Made of counts by code (`tui.core.codes`); worked out when asked, and then remembered.
 
-    Quantiles are by nearest rank and at most 1/128 off. The first and the last rank are the extremes, exact if they
-    are given. Never changes, unless the counts it was made of do.
+    Quantiles are by nearest rank and at most 1/128 off. The first and the last rank are the extremes, exact if that
+    is given. Never changes, unless the counts it was made of do.
     """
 
-    __slots__ = ("_buckets", "_counts", "_max_ns", "_min_ns", "_ranks")
+    __slots__ = ("_buckets", "_counts", "_exact", "_ranks")
 
-    def __init__(
-        self, counts: Mapping[int, int], min_ns: int | None = None, max_ns: int | None = None
-    ) -> None:
+    def __init__(self, counts: Mapping[int, int], exact: Exact | None = None) -> None:
         self._counts = counts
-        self._min_ns, self._max_ns = min_ns, max_ns
+        self._exact = exact
         self._buckets: list[int] | None = None
         self._ranks: list[int] = []
 
@@ -59,13 +68,17 @@ class Figures:
     def min_ns(self) -> int | None:
         """The least latency."""
         buckets = self._sort()
-        return (self._min_ns or middle_ns(buckets[0])) if buckets else None
+        if not buckets:
+            return None
+        return self._exact.min_ns if self._exact else middle_ns(buckets[0])
 
     @property
     def max_ns(self) -> int | None:
         """The greatest latency."""
         buckets = self._sort()
-        return (self._max_ns or middle_ns(buckets[-1])) if buckets else None
+        if not buckets:
+            return None
+        return self._exact.max_ns if self._exact else middle_ns(buckets[-1])
 
     def quantile_ns(self, q: float) -> int | None:
         """The ceil(q * n)-th smallest latency, q in 0..1; None: there is none."""
@@ -82,14 +95,21 @@ class Figures:
 
     @property
     def jitter_ns(self) -> int | None:
-        """The standard deviation of the latencies, what ping calls mdev; None: fewer than two."""
-        buckets = self._sort()
+        """The standard deviation of the latencies, what ping calls mdev.
+
+        None: there are fewer than two, or they differ by no more than what a bucket holds.
+        """
         n = self.latencies
         if n < 2:
             return None
-        counts = self._counts
-        mean = sum(middle_ns(bucket) * counts[bucket] for bucket in buckets) / n
-        return round(sqrt(sum((middle_ns(each) - mean) ** 2 * counts[each] for each in buckets) / n))
+        if self._exact:
+            return isqrt(n * self._exact.squares_ns2 - self._exact.sum_ns**2) // n
+        counts, buckets = self._counts, self._sort()
+        if len(buckets) == 1:
+            return None
+        total = sum(middle_ns(bucket) * counts[bucket] for bucket in buckets)
+        squares = sum(middle_ns(bucket) ** 2 * counts[bucket] for bucket in buckets)
+        return isqrt(n * squares - total**2) // n
 
     def connects(self) -> Figures:
         """What connect() took, outbound: the latency, or longer where a SYN was sent again."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tui.core.codes import BUCKETS, CODE_BITS, CODE_MASK, ESTABLISHED_END, FAILURES, Delta
-from tui.core.figures import Figures
+from tui.core.figures import Exact, Figures
 from tui.core.histogram import middle_ns
 from tui.core.trend import EDGES_NS, SLICES
 from tui.core.window import COARSE, FINE_SLICES, KEPT_SLICES, Moment, Window
@@ -46,6 +46,8 @@ class Tally:
         "last_seen_ns",
         "max_ns",
         "min_ns",
+        "squares_ns2",
+        "sum_ns",
     )
 
     def __init__(self) -> None:
@@ -55,6 +57,8 @@ class Tally:
         self.failed = 0
         self.min_ns: int | None = None
         self.max_ns = 0
+        self.sum_ns = 0
+        self.squares_ns2 = 0
         self.last_latency_ns: int | None = None
         self.last_seen_ns = 0
         self._newest = 0
@@ -81,6 +85,8 @@ class Tally:
                     continue
                 self._begin(slice_)
             self._open[code] = self._open.get(code, 0) + count
+        self.sum_ns += delta.sum_ns
+        self.squares_ns2 += delta.squares_ns2
         self._take_extremes(delta.min_ns, delta.max_ns)
         if delta.last_seen_ns >= self.last_seen_ns:
             self.last_seen_ns = delta.last_seen_ns
@@ -93,6 +99,8 @@ class Tally:
             self.counts[code] = self.counts.get(code, 0) + count
         self.established += other.established
         self.failed += other.failed
+        self.sum_ns += other.sum_ns
+        self.squares_ns2 += other.squares_ns2
         self._take_extremes(other.min_ns, other.max_ns)
         if other.last_seen_ns > self.last_seen_ns:
             self.last_seen_ns = other.last_seen_ns
@@ -110,10 +118,15 @@ class Tally:
                 self._keep(other._newest, code, count)
 
     def figures(self, moment: Moment) -> Figures:
-        """What the window holds; of everything its extremes are exact, of less as exact as any quantile."""
+        """What the window holds; of everything extremes and jitter are exact, of less as exact as quantiles are."""
         if moment.window is Window.ALL:
-            return Figures(self.counts, self.min_ns, self.max_ns)
+            return self.all_time
         return Figures(self.since(moment.first_slice))
+
+    @property
+    def all_time(self) -> Figures:
+        """Everything since the start."""
+        return Figures(self.counts, Exact(self.min_ns, self.max_ns, self.sum_ns, self.squares_ns2))
 
     def since(self, first_slice: int) -> dict[int, int]:
         """Counts by code, from a slice on that is in the last two minutes, or begins a half minute of the last 15."""
