@@ -89,6 +89,7 @@ class Views:
             self.events.write_with(self._writing())
             self.events.draw(_FILTERED if len(self._model.events) else _NO_EVENT)
         elif self.current == "details":
+            self.details.write_with(self._writing())
             row = rows.find(self._detailed) if self._detailed is not None else None
             self.details.draw(
                 detail_of(row, self._model.events, self._model.labels, rows.now_ns) if row else None

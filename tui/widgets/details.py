@@ -42,6 +42,10 @@ class Details(LineView, can_focus=True):
         self._page: list[Line] = []
         self._top = 0
 
+    def write_with(self, writing: Writing) -> None:
+        """Write handshakes in this way from the next `draw` on."""
+        self._writing = writing
+
     def draw(self, detail: Detail | None) -> None:
         """Take over what is known by now."""
         self._is_gone = detail is None

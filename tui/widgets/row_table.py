@@ -234,7 +234,8 @@ class RowTable(Widget, can_focus=True):
         run = ""
         for column, column_width in columns:
             text = column.cell(row, column_width, self._glyphs)
-            own = "" if is_selected else self._own_style(column, row)
+            # In reverse, a sparkline would show what is not there.
+            own = self._own_style(column, row) if column.id == "trend" or not is_selected else ""
             if not own:
                 run += text + " " * GAP
                 continue
