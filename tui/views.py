@@ -64,8 +64,7 @@ class Views:
     def show(self, name: str) -> None:
         """Go to a view. Details are those of the selected row, or of the first."""
         if name == "details":
-            row = self.table.selected or next(iter(self._model.rows.rows(0, 1)), None)
-            self._detailed = row.key if row else None
+            self._detailed = self._chosen()
         self.current = name
         self.table.app.query_one(ContentSwitcher).current = name
         self.focus()
@@ -90,7 +89,17 @@ class Views:
             self.events.draw(_FILTERED if len(self._model.events) else _NO_EVENT)
         elif self.current == "details":
             self.details.write_with(self._writing())
-            row = rows.find(self._detailed) if self._detailed is not None else None
-            self.details.draw(
-                detail_of(row, self._model.events, self._model.labels, rows.now_ns) if row else None
-            )
+            self._draw_details(empty)
+
+    def _draw_details(self, empty: str) -> None:
+        rows = self._model.rows
+        if self._detailed is None:
+            self._detailed = self._chosen()
+        row = rows.find(self._detailed) if self._detailed is not None else None
+        detail = detail_of(row, self._model.events, self._model.labels, rows.now_ns) if row else None
+        self.details.draw(detail, empty if self._detailed is None else "")
+
+    def _chosen(self) -> RowKey | None:
+        """The row whose details are wanted: the selected one, or the first."""
+        row = self.table.selected or next(iter(self._model.rows.rows(0, 1)), None)
+        return row.key if row else None
