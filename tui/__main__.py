@@ -165,7 +165,7 @@ def _screen(options: argparse.Namespace, chosen: _Input, config: Config, recorde
         save_recent = partial(_save_recent, flight)
     warn_ns, bad_ns = (None if ms is None else ms * 1e6 for ms in (config.warn_ms, config.bad_ms))
     screen = ScreenOptions(
-        glyphs=UNICODE if _speaks_utf8(os.environ) else ASCII,
+        glyphs=UNICODE if _shows_unicode(os.environ) else ASCII,
         opening=chosen.opening,
         takers=takers,
         save_recent=save_recent,
@@ -268,8 +268,13 @@ def _take_stdin(*, is_screen: bool) -> int:
     return given
 
 
-def _speaks_utf8(environment: Mapping[str, str]) -> bool:
-    """Ask the locale as locale(7) says; Python itself writes UTF-8 whatever LANG is."""
+def _shows_unicode(environment: Mapping[str, str]) -> bool:
+    """Ask the locale as locale(7) says; Python itself writes UTF-8 whatever LANG is.
+
+    The kernel's own console understands UTF-8, but its font has neither the steps of a sparkline nor braille.
+    """
+    if environment.get("TERM") == "linux":
+        return False
     chosen = (environment.get(name) for name in ("LC_ALL", "LC_CTYPE", "LANG"))
     return "utf" in next(filter(None, chosen), "").lower()
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Sequence
-from importlib.metadata import version
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-from tui.core.filter import Filter, FilterError
-from tui.core.filter import parse as parse_filter
 from tui.core.format import printable
 from tui.record.rotation import Rotation, rotation
+
+if TYPE_CHECKING:  # Imported when it is needed: it takes 35 ms.
+    from tui.core.filter import Filter
 
 _DESCRIPTION = """\
 top for TCP latency: how long every remote host takes to answer, as seen by an eBPF probe at an interface.
@@ -35,6 +35,16 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
+class _Version(argparse.Action):
+    """Says the version. Asking for it takes 20 ms, which only who wants to know it waits for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version
+
+        print(f"tcplat {version('tcplat')}")
+        parser.exit()
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -76,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
         default="auto",
         help="how to hang on the interface: TCX links (Linux 6.6), clsact filters, or what the kernel has (default)",
     )
-    parser.add_argument("--version", action="version", version=f"tcplat {version('tcplat')}")
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the version, and end")
     return parser
 
 
@@ -190,6 +200,9 @@ def _network(text: str) -> IPv4Network | IPv6Network:
 
 
 def _filter(text: str) -> Filter:
+    from tui.core.filter import FilterError
+    from tui.core.filter import parse as parse_filter
+
     try:
         return parse_filter(text)
     except FilterError as error:
