@@ -206,8 +206,8 @@ def _filter(text: str) -> Filter:
     try:
         return parse_filter(text)
     except FilterError as error:
-        marked = f"{text[: error.start]}>>{text[error.start : error.end]}<<{text[error.end :]}"
-        raise argparse.ArgumentTypeError(f"{error.message}: {printable(marked)}") from error
+        said = f"{error.message} (at character {error.start + 1})"
+        raise argparse.ArgumentTypeError(printable(said)) from error
 
 
 def _rotation(text: str) -> Rotation:
