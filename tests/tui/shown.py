@@ -8,15 +8,16 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from textual.app import App
 from textual.pilot import Pilot
 
 from bpf.interfaces import Interface, Layer
 from tests.tui.played import MS, PATIENCE_S, Played, handshake
-from tui.app import ScreenOptions, TcplatApp
-from tui.widgets.host_table import HostTable
+from tui.app import TcplatApp
+from tui.options import DEFAULTS, ScreenOptions
+from tui.widgets.row_table import RowTable
 
 REDRAW_INTERVAL_S = 0.1
 """Not quicker: Pilot waits after each key until the process is idle."""
@@ -60,8 +61,8 @@ class Shown:
         return self.text.splitlines()[0]
 
     @property
-    def table(self) -> HostTable:
-        return self.app.screen_stack[0].query_one(HostTable)
+    def table(self) -> RowTable:
+        return self.app.screen_stack[0].query_one(RowTable)
 
     @property
     def hosts(self) -> list[str]:
@@ -80,7 +81,7 @@ class Shown:
 
     @property
     def selected(self) -> str | None:
-        return self.table.selected.address if self.table.selected else None
+        return self.table.selected.label if self.table.selected else None
 
     async def until(self, wanted: Callable[[], object]) -> None:
         """Let the screen go on until `wanted()` holds; raises AssertionError."""
@@ -102,9 +103,11 @@ class Shown:
 
 
 @asynccontextmanager
-async def shown(source: Played, size: tuple[int, int] = (80, 24)) -> AsyncIterator[Shown]:
+async def shown(
+    source: Played, size: tuple[int, int] = (80, 24), options: ScreenOptions = DEFAULTS
+) -> AsyncIterator[Shown]:
     """The screen, attached, once its first rows (or that there are none) are drawn."""
-    async with opening(source, size) as screen:
+    async with opening(source, size, options) as screen:
         await screen.until(lambda: f"{source.selection[0]} tcx" in screen.title)
         if not source.is_empty:
             await screen.play()
@@ -113,8 +116,12 @@ async def shown(source: Played, size: tuple[int, int] = (80, 24)) -> AsyncIterat
 
 
 @asynccontextmanager
-async def opening(source: Played, size: tuple[int, int] = (80, 24)) -> AsyncIterator[Shown]:
-    """The screen from its first paint."""
-    app = TcplatApp(lambda: source, lambda: INTERFACES, ScreenOptions(redraw_interval_s=REDRAW_INTERVAL_S))
+async def opening(
+    source: Played, size: tuple[int, int] = (80, 24), options: ScreenOptions = DEFAULTS
+) -> AsyncIterator[Shown]:
+    """The screen from its first paint. Its redraw timer is quick whatever the options."""
+    app = TcplatApp(
+        lambda: source, lambda: INTERFACES, replace(options, redraw_interval_s=REDRAW_INTERVAL_S)
+    )
     async with app.run_test(size=size, notifications=True) as pilot:
         yield Shown(app, pilot, source)

@@ -13,7 +13,7 @@ from tests.tui.played import MS, PATIENCE_S, Played, handshake
 from tests.tui.shown import BY_P95, THREE, opening, shown
 from tui.app import TcplatApp
 from tui.core.columns import COLUMNS
-from tui.widgets.host_table import HostTable
+from tui.widgets.row_table import RowTable
 
 
 async def test_it_says_that_it_compiles_before_the_source_is_open() -> None:
@@ -161,7 +161,7 @@ async def test_help_lists_every_key_and_column() -> None:
     async with shown(Played(), size=(120, 60)) as screen:
         await screen.press("question_mark")
         await screen.until(lambda: "what is measured" in screen.text)
-        for binding in (*TcplatApp.BINDINGS, *HostTable.BINDINGS):
+        for binding in (*TcplatApp.BINDINGS, *RowTable.BINDINGS):
             assert not isinstance(binding, tuple)
             assert binding.description in screen.text
             for one in binding.make_bindings([binding]):

@@ -16,7 +16,8 @@ from bpf.tape import Piece
 from tests.bpf.taped import Taped, at, broken, piece
 from tests.tui.played import Played, handshake
 from tests.tui.shown import REDRAW_INTERVAL_S, Shown, opening, shown, text_of
-from tui.app import ScreenOptions, TcplatApp
+from tui.app import TcplatApp
+from tui.options import ScreenOptions
 
 HOUR = [at(second, f"198.18.0.{second // 600 + 1}") for second in range(3600)]
 
