@@ -207,7 +207,7 @@ class TcplatApp(Exporting, App[None]):
     def _draw(self) -> None:
         """Draw what the model shows, without taking over anything new."""
         situation, rows, now_ns = self._situation, self.model.rows, self.model.now_ns()
-        self.views.draw(empty_text(situation, rows, self._filter_line.value, now_ns))
+        self.views.draw(empty_text(situation, rows, str(self.model.filter), now_ns))
         note = note_text(situation, rows, self.options.recording_trouble())
         self._title_line.draw(Status(situation, note, now_ns))
         self._filter_line.draw(rows.shown, len(rows))

@@ -31,6 +31,8 @@ class Model:
         if options.is_reversed:
             self.rows.sort_by(options.sort, not self.rows.sorting[1])
         self.events = Events()
+        self.filter = Filter()
+        """The one that is used: what is typed may be wrong."""
         self._bad_ns = options.thresholds.bad_ns if options.has_bell else None
         self._is_bad = False
         if options.has_names:
@@ -72,6 +74,7 @@ class Model:
 
     def narrow(self, filter_: Filter) -> None:
         """Show only what a filter lets through."""
+        self.filter = filter_
         if filter_.root is None:
             self.rows.narrow(None)
             self.events.narrow(None)

@@ -184,7 +184,7 @@ COLUMNS: tuple[Column, ...] = (
     Column(
         id="trend",
         title="trend",
-        width=8,
+        width=7,
         align="right",
         help="slowest handshake of each 5 s, newest on the right; steps at 0.3, 1, 3, 10, 30, 100 and 300 ms",
         text=lambda row, glyphs: levels_text(row.levels, glyphs),

@@ -31,8 +31,8 @@ class TableView(Container):
         ),
         Binding("S", "reverse", "Reverse", id="table.reverse", show=False),
         Binding("a", "group", "Group", id="table.group"),
-        Binding("w", "window", "Window", id="table.window"),
-        Binding("d", "direction", "Direction", id="table.direction"),
+        Binding("w", "window", "Window", id="table.window", show=False),
+        Binding("d", "direction", "Direction", id="table.direction", show=False),
         Binding("o", "freeze", "Hold the order of rows", id="table.freeze", show=False),
         Binding("m", "mark", "Mark a baseline, or forget it", id="table.mark", show=False),
     ]
