@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
-from textual.app import App, ComposeResult, SystemCommand
+from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
-from textual.drivers.linux_driver import LinuxDriver
 from textual.filter import LineFilter
-from textual.screen import Screen
 from textual.widgets import ContentSwitcher, Footer
 from textual.worker import get_current_worker
 
@@ -28,9 +25,12 @@ from tui.collector import (
     SourceFailed,
     WatchBegan,
 )
+from tui.commands import Commands
+from tui.driver import QuietMouseDriver
 from tui.exporting import Exporting
 from tui.model import Model
 from tui.options import DEFAULTS, ScreenOptions
+from tui.steering import Steering
 from tui.telling import Situation, empty_text, note_text
 from tui.views import Views
 from tui.widgets.account_line import AccountLine
@@ -42,19 +42,10 @@ from tui.widgets.title_line import Status, TitleLine
 if TYPE_CHECKING:  # Importing it would import pyroute2, which takes 0.15 s before the first paint.
     from bpf.interfaces import Interface
 
-_SEEK_NS = 10_000_000_000
 _INTERVALS_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
-class QuietMouseDriver(LinuxDriver):
-    """Clicks and wheel only: told of every motion, a moving mouse costs half a megabyte a second over SSH."""
-
-    def write(self, data: str) -> None:
-        """Write to the terminal, but for the request for motion events."""
-        super().write(data.replace("\x1b[?1003h", ""))
-
-
-class TcplatApp(Exporting, App[None]):
+class TcplatApp(Commands, Exporting, Steering, App[None]):
     """Draws once a second what a worker thread collects. All state here belongs to the UI thread."""
 
     CSS_PATH = ["app.tcss", "views.tcss"]
@@ -70,7 +61,7 @@ class TcplatApp(Exporting, App[None]):
         Binding("1", "view('table')", "Table", id="app.table", show=False),
         Binding("2", "view('details')", "Details of the row", id="app.details", show=False),
         Binding("3", "view('events')", "Events", id="app.events", show=False),
-        Binding("4,i", "view('interfaces')", "Interfaces", id="app.interfaces"),
+        Binding("4,i", "view('interfaces')", "Interfaces", id="app.interfaces", show=False),
         Binding("5", "view('probe')", "Probe", id="app.probe", show=False),
         # Before the screen takes it to go from one widget to the next.
         Binding("tab", "next_view(1)", "View", id="app.next_view", priority=True),
@@ -101,21 +92,21 @@ class TcplatApp(Exporting, App[None]):
     ) -> None:
         """`open_source` and `list_interfaces` are called in other threads."""
         super().__init__(driver_class=QuietMouseDriver)
-        self._list_interfaces = list_interfaces
+        self.list_interfaces = list_interfaces
         self.options = options
-        self._collector = Collector(open_source, self.post_message, options.takers)
-        self.model = Model(self._collector, options)
+        self.collector = Collector(open_source, self.post_message, options.takers)
+        self.model = Model(self.collector, options)
         self.views = Views(self.model, options, self._draw)
         self._title_line = TitleLine(self.model.rows, options.glyphs)
         self._filter_line = FilterLine(self.model.known_values, options.filter)
         self._account_line = AccountLine()
-        self._situation = Situation(options.opening)
+        self.situation = Situation(options.opening)
         self._interval_s = options.redraw_interval_s
 
     @property
     def failure(self) -> str:
         """Why the source could not be opened, or ended; empty: it did not."""
-        return self._situation.failure
+        return self.situation.failure
 
     def compose(self) -> ComposeResult:
         yield self._title_line
@@ -142,25 +133,9 @@ class TcplatApp(Exporting, App[None]):
     def get_line_filters(self) -> Sequence[LineFilter]:
         return themes.filters(self.theme, super().get_line_filters())
 
-    def get_system_commands(self, screen: Screen[object]) -> Iterator[SystemCommand]:
-        """Every key is a command of the palette, too."""
-        for binding in self._described():
-            if self.check_action(binding.action.partition("(")[0], ()):
-                key = self.get_key_display(next(iter(binding.make_bindings([binding]))))
-                yield SystemCommand(binding.description, f"key {key}", self._runner(binding.action))
-
-    def _runner(self, action: str) -> Callable[[], None]:
-        name = f"action_{action.partition('(')[0]}"
-        owner = next((each for each in self.views.with_keys if hasattr(each, name)), self)
-
-        def run() -> None:
-            self.call_later(self.run_action, action, owner)
-
-        return run
-
     def _collect(self) -> None:
         worker = get_current_worker()
-        self._collector.run(lambda: worker.is_cancelled)
+        self.collector.run(lambda: worker.is_cancelled)
 
     @on(HandshakesArrived)
     def _ingest(self, message: HandshakesArrived) -> None:
@@ -171,20 +146,20 @@ class TcplatApp(Exporting, App[None]):
 
     @on(WatchBegan)
     def _begin(self, message: WatchBegan) -> None:
-        self._situation.begin(message.selection, message.accounts)
+        self.situation.begin(message.selection, message.accounts)
         self.model.reset(message.began_ns)
         self._redraw()
 
     @on(PlaybackChanged)
     def _take_playback(self, message: PlaybackChanged) -> None:
-        is_first, self._situation.playback = self._situation.playback is None, message.playback
+        is_first, self.situation.playback = self.situation.playback is None, message.playback
         if is_first:
             self.refresh_bindings()
         self._draw()
 
     @on(AccountsRead)
     def _take_accounts(self, message: AccountsRead) -> None:
-        self._situation.accounts, self._situation.gone = message.accounts, message.gone
+        self.situation.accounts, self.situation.gone = message.accounts, message.gone
         if self.views.current == "probe":
             self.views.probe.draw(message.accounts)
 
@@ -194,60 +169,39 @@ class TcplatApp(Exporting, App[None]):
 
     @on(SourceFailed)
     def _tell_source_failed(self, message: SourceFailed) -> None:
-        self._situation.failure = message.reason
+        self.situation.failure = message.reason
         self._redraw()
 
     def _redraw(self) -> None:
-        if not self._situation.is_paused and self.model.refresh():
+        if not self.situation.is_paused and self.model.refresh():
             self.bell()
         if self.views.current == "interfaces":
-            self.run_worker(self._read_interfaces(), exclusive=True, group="interfaces")
+            self.read_interfaces()
         self._draw()
 
     def _draw(self) -> None:
         """Draw what the model shows, without taking over anything new."""
-        situation, rows, now_ns = self._situation, self.model.rows, self.model.now_ns()
+        situation, rows, now_ns = self.situation, self.model.rows, self.model.now_ns()
         self.views.draw(empty_text(situation, rows, str(self.model.filter), now_ns))
         note = note_text(situation, rows, self.options.recording_trouble())
         self._title_line.draw(Status(situation, note, now_ns))
         self._filter_line.draw(rows.shown, len(rows))
         self._account_line.draw(situation.accounts)
 
-    async def _read_interfaces(self) -> None:
-        interfaces = await asyncio.to_thread(self._list_interfaces)
-        self.views.interfaces.take(interfaces, self._situation.selection, time.monotonic_ns())
-
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        playback = self._situation.playback
         if action in ("seek", "change_speed"):
-            return playback is not None and not playback.is_live
+            return self.situation.has_player
         if action in ("filter", "next_view"):
             # Elsewhere, "/" is a letter like others, and Tab completes.
             return len(self.screen_stack) == 1 and not self._filter_line.is_typed_in
         return super().check_action(action, parameters)
-
-    def _described(self) -> list[Binding]:
-        """Every key, as it is with the user's keymap."""
-        keymap = self.options.keymap
-        sources = [self.BINDINGS, *(each.BINDINGS for each in self.views.with_keys)]
-        return [
-            each.with_key(keymap.get(each.id or "", each.key))
-            for bindings in sources
-            for each in bindings
-            if isinstance(each, Binding)
-        ]
-
-    def action_help(self) -> None:
-        from tui.screens.help import HelpScreen
-
-        self.push_screen(HelpScreen(self._described()))
 
     def action_view(self, name: str) -> None:
         self.views.show(name)
         if name == "interfaces":
             self.views.interfaces.begin()
         if name == "probe":
-            self.views.probe.draw(self._situation.accounts)
+            self.views.probe.draw(self.situation.accounts)
         self._redraw()
 
     def action_next_view(self, step: int) -> None:
@@ -259,36 +213,15 @@ class TcplatApp(Exporting, App[None]):
 
     @on(InterfaceTable.Chosen)
     def _watch(self, message: InterfaceTable.Chosen) -> None:
-        self._switch(message.name)
+        self.switch(message.name)
         self.action_view("table")
 
-    def action_next_interface(self, step: int) -> None:
-        self.run_worker(self._step_interface(step), exclusive=True, group="interfaces")
-
-    async def _step_interface(self, step: int) -> None:
-        interfaces = await asyncio.to_thread(self._list_interfaces)
-        names = [each.name for each in interfaces if each.layer and each.is_up]
-        if names:
-            watched = [names.index(name) for name in self._situation.selection if name in names]
-            self._switch(names[((watched[0] if watched else -1) + step) % len(names)])
-
-    def _switch(self, chosen: str) -> None:
-        if (chosen,) != tuple(self._situation.selection):
-            self._collector.switch((chosen,))
-
     def action_pause(self) -> None:
-        playback = self._situation.playback
-        if playback and not playback.is_live:
-            self._collector.steer(lambda player: player.pause())
+        if self.situation.has_player:
+            self.collector.steer(lambda player: player.pause())
             return
-        self._situation.is_paused = not self._situation.is_paused
+        self.situation.is_paused = not self.situation.is_paused
         self._redraw()
-
-    def action_seek(self, steps: int) -> None:
-        self._collector.steer(lambda player: player.seek(steps * _SEEK_NS))
-
-    def action_change_speed(self, factor: float) -> None:
-        self._collector.steer(lambda player: player.change_speed(factor))
 
     def action_names(self) -> None:
         self.model.toggle_names()

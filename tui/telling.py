@@ -37,6 +37,11 @@ class Situation:
     playback: Playback | None = None
     """How what is shown is played; None: it is happening."""
 
+    @property
+    def has_player(self) -> bool:
+        """Whether what is shown can be paused at its source, and sought in."""
+        return self.playback is not None and not self.playback.is_live
+
     def begin(self, selection: Sequence[str], accounts: Sequence[Account]) -> None:
         """Something else is watched from now on."""
         self.selection, self.accounts, self.gone = selection, accounts, frozenset()

@@ -15,12 +15,21 @@ from tui.options import ScreenOptions
 from tui.widgets.account_page import AccountPage
 from tui.widgets.details import Details
 from tui.widgets.event_table import EventTable
+from tui.widgets.filter_line import FilterLine
 from tui.widgets.interface_table import InterfaceTable
 from tui.widgets.row_table import RowTable
 from tui.widgets.table_view import TableView
 
-WITH_KEYS: Sequence[type[Widget]] = (TableView, RowTable, EventTable, InterfaceTable, Details)
-"""Views that have keys of their own, in the order of the help."""
+WITH_KEYS: Sequence[type[Widget]] = (
+    TableView,
+    RowTable,
+    Details,
+    EventTable,
+    InterfaceTable,
+    AccountPage,
+    FilterLine,
+)
+"""What has keys of its own, in the order of the help."""
 _NO_EVENT = "No handshake yet."
 _FILTERED = "The filter hides all of the last handshakes.\n\nEsc clears it."
 
@@ -54,9 +63,9 @@ class Views:
         return (self._table_view, self.details, self.events, self.interfaces, self.probe)
 
     @property
-    def with_keys(self) -> Sequence[Widget]:
-        """Whatever has keys of its own, in the order of the help."""
-        return (self._table_view, self.table, self.events, self.interfaces, self.details)
+    def with_keys(self) -> Sequence[tuple[str, Widget]]:
+        """Which view has which keys, in the order of the help."""
+        return [("table", self._table_view), *self._focused.items()]
 
     def _writing(self) -> Writing:
         return Writing(self._model.labels, self._model.wall_offset_ns(), self._glyphs)
@@ -81,7 +90,6 @@ class Views:
 
     def draw(self, empty: str) -> None:
         """Draw the view that is shown; `empty` says why there are no rows."""
-        rows = self._model.rows
         if self.current == "table":
             self.table.draw(empty)
         elif self.current == "events":
