@@ -62,6 +62,8 @@ class Model:
 
     def refresh(self) -> bool:
         """Take over what came; whether something in it was so slow that the bell should ring."""
+        if self.filter.root is not None and self.labels.has_names and self._resolver.changed():
+            self.narrow(self.filter)
         self.rows.refresh(self.now_ns())
         self.events.refresh()
         was_bad, self._is_bad = self._is_bad, False

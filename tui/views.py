@@ -30,7 +30,6 @@ WITH_KEYS: Sequence[type[Widget]] = (
     FilterLine,
 )
 """What has keys of its own, in the order of the help."""
-_NO_EVENT = "No handshake yet."
 _FILTERED = "The filter hides all of the last handshakes.\n\nEsc clears it."
 
 
@@ -94,7 +93,7 @@ class Views:
             self.table.draw(empty)
         elif self.current == "events":
             self.events.write_with(self._writing())
-            self.events.draw(_FILTERED if len(self._model.events) else _NO_EVENT)
+            self.events.draw(_FILTERED if len(self._model.events) else empty)
         elif self.current == "details":
             self.details.write_with(self._writing())
             self._draw_details(empty)

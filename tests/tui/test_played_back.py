@@ -8,14 +8,13 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from bpf.errors import TcplatError
 from bpf.interfaces import Interface, Layer
 from bpf.replay import Pace, Replay
 from bpf.source import Batch, Names
 from bpf.tape import Piece
 from tests.bpf.taped import Taped, at, broken, piece
 from tests.tui.played import Played, handshake
-from tests.tui.shown import REDRAW_INTERVAL_S, Shown, opening, shown, text_of
+from tests.tui.shown import REDRAW_INTERVAL_S, Shown, opening, shown
 from tui.app import TcplatApp
 from tui.options import ScreenOptions
 
@@ -124,7 +123,7 @@ async def test_pipe_pauses_the_screen_only_and_has_no_speed() -> None:
 async def test_probe_has_no_player_keys() -> None:
     async with shown(Played(handshake())) as screen:
         assert "Faster" not in screen.text and "Ahead" not in screen.text
-        await screen.press("left_square_bracket", "right_curly_bracket", "E")
+        await screen.press("left_square_bracket", "right_curly_bracket")
         assert screen.hosts == ["198.18.0.1"]
 
 
@@ -154,22 +153,6 @@ async def test_takers_get_all_that_is_shown_and_the_last_account() -> None:
     assert sum(len(batch.handshakes) for batch in kept.batches) == 2
     accounts = [batch.accounts[0].established for batch in kept.batches if batch.accounts]
     assert accounts == [0, 2]
-
-
-@pytest.mark.parametrize("failure", [None, TcplatError("no room", "make some")])
-async def test_e_saves_the_last_minutes_and_tells_where(failure: TcplatError | None) -> None:
-    def save() -> str:
-        if failure:
-            raise failure
-        return "Saved [it] there"
-
-    source = Played(handshake())
-    app = screened(source, ScreenOptions(save_recent=save, redraw_interval_s=REDRAW_INTERVAL_S))
-    async with app.run_test(notifications=True) as pilot:
-        await pilot.press("E")
-        screen = Shown(app, pilot, source)
-        said = "no room; make some" if failure else "Saved [it] there"
-        await screen.until(lambda: said in text_of(app))
 
 
 async def test_what_is_not_recorded_is_in_the_title() -> None:

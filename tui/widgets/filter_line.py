@@ -80,6 +80,8 @@ class FilterLine(Horizontal):
     def open(self) -> None:
         """Show it and take the keys from now on (`focus()` would let those already on their way pass)."""
         self.add_class("-open")
+        # What is in it already need not be recalled.
+        self._place = len(self._history) - (self.value in self._history[-1:])
         self.screen.set_focus(self._input)
 
     def clear_and_close(self) -> None:

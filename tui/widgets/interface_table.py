@@ -12,7 +12,7 @@ from textual.message import Message
 from textual.strip import Strip
 
 from bpf.source import ANY
-from tui.core.format import Glyphs, bytes_text, levels_text, printable, rate_text
+from tui.core.format import Glyphs, bytes_text, levels_text, printable, rate_text, shorten_middle
 from tui.core.runs import Line, Role, text_of
 from tui.core.throughput import Throughput
 from tui.widgets.line_view import LineView
@@ -21,6 +21,21 @@ if TYPE_CHECKING:
     from bpf.interfaces import Interface
 
 _HEADER_LINES = 1
+_NAME_TITLE, _STATE_TITLE = "interface", "state"
+_NAME_WIDTH = 15
+"""The kernel's longest."""
+_STATE_WIDTH = 14
+_WIDE = 110
+_TREND_WIDTH, _SHORT_TREND_WIDTH = 24, 8
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """How wide the columns are that are not always as wide."""
+
+    name: int
+    state: int
+    trend: int
 
 
 class InterfaceTable(LineView, can_focus=True):
@@ -104,13 +119,11 @@ class InterfaceTable(LineView, can_focus=True):
 
     def format_lines(self, width: int, height: int) -> list[Strip]:
         """Header and as many interfaces as there is room for, the cursor among them."""
-        lines, place, rows = [self._any_line(), *map(self._line, self._interfaces)], self._place(), height - 1
+        layout = self._layout(width)
+        lines = [self._any_line(layout), *(self._line(each, layout) for each in self._interfaces)]
+        place, rows = self._place(), height - _HEADER_LINES
         self._top = max(0, min(max(self._top, place - rows + 1), place, max(0, len(lines) - rows)))
-        header: Line = [
-            (f"  {'interface':<16} {'state':<11} {'in/s':>7} {'out/s':>7} {'packets/s':>9}  ", Role.TEXT),
-            (f"{'trend':<24}  address", Role.TEXT),
-        ]
-        strips = [self._in_reverse(header, "interface-table--header", width)]
+        strips = [self._in_reverse(self._header(layout), "interface-table--header", width)]
         for at, line in list(enumerate(lines))[self._top : self._top + rows]:
             if at == place:
                 strips.append(self._in_reverse(line, "interface-table--cursor", width))
@@ -118,31 +131,49 @@ class InterfaceTable(LineView, can_focus=True):
                 strips.append(self.strip_of(line, width))
         return strips
 
+    def _layout(self, width: int) -> _Layout:
+        """Names and states as wide as they are; where it is narrow, a short trend leaves room for an address."""
+        names = max([len(each.name) for each in self._interfaces], default=0)
+        states = max([len(_state(each)) for each in self._interfaces], default=0)
+        name_width = min(max(names, len(_NAME_TITLE)), _NAME_WIDTH)
+        return _Layout(
+            name_width,
+            min(max(states, len(_STATE_TITLE)), _STATE_WIDTH),
+            _TREND_WIDTH if width >= _WIDE else _SHORT_TREND_WIDTH,
+        )
+
+    def _header(self, layout: _Layout) -> Line:
+        left = f"  {_NAME_TITLE:<{layout.name}} {_STATE_TITLE:<{layout.state}}"
+        right = f"{'in/s':>7} {'out/s':>7} {'packets/s':>9}  {'trend':<{layout.trend}}  address"
+        return [(f"{left} {right}", Role.TEXT)]
+
     def _in_reverse(self, line: Line, component: str, width: int) -> Strip:
         style = self.get_component_rich_style(component)
         return self.strip_of([(text_of(line).ljust(width)[:width], Role.TEXT)], width).apply_style(style)
 
-    def _any_line(self) -> Line:
-        return [(f"{self._mark(ANY)} {ANY:<16} all that are up", Role.TEXT)]
+    def _any_line(self, layout: _Layout) -> Line:
+        return [(f"{self._mark(ANY)} {ANY:<{layout.name}} all that are up", Role.TEXT)]
 
-    def _line(self, interface: Interface) -> Line:
+    def _line(self, interface: Interface, layout: _Layout) -> Line:
         passed = self._throughput.of(interface.index)
         rates, figures = passed.rates, f"{'-':>7} {'-':>7} {'-':>9}"
         if rates:
             packets = rate_text(rates.rx_packets_s + rates.tx_packets_s)
             figures = f"{bytes_text(rates.rx_bytes_s):>7} {bytes_text(rates.tx_bytes_s):>7} {packets:>9}"
         is_readable = interface.layer is not None
-        state = interface.state or ("up" if interface.is_up else "down")
         role = Role.TEXT if interface.is_up and is_readable else Role.NOTE
+        name = shorten_middle(printable(interface.name), layout.name, self._glyphs)
+        state = shorten_middle(printable(_state(interface)), layout.state, self._glyphs)
         told = " ".join(interface.addresses) if is_readable else "cannot be read: not Ethernet, not bare IP"
         return [
-            (
-                f"{self._mark(interface.name)} {printable(interface.name):<16} {state:<11.11} {figures}  ",
-                role,
-            ),
-            (levels_text(passed.levels, self._glyphs), Role.BAR),
+            (f"{self._mark(interface.name)} {name:<{layout.name}} {state:<{layout.state}} {figures}  ", role),
+            (levels_text(passed.levels[-layout.trend :], self._glyphs), Role.BAR),
             (f"  {told}", role),
         ]
 
     def _mark(self, name: str) -> str:
         return "*" if name in self._selection else " "
+
+
+def _state(interface: Interface) -> str:
+    return interface.state or ("up" if interface.is_up else "down")
