@@ -41,9 +41,10 @@ class Delta:
         "pids",
         "squares_ns2",
         "sum_ns",
+        "timed_ns",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, handshakes: Iterable[Handshake]) -> None:
         self.counts: dict[int, int] = {}
         """How many, by slice and code: `slice << CODE_BITS | code`."""
         self.min_ns: int | None = None
@@ -52,12 +53,15 @@ class Delta:
         self.squares_ns2 = 0
         """Of all latencies: their sum, and that of their squares."""
         self.last_latency_ns: int | None = None
+        """Of the latest handshake that had one; of several that ended at the same time, the greatest."""
+        self.timed_ns = 0
+        """When that one ended."""
         self.last_seen_ns = 0
         self.pids: set[int] = set()
         self.cgroups: set[int] = set()
+        self._add(handshakes)
 
-    def add(self, handshakes: Iterable[Handshake]) -> None:
-        """Count handshakes, about 1 us each."""
+    def _add(self, handshakes: Iterable[Handshake]) -> None:
         counts = self.counts
         for handshake in handshakes:
             time_ns, latency_ns, outcome = handshake.time_ns, handshake.latency_ns, handshake.outcome
@@ -70,13 +74,7 @@ class Delta:
                 # bucket_of, written out: it is called for every handshake.
                 shift = latency_ns.bit_length() - 7
                 code = (shift << 6) + (latency_ns >> shift) if shift > 0 else latency_ns
-                self.last_latency_ns = latency_ns
-                self.sum_ns += latency_ns
-                self.squares_ns2 += latency_ns * latency_ns
-                if latency_ns > self.max_ns:
-                    self.max_ns = latency_ns
-                if self.min_ns is None or latency_ns < self.min_ns:
-                    self.min_ns = latency_ns
+                self._add_latency(time_ns, latency_ns)
             else:
                 code = NO_LATENCY
             key = base | code
@@ -87,6 +85,18 @@ class Delta:
                 self.pids.add(handshake.pid)
             if handshake.cgroup:
                 self.cgroups.add(handshake.cgroup)
+
+    def _add_latency(self, time_ns: int, latency_ns: int) -> None:
+        self.sum_ns += latency_ns
+        self.squares_ns2 += latency_ns * latency_ns
+        if latency_ns > self.max_ns:
+            self.max_ns = latency_ns
+        if self.min_ns is None or latency_ns < self.min_ns:
+            self.min_ns = latency_ns
+        last_ns = self.last_latency_ns
+        if last_ns is None or time_ns > self.timed_ns or (time_ns == self.timed_ns and latency_ns > last_ns):
+            self.timed_ns = time_ns
+            self.last_latency_ns = latency_ns
 
     def _add_retransmitted(self, base: int, handshake: Handshake) -> None:
         self._count(base | RETRANSMITS, handshake.retransmits)

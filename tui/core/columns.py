@@ -48,7 +48,7 @@ class Column:
     descending: bool = True
     """The direction that sorting by it starts with: what needs attention on top."""
     time_dependent: bool = False
-    """Whether `value` changes with time alone."""
+    """Whether `value` changes with time alone: where handshakes leave the window, or the last minute if that is all."""
     quantile: float | None = None
     """Which quantile it is of the latency."""
     is_latency: bool = False
@@ -176,10 +176,10 @@ COLUMNS: tuple[Column, ...] = (
         align="right",
         help="how long ago its last handshake ended",
         text=lambda row, _: age_text(row.age_ns),
-        value=lambda row: row.age_ns,
+        # Not the age: that changes all the time, and its order only when something comes.
+        value=lambda row: -row.tally.last_seen_ns,
         priority=11,
         descending=False,
-        time_dependent=True,
     ),
     Column(
         id="trend",
@@ -192,6 +192,8 @@ COLUMNS: tuple[Column, ...] = (
         priority=9,
     ),
 )
+_HOST_WIDTH = 8
+"""The least that shows something of an address."""
 _GROWTH = (("host", 24), ("trend", SLICES), ("host", 39))
 """Which columns grow where there is room, and to what width, one after the other."""
 IDS = tuple(each.id for each in COLUMNS)
@@ -210,18 +212,19 @@ def fit(
 ) -> list[tuple[Column, int]]:
     """The columns that have room in `total` characters, in the order of `ids`, and their widths.
 
-    Those that matter most have room first: what rows are sorted by, then by priority. What is left over widens the
-    host to what most addresses take, the trend to two minutes, then the host to a whole IPv6 address.
+    Those that matter most have room first: what rows are sorted by, which is there in any case, then by priority; the
+    host makes do with what there is. What is left over widens the host to what most addresses take, the trend to two
+    minutes, then the host to a whole IPv6 address.
     """
-    wanted = [each for each in map(column, ids) if is_marked or not each.needs_mark]
-    if sorted_by and sorted_by not in ids:
-        wanted.append(column(sorted_by))
+    asked = [*ids, sorted_by] if sorted_by and sorted_by not in ids else ids
+    wanted = [each for each in map(column, asked) if is_marked or not each.needs_mark or each.id == sorted_by]
     room = total + GAP
     widths: dict[str, int] = {}
-    for each in sorted(wanted, key=lambda each: 0.5 if each.id == sorted_by else each.priority):
-        if each.width + GAP <= room:
-            widths[each.id] = each.width
-            room -= each.width + GAP
+    for each in sorted(wanted, key=lambda each: -1 if each.id == sorted_by else each.priority):
+        width = min(each.width, max(_HOST_WIDTH, room - GAP)) if each.id == "host" else each.width
+        if width + GAP <= room:
+            widths[each.id] = width
+            room -= width + GAP
     for id_, widest in _GROWTH:
         if id_ in widths:
             more = max(0, min(room, widest - widths[id_]))

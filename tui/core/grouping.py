@@ -72,7 +72,7 @@ class Grouping(enum.Enum):
             is_ipv4 = cell.remote.startswith(_MAPPED)
             return (cell.remote[: _IPV4_NETWORK_BYTES if is_ipv4 else _IPV6_NETWORK_BYTES],)
         if self is Grouping.PROCESS:
-            return (cell.process.rstrip(b"\0"),)
+            return (cell.process.partition(b"\0")[0],)
         return (cell.ifindex,)
 
     def order_of(self, key: RowKey) -> int:

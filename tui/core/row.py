@@ -12,44 +12,49 @@ from tui.core.window import Moment, Window
 QUIET_NS = 60_000_000_000
 """A row that saw nothing for so long is greyed out."""
 _PIDS = 64
+"""So many ids are kept of a cell."""
 
 
 class Cell:
     """The finest there is to count. Made and written by `Rows` only."""
 
-    __slots__ = ("cgroups", "delta", "key", "mark", "pending", "pids", "row", "tally")
+    __slots__ = ("cgroups", "held", "key", "mark", "pending", "pids", "row", "tally")
 
     def __init__(self, key: CellKey) -> None:
         self.key = key
         self.tally = Tally()
         self.pending: list[Handshake] = []
         """Came since the last refresh."""
-        self.delta: Delta | None = None
-        """... and long ago, in a pause: counted already, but not shown yet."""
+        self.held: Tally | None = None
+        """What came long ago, in a pause: counted already, but not shown yet."""
         self.row: Row | None = None
         """None: no refresh has seen it yet, or its direction is not shown."""
         self.mark: dict[int, int] | None = None
         """Counts by code at the baseline; None: it was not there then."""
-        self.pids: set[int] = set()
-        self.cgroups: set[int] = set()
+        self.pids: tuple[int, ...] = ()
+        self.cgroups: tuple[int, ...] = ()
 
     def digest(self) -> None:
-        """Count what is pending, which then takes no more room however much it was."""
-        self.delta = self.delta or Delta()
-        self.delta.add(self.pending)
-        self.pending = []
+        """Count what is pending, which then takes no more room however much it was, and however long it goes on."""
+        if self.held is None:
+            self.held = Tally()
+        self.held.apply(self._counted())
 
-    def take(self) -> Delta:
+    def take(self) -> Delta | Tally:
         """Count what came since the last time; return it."""
-        self.digest()
-        delta, self.delta = self.delta, None
-        assert delta is not None
-        self.tally.apply(delta)
-        # Of a process that forks for each connection these would be without end.
-        if len(self.pids) < _PIDS:
-            self.pids |= delta.pids
-        if len(self.cgroups) < _PIDS:
-            self.cgroups |= delta.cgroups
+        if self.held is None:
+            news: Delta | Tally = self._counted()
+        else:
+            self.digest()
+            news, self.held = self.held, None
+        self.tally.apply(news)
+        return news
+
+    def _counted(self) -> Delta:
+        delta = Delta(self.pending)
+        self.pending = []
+        self.pids = _latest(self.pids, delta.pids)
+        self.cgroups = _latest(self.cgroups, delta.cgroups)
         return delta
 
 
@@ -97,13 +102,12 @@ class Row:
                 self.tally = own
             self.tally.merge(cell.tally)
         self.cells.append(cell)
-        cell.row = self
         self.outdate()
 
-    def apply(self, cell: Cell, delta: Delta) -> None:
+    def apply(self, cell: Cell, news: Delta | Tally) -> None:
         """Count what one of its cells has."""
         if self.tally is not cell.tally:
-            self.tally.apply(delta)
+            self.tally.apply(news)
         self.outdate()
 
     def outdate(self) -> None:
@@ -207,7 +211,7 @@ class Row:
         if id_ == "dir":
             return {direction_text(key.direction) for key in keys}
         if id_ == "if":
-            return {labels.interface(ifindex) for ifindex in {key.ifindex for key in keys}}
+            return set(filter(None, (labels.interface(ifindex) for ifindex in {key.ifindex for key in keys})))
         if id_ == "proc":
             return set(filter(None, (process_text(process) for process in {key.process for key in keys})))
         units = set().union(*(cell.cgroups for cell in self.cells)) if id_ == "unit" else ()
@@ -222,6 +226,12 @@ class Row:
     def figure(self, id_: str) -> float | None:
         """A figure by the name that the filter has for it."""
         return _FIGURES[id_](self) if id_ in _FIGURES else None
+
+
+def _latest(known: tuple[int, ...], new: set[int]) -> tuple[int, ...]:
+    """Some of each: of a process that forks for each connection they would be without end."""
+    more = new.difference(known)
+    return (*known, *more)[-_PIDS:] if more else known
 
 
 def _summed(tables: list[dict[int, int]]) -> dict[int, int]:

@@ -8,11 +8,9 @@ from math import inf
 from sortedcontainers import SortedList
 
 from bpf.event import Handshake
-from tui.core.codes import Delta
 from tui.core.columns import column
 from tui.core.grouping import CellKey, Grouping, Labels, RowKey, cell_key
 from tui.core.row import Cell, Row
-from tui.core.tally import Tally
 from tui.core.window import Moment, Window
 
 Place = tuple[float, float, RowKey]
@@ -36,20 +34,20 @@ class Rows:
     it leads back to its row by what it ends with.
     """
 
-    def __init__(self, began_ns: int, labels: Labels) -> None:
+    def __init__(self, began_ns: int, labels: Labels, pending_max: int = _PENDING_MAX) -> None:
         """`began_ns`: since when handshakes have been watched; rates are averages from then on at the earliest."""
         self._labels = labels
+        self._pending_max = pending_max
         self._column = column("count")
         self._descending = self._column.descending
         self._predicate: Callable[[Row], bool] | None = None
         self._grouping = Grouping.HOST
         self._direction: int | None = None
         self._window = Window.ALL
-        self._is_frozen = False
         self.reset(began_ns)
 
     def reset(self, now_ns: int) -> None:
-        """Forget everything and begin at `now_ns`. Sorting, filter, grouping and window stay."""
+        """Forget everything and begin at `now_ns`. Sorting, filter, grouping, direction and window stay."""
         self._moment = Moment.at(now_ns, self._window)
         self._cells: dict[CellKey, Cell] = {}
         self._touched: list[Cell] = []
@@ -63,7 +61,7 @@ class Rows:
         """The same figures as a row's, over all that the direction lets through, whatever the filter."""
         self._rows: dict[RowKey, Row] = {}
         self._order: SortedList[Place] = SortedList()
-        self._placed = 0
+        self._is_frozen = False
 
     def ingest(self, handshakes: Iterable[Handshake]) -> None:
         """Take handshakes. What is shown waits for `refresh`."""
@@ -79,7 +77,7 @@ class Rows:
                 touched.append(cell)
             cell.pending.append(handshake)
             self._pending += 1
-        if self._pending > _PENDING_MAX:
+        if self._pending > self._pending_max:
             self._digest()
 
     def _digest(self) -> None:
@@ -92,33 +90,30 @@ class Rows:
 
     def refresh(self, now_ns: int) -> None:
         """Take over what was ingested, and the passing of time: figures and order are then those of `now_ns`."""
-        has_aged = self._moment.move_to(now_ns)
+        moment = self._moment
+        first = moment.rate_first_slice
+        has_aged = moment.move_to(now_ns)
         changed = self._apply()
         if has_aged:
-            self._add_aged(changed)
+            self._add_aged(changed, first, moment.rate_first_slice)
         self._place(changed)
 
     def _apply(self) -> dict[RowKey, Row]:
         """Count what came; return the rows that it changed."""
         changed: dict[RowKey, Row] = {}
         for cell in dict.fromkeys(self._touched):
-            delta = cell.take()
+            news = cell.take()
             row = cell.row
             if row is not None:
-                row.apply(cell, delta)
+                row.apply(cell, news)
+                self.totals.apply(cell, news)
             elif self._is_shown(cell):
                 row = self._adopt(cell)
             else:
                 continue
-            self._total(delta)
             changed[row.key] = row
         self._touched, self._pending = [], 0
-        self._placed = len(self._rows)
         return changed
-
-    def _total(self, delta: Delta) -> None:
-        self.totals.tally.apply(delta)
-        self.totals.outdate()
 
     def _is_shown(self, cell: Cell) -> bool:
         return self._direction is None or cell.key.direction == self._direction
@@ -129,17 +124,24 @@ class Rows:
         if row is None:
             row = self._rows[key] = Row(key, self._grouping, self._moment, self._labels)
         row.add(cell)
+        cell.row = row
+        self.totals.add(cell)
         return row
 
-    def _add_aged(self, changed: dict[RowKey, Row]) -> None:
-        """Once in 5 s: rows of which something has left the window have changed, too."""
-        first = self._moment.first_slice
-        if first:
-            self.totals.outdate()
-        everything = self._predicate is not None or self._column.time_dependent
+    def _add_aged(self, changed: dict[RowKey, Row], before: int, first: int) -> None:
+        """Once in 5 s: rows of which something has left the window have changed, too.
+
+        It began with slice `before`, and begins with `first`. A filter is asked about all rows: they are older.
+        """
+        self.totals.outdate()
+        is_asked = self._predicate is not None
+        if not is_asked and self._window is Window.ALL and not self._column.time_dependent:
+            return
         for row in self._rows.values():
-            if everything or row.tally.reaches_before(first):
+            has_left = row.tally.has_between(before, first)
+            if has_left:
                 row.outdate()
+            if has_left or is_asked:
                 changed[row.key] = row
 
     def _place(self, changed: dict[RowKey, Row]) -> None:
@@ -205,7 +207,10 @@ class Rows:
         return self._is_frozen
 
     def freeze(self, is_frozen: bool) -> None:
-        """Let rows stay where they are, or move again. Rows that come meanwhile go to the end."""
+        """Let rows stay where they are, or move again. Rows that come meanwhile go to the end.
+
+        Sorting, another grouping or direction, and a reset let them move again, too.
+        """
         self._is_frozen = is_frozen
         if not is_frozen:
             self._reorder()
@@ -251,7 +256,7 @@ class Rows:
         """Make what was counted up to now, as of the last refresh, the baseline."""
         self.marked_ns = self._moment.now_ns
         for cell in self._cells.values():
-            cell.mark = dict(cell.tally.counts)
+            cell.mark = dict(cell.tally.counts) or None
         self._outdate_all()
 
     def unmark(self) -> None:
@@ -270,15 +275,10 @@ class Rows:
     def _regroup(self) -> None:
         """Make all rows anew of the cells that have been shown."""
         self._clear_rows()
-        total = Tally()
         for cell in self._cells.values():
             cell.row = None
             if cell.tally.counts and self._is_shown(cell):
                 self._adopt(cell)
-                total.merge(cell.tally)
-        self.totals.tally = total
-        self._placed = len(self._rows)
-        self._is_frozen = False
         self.narrow(self._predicate)
 
     def _reorder(self) -> None:
@@ -315,4 +315,4 @@ class Rows:
 
     def __len__(self) -> int:
         """How many rows there are, as of the last refresh."""
-        return self._placed
+        return len(self._rows)

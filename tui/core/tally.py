@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from tui.core.codes import BUCKETS, CODE_BITS, CODE_MASK, ESTABLISHED_END, FAILURES, Delta
 from tui.core.figures import Exact, Figures
-from tui.core.histogram import middle_ns
-from tui.core.trend import EDGES_NS, SLICES
-from tui.core.window import COARSE, FINE_SLICES, KEPT_SLICES, Moment, Window
+from tui.core.histogram import bucket_of, middle_ns
+from tui.core.trend import SLICES, level_of
+from tui.core.window import COARSE, KEPT_SLICES, Moment, Window, first_fine_slice
 
 _COUNT_BITS = 20
 _COUNT_MASK = (1 << _COUNT_BITS) - 1
 _SLICE_SHIFT = CODE_BITS + _COUNT_BITS
-_LEVELS = tuple(bisect_left(EDGES_NS, middle_ns(bucket)) + 1 for bucket in range(BUCKETS - 256))
+_LAST_SLICE = (1 << 64 - _SLICE_SHIFT) - 1
+"""170 years: what is stamped later, in a file that lies, is counted there."""
+_LEVELS = tuple(level_of(middle_ns(bucket)) for bucket in range(bucket_of(2**64 - 1) + 1))
 """The sparkline's level of each bucket."""
+_LOOSE_ENTRIES = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,9 @@ class Tally:
     """One writer. Nothing is shown before it was applied, so a model that applies nothing stands still."""
 
     __slots__ = (
-        "_compacted",
+        "_fine_from",
+        "_is_loose",
+        "_loose_entries",
         "_newest",
         "_open",
         "_recent",
@@ -48,6 +53,7 @@ class Tally:
         "min_ns",
         "squares_ns2",
         "sum_ns",
+        "timed_ns",
     )
 
     def __init__(self) -> None:
@@ -60,16 +66,27 @@ class Tally:
         self.sum_ns = 0
         self.squares_ns2 = 0
         self.last_latency_ns: int | None = None
+        """Of the latest handshake that had one; of several that ended at the same time, the greatest."""
+        self.timed_ns = 0
+        """When that one ended."""
         self.last_seen_ns = 0
         self._newest = 0
         self._open: dict[int, int] = {}
         """Of the newest slice, by code."""
         self._recent = array("Q")
-        """Of slices before: `slice << 34 | code << 20 | count`, in no particular order; 8 bytes for each."""
-        self._compacted = 0
+        """Of slices before: `slice << 34 | code << 20 | count`, 8 bytes for each; older ones before newer ones."""
+        self._fine_from = 0
+        """Before this slice, `_recent` is of half minutes: of each the first slice stands for all."""
+        self._is_loose = False
+        """`_recent` is in no order, and may hold several counts of the same: a merge has just joined it together."""
+        self._loose_entries = _LOOSE_ENTRIES
+        """With so many it is put in order before more are added."""
 
-    def apply(self, delta: Delta) -> None:
-        """Add what a delta counted."""
+    def apply(self, delta: Delta | Tally) -> None:
+        """Add what a delta, or another tally, has counted."""
+        if isinstance(delta, Tally):
+            self.merge(delta)
+            return
         counts = self.counts
         for key, count in delta.counts.items():
             code = key & CODE_MASK
@@ -80,18 +97,12 @@ class Tally:
                 self.failed += count
             slice_ = key >> CODE_BITS
             if slice_ != self._newest:
-                if slice_ < self._newest:  # Interfaces and CPUs report nearly in order, not quite.
-                    self._keep(slice_, code, count)
+                if slice_ < self._newest:
+                    self._keep_late(slice_, code, count)
                     continue
                 self._begin(slice_)
             self._open[code] = self._open.get(code, 0) + count
-        self.sum_ns += delta.sum_ns
-        self.squares_ns2 += delta.squares_ns2
-        self._take_extremes(delta.min_ns, delta.max_ns)
-        if delta.last_seen_ns >= self.last_seen_ns:
-            self.last_seen_ns = delta.last_seen_ns
-            if delta.last_latency_ns is not None:
-                self.last_latency_ns = delta.last_latency_ns
+        self._add_latencies(delta)
 
     def merge(self, other: Tally) -> None:
         """Add what another has counted: the same as if all of it had been applied here."""
@@ -99,23 +110,39 @@ class Tally:
             self.counts[code] = self.counts.get(code, 0) + count
         self.established += other.established
         self.failed += other.failed
-        self.sum_ns += other.sum_ns
-        self.squares_ns2 += other.squares_ns2
-        self._take_extremes(other.min_ns, other.max_ns)
-        if other.last_seen_ns > self.last_seen_ns:
-            self.last_seen_ns = other.last_seen_ns
-            if other.last_latency_ns is not None:
-                self.last_latency_ns = other.last_latency_ns
-        elif self.last_latency_ns is None:
-            self.last_latency_ns = other.last_latency_ns
+        self._add_latencies(other)
         if other._newest > self._newest:
             self._begin(other._newest)
-        self._recent.extend(other._recent)
+        if other._recent:
+            self._is_loose = True
+            self._recent.extend(other._recent)
         for code, count in other._open.items():
             if other._newest == self._newest:
                 self._open[code] = self._open.get(code, 0) + count
             else:
-                self._keep(other._newest, code, count)
+                self._is_loose = True
+                _append(self._recent, min(other._newest, _LAST_SLICE) << CODE_BITS | code, count)
+        if self._is_loose and len(self._recent) > self._loose_entries:
+            # Of thousands of tallies this would become far more than there are different counts.
+            self._loose_entries = 2 * len(self._in_order()) + _LOOSE_ENTRIES
+
+    def _add_latencies(self, other: Delta | Tally) -> None:
+        self.sum_ns += other.sum_ns
+        self.squares_ns2 += other.squares_ns2
+        if other.last_seen_ns > self.last_seen_ns:
+            self.last_seen_ns = other.last_seen_ns
+        latency_ns, min_ns = other.last_latency_ns, other.min_ns
+        if latency_ns is None or min_ns is None:
+            return
+        if self.last_latency_ns is None or self.min_ns is None:
+            self.min_ns = min_ns
+            self.last_latency_ns, self.timed_ns = latency_ns, other.timed_ns
+        elif (other.timed_ns, latency_ns) > (self.timed_ns, self.last_latency_ns):
+            self.last_latency_ns, self.timed_ns = latency_ns, other.timed_ns
+        if min_ns < self.min_ns:
+            self.min_ns = min_ns
+        if other.max_ns > self.max_ns:
+            self.max_ns = other.max_ns
 
     def figures(self, moment: Moment) -> Figures:
         """What the window holds; of everything extremes and jitter are exact, of less as exact as quantiles are."""
@@ -131,41 +158,41 @@ class Tally:
     def since(self, first_slice: int) -> dict[int, int]:
         """Counts by code, from a slice on that is in the last two minutes, or begins a half minute of the last 15."""
         counts = dict(self._open) if self._newest >= first_slice else {}
-        lowest = first_slice << _SLICE_SHIFT
-        for entry in self._recent:
-            if entry >= lowest:
-                code = entry >> _COUNT_BITS & CODE_MASK
-                counts[code] = counts.get(code, 0) + (entry & _COUNT_MASK)
+        for entry in self._from(first_slice):
+            code = entry >> _COUNT_BITS & CODE_MASK
+            counts[code] = counts.get(code, 0) + (entry & _COUNT_MASK)
         return counts
 
     def recent(self, first_slice: int) -> int:
         """Established handshakes from a slice on; which, see `since`."""
-        lowest = first_slice << _SLICE_SHIFT
         end = ESTABLISHED_END << _COUNT_BITS
         code_and_count = (1 << _SLICE_SHIFT) - 1
-        total = sum(
-            entry & _COUNT_MASK for entry in self._recent if entry >= lowest and entry & code_and_count < end
-        )
+        total = 0
+        for entry in self._from(first_slice):
+            if entry & code_and_count < end:
+                total += entry & _COUNT_MASK
         if self._newest >= first_slice:
-            total += sum(count for code, count in self._open.items() if code < ESTABLISHED_END)
+            for code, count in self._open.items():
+                if code < ESTABLISHED_END:
+                    total += count
         return total
 
-    def reaches_before(self, first_slice: int) -> bool:
-        """Whether something recent was counted before a slice: a window that begins there leaves it out."""
-        if self._recent:
-            return min(self._recent) >> _SLICE_SHIFT < first_slice
-        return bool(self._open) and self._newest < first_slice
+    def has_between(self, first_slice: int, end_slice: int) -> bool:
+        """Whether anything was counted from a slice on, before another; which, see `since`."""
+        if self._open and first_slice <= self._newest < end_slice:
+            return True
+        recent = self._in_order()
+        at = bisect_left(recent, first_slice << _SLICE_SHIFT)
+        return at < len(recent) and recent[at] < end_slice << _SLICE_SHIFT
 
     def levels(self, slice_: int) -> bytes:
         """24 levels, oldest first, the last that of `slice_`: the slowest handshake of each; 0: none had a latency."""
         slowest = [-1] * SLICES
         first = slice_ - SLICES + 1
-        lowest = first << _SLICE_SHIFT
-        for entry in self._recent:
-            if entry >= lowest:
-                code, at = entry >> _COUNT_BITS & CODE_MASK, (entry >> _SLICE_SHIFT) - first
-                if at < SLICES and slowest[at] < code < BUCKETS:
-                    slowest[at] = code
+        for entry in self._from(first):
+            code, at = entry >> _COUNT_BITS & CODE_MASK, (entry >> _SLICE_SHIFT) - first
+            if at < SLICES and slowest[at] < code < BUCKETS:
+                slowest[at] = code
         at = self._newest - first
         if 0 <= at < SLICES:
             slowest[at] = max([slowest[at], *[code for code in self._open if code < BUCKETS]])
@@ -173,53 +200,77 @@ class Tally:
 
     def history(self) -> list[Slice]:
         """The last fifteen minutes, oldest first: slices of 5 s, and older than two minutes, of half a minute."""
-        found: dict[int, dict[int, int]] = {self._newest: dict(self._open)} if self._open else {}
-        fine_from = self._newest - FINE_SLICES
-        for entry in self._recent:
+        fine_from = first_fine_slice(self._newest)
+        found: dict[int, dict[int, int]] = {}
+        for entry in self._from(self._newest - KEPT_SLICES):
             slice_, code = entry >> _SLICE_SHIFT, entry >> _COUNT_BITS & CODE_MASK
             slice_ = slice_ if slice_ >= fine_from else slice_ - slice_ % COARSE
             counts = found.setdefault(slice_, {})
             counts[code] = counts.get(code, 0) + (entry & _COUNT_MASK)
+        if self._open:
+            found[self._newest] = dict(self._open)
         return [
             Slice(slice_, 1 if slice_ >= fine_from else COARSE, counts)
             for slice_, counts in sorted(found.items())
         ]
 
-    def _take_extremes(self, min_ns: int | None, max_ns: int) -> None:
-        if min_ns is not None:
-            self.min_ns = min_ns if self.min_ns is None else min(min_ns, self.min_ns)
-            self.max_ns = max(max_ns, self.max_ns)
-
     def _begin(self, slice_: int) -> None:
         """Put the newest slice with the others, and begin another."""
+        place = min(self._newest, _LAST_SLICE) << CODE_BITS
         for code, count in self._open.items():
-            self._keep(self._newest, code, count)
+            _append(self._recent, place | code, count)
         self._open = {}
         self._newest = slice_
-        if slice_ - self._compacted >= COARSE:
+        if first_fine_slice(slice_) > self._fine_from:
             self._compact()
 
-    def _keep(self, slice_: int, code: int, count: int) -> None:
-        place = slice_ << _SLICE_SHIFT | code << _COUNT_BITS
-        while count:
-            part = min(count, _COUNT_MASK)
-            self._recent.append(place | part)
-            count -= part
+    def _keep_late(self, slice_: int, code: int, count: int) -> None:
+        """Count something older than the newest slice: interfaces and CPUs report nearly in order, not quite."""
+        if slice_ < self._fine_from:
+            slice_ -= slice_ % COARSE
+        entries = array("Q")
+        _append(entries, min(slice_, _LAST_SLICE) << CODE_BITS | code, count)
+        recent = self._in_order()
+        at = bisect_left(recent, slice_ + 1 << _SLICE_SHIFT)
+        recent[at:at] = entries
 
     def _compact(self) -> None:
-        """Forget what is older than fifteen minutes; put together half minutes older than two."""
-        self._compacted = self._newest
-        oldest = self._newest - KEPT_SLICES - COARSE << _SLICE_SHIFT
-        fine_from = self._newest - FINE_SLICES << _SLICE_SHIFT
-        older: dict[int, int] = {}
-        recent = array("Q")
-        for entry in self._recent:
-            if entry >= fine_from:
-                recent.append(entry)
-            elif entry >= oldest:
-                slice_ = entry >> _SLICE_SHIFT
-                place = slice_ - slice_ % COARSE << CODE_BITS | entry >> _COUNT_BITS & CODE_MASK
-                older[place] = older.get(place, 0) + (entry & _COUNT_MASK)
-        self._recent = recent
-        for place, count in older.items():
-            self._keep(place >> CODE_BITS, place & CODE_MASK, count)
+        """Put together half minutes that are now older than two; forget what is older than fifteen."""
+        recent = self._in_order()
+        before, self._fine_from = self._fine_from, first_fine_slice(self._newest)
+        aged = slice(*(bisect_left(recent, each << _SLICE_SHIFT) for each in (before, self._fine_from)))
+        recent[aged] = _packed(recent[aged], self._fine_from)
+        del recent[: bisect_left(recent, self._newest - KEPT_SLICES - COARSE << _SLICE_SHIFT)]
+
+    def _in_order(self) -> array[int]:
+        if self._is_loose:
+            self._recent = _packed(self._recent, self._fine_from)
+            self._is_loose = False
+        return self._recent
+
+    def _from(self, first_slice: int) -> array[int]:
+        recent = self._in_order()
+        return recent[bisect_left(recent, first_slice << _SLICE_SHIFT) :]
+
+
+def _append(entries: array[int], place: int, count: int) -> None:
+    """`place`: slice and code."""
+    while count > _COUNT_MASK:
+        entries.append(place << _COUNT_BITS | _COUNT_MASK)
+        count -= _COUNT_MASK
+    entries.append(place << _COUNT_BITS | count)
+
+
+def _packed(entries: Iterable[int], fine_from: int) -> array[int]:
+    """The same, in order, one of each slice and code; before `fine_from`, of each half minute."""
+    sums: dict[int, int] = {}
+    for entry in entries:
+        place = entry >> _COUNT_BITS
+        slice_ = place >> CODE_BITS
+        if slice_ < fine_from:
+            place -= slice_ % COARSE << CODE_BITS
+        sums[place] = sums.get(place, 0) + (entry & _COUNT_MASK)
+    packed = array("Q")
+    for place in sorted(sums):
+        _append(packed, place, sums[place])
+    return packed

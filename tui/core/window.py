@@ -12,6 +12,7 @@ COARSE = 6
 KEPT_SLICES = 180
 """Fifteen minutes."""
 FINE_SLICES = 24
+"""Two minutes."""
 
 
 class Window(enum.Enum):
@@ -64,6 +65,11 @@ class Moment:
         """How many seconds a rate is an average of: what its slices cover, or since the start; at least 1."""
         first_ns = self.rate_first_slice * SLICE_NS
         return max(1.0, min(self.now_ns - first_ns, self.now_ns - self.began_ns) / 1e9)
+
+
+def first_fine_slice(newest: int) -> int:
+    """The oldest slice that is kept as it is; those before are kept by half minutes, each of which is over then."""
+    return max(0, (newest - FINE_SLICES) // COARSE * COARSE)
 
 
 def first_slice(newest: int, window: Window) -> int:
