@@ -26,6 +26,7 @@ from tui.collector import (
     WatchBegan,
 )
 from tui.commands import Commands
+from tui.core.format import ASCII
 from tui.driver import QuietMouseDriver
 from tui.exporting import Exporting
 from tui.model import Model
@@ -119,6 +120,7 @@ class TcplatApp(Commands, Exporting, Steering, App[None]):
     def on_mount(self) -> None:
         themes.apply(self, self.options.theme)
         self.set_keymap(dict(self.options.keymap))
+        self.set_class(self.options.glyphs is ASCII, "-ascii")
         self.views.focus()
         for number in (signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(number, self.exit)

@@ -10,6 +10,7 @@ from textual.binding import Binding
 from textual.dom import DOMNode
 from textual.screen import Screen
 
+from tui.core.format import ASCII
 from tui.widgets.filter_line import FilterLine
 
 if TYPE_CHECKING:
@@ -43,6 +44,13 @@ class Commands(_Base):
         for view, owner in self.views.with_keys:
             for binding in self._keys_of(type(owner)):
                 yield self._command(f"{view.capitalize()}: {binding.description}", binding, owner, view)
+
+    def get_key_display(self, binding: Binding) -> str:
+        """What a key is called; Textual has signs for some, such as an arrow."""
+        display = super().get_key_display(binding)
+        if self.options.glyphs is not ASCII or display.isascii():
+            return display
+        return binding.key_display or binding.key
 
     def _command(self, title: str, binding: Binding, owner: DOMNode, view: str = "") -> SystemCommand:
         async def run() -> None:

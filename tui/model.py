@@ -8,12 +8,13 @@ from tui.collector import Collector, HandshakesArrived
 from tui.core.event_subject import EventSubject, Known
 from tui.core.events import Events
 from tui.core.filter import Filter
+from tui.core.grouping import cell_key, process_text
 from tui.core.rows import Rows
 from tui.labels import ScreenLabels
 from tui.names import Resolver
 from tui.options import ScreenOptions
 
-_KNOWN_ROWS = 50
+_KNOWN_EVENTS = 500
 
 
 class Model:
@@ -95,6 +96,12 @@ class Model:
 
     def known_values(self) -> Mapping[str, Sequence[str]]:
         """What can stand after the keys of a filter, as far as it was seen."""
-        rows = self.rows.rows(0, _KNOWN_ROWS)
-        keys = ("if", "proc", "service", "unit")
-        return {key: sorted(set().union(*(row.labels(key) for row in rows))) for key in keys}
+        # Not of the rows in sight: the word that is being typed hides most of them.
+        latest = self.events.latest(lambda _: True, _KNOWN_EVENTS)
+        found = {
+            "if": {self.labels.interface(each.ifindex) for each in latest},
+            "proc": {process_text(each.process) for each in latest},
+            "service": {self.labels.service(cell_key(each).port) for each in latest},
+            "unit": {self.labels.unit(each.cgroup) for each in latest},
+        }
+        return {key: sorted(values - {""}) for key, values in found.items()}

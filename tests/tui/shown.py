@@ -10,8 +10,10 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
+from rich.style import Style
 from textual.app import App
 from textual.pilot import Pilot
+from textual.strip import Strip
 
 from bpf.interfaces import Interface, Layer
 from tests.tui.played import MS, PATIENCE_S, Played, handshake
@@ -24,12 +26,12 @@ REDRAW_INTERVAL_S = 0.1
 
 INTERFACES = [
     Interface("lo", 1, Layer.ETHERNET, True),
-    Interface("eth0", 2, Layer.ETHERNET, True),
+    Interface("eth0", 2, Layer.ETHERNET, True, "up", addresses=("192.0.2.1/24", "2001:db8::1/64")),
     Interface("wlan0", 3, Layer.ETHERNET, False),
     Interface("ib0", 4, None, True),
     Interface("nosuch", 5, Layer.IP, True),
 ]
-"""What `i` offers; the played source refuses the last."""
+"""What there is to watch; the played source refuses the last."""
 
 THREE = [
     handshake("198.18.0.1", 20 * MS),
@@ -83,6 +85,16 @@ class Shown:
     def selected(self) -> str | None:
         return self.table.selected.label if self.table.selected else None
 
+    def line_of(self, text: str) -> Strip:
+        """The table's line that has `text` in it."""
+        lines = [self.table.render_line(y) for y in range(self.table.size.height)]
+        return next(line for line in lines if text in line.text)
+
+    def style_of(self, row: str, text: str) -> Style:
+        """How `text` in the line of a row is painted."""
+        segments = [each for each in self.line_of(row) if text in each.text]
+        return segments[-1].style or Style.null()
+
     async def until(self, wanted: Callable[[], object]) -> None:
         """Let the screen go on until `wanted()` holds; raises AssertionError."""
         deadline = time.monotonic() + PATIENCE_S
@@ -120,8 +132,6 @@ async def opening(
     source: Played, size: tuple[int, int] = (80, 24), options: ScreenOptions = DEFAULTS
 ) -> AsyncIterator[Shown]:
     """The screen from its first paint. Its redraw timer is quick whatever the options."""
-    app = TcplatApp(
-        lambda: source, lambda: INTERFACES, replace(options, redraw_interval_s=REDRAW_INTERVAL_S)
-    )
+    app = TcplatApp(lambda: source, lambda: INTERFACES, replace(options, redraw_interval_s=REDRAW_INTERVAL_S))
     async with app.run_test(size=size, notifications=True) as pilot:
         yield Shown(app, pilot, source)

@@ -6,8 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import pytest
-
 from bpf.interfaces import Interface, Layer
 from bpf.replay import Pace, Replay
 from bpf.source import Batch, Names

@@ -72,7 +72,7 @@ async def test_letters_that_come_at_once_with_slash_are_of_the_filter() -> None:
             screen.app.post_message(events.Key(key, letter))
         await screen.until(lambda: "The filter '7q' hides all 3 rows." in screen.text)
         await screen.press("slash")
-        assert "The filter '7q/' hides all 3 rows." in screen.text
+        assert "/7q/" in screen.text
 
 
 async def test_enter_keeps_the_filter_and_escape_clears_it() -> None:

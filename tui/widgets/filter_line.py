@@ -27,9 +27,10 @@ class FilterLine(Horizontal):
     """Stays in sight while it holds a filter. While what is typed is wrong, the last good filter stays."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "recall(-1)", "Filter before", show=False, id="filter.before"),
-        Binding("down", "recall(1)", "Filter after", show=False, id="filter.after"),
-        Binding("tab", "complete", "Complete the filter", show=False, priority=True, id="filter.complete"),
+        Binding("tab", "complete", "Complete", priority=True, id="filter.complete"),
+        Binding("up", "recall(-1)", "Filter before", id="filter.before"),
+        Binding("down", "recall(1)", "Filter after", id="filter.after"),
+        Binding("escape", "app.back_out", "Clear", id="filter.clear"),
     ]
 
     @dataclass
@@ -46,8 +47,8 @@ class FilterLine(Horizontal):
         super().__init__()
         self._known = known
         self._mark = _ErrorMark()
-        self._input = Input(
-            text,
+        self._begins_with = text
+        self._input = _Line(
             placeholder="words, or p95>80ms, port:443, !ip:10.0.0.0/8; Tab completes, Enter keeps, Esc clears",
             compact=True,
             highlighter=self._mark,
@@ -65,6 +66,8 @@ class FilterLine(Horizontal):
         yield self._told
 
     def on_mount(self) -> None:
+        # Not before: an Input that is given a value asks for the app.
+        self._input.value = self._begins_with
         self.set_class(bool(self.value), "-open")
 
     @property
@@ -137,6 +140,10 @@ class FilterLine(Horizontal):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         return self.is_typed_in if action == "complete" else super().check_action(action, parameters)
+
+
+class _Line(Input):
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "submit", "Keep", id="filter.keep")]
 
 
 class _ErrorMark(Highlighter):

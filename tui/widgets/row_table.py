@@ -22,7 +22,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from tui.core.columns import GAP, IDS, Column, fit
-from tui.core.format import Glyphs
+from tui.core.format import ASCII, Glyphs
 from tui.core.row import Row
 from tui.core.rows import Rows
 from tui.core.thresholds import NO_THRESHOLDS, Thresholds
@@ -225,7 +225,9 @@ class RowTable(Widget, can_focus=True):
         return Strip(segments).adjust_cell_length(width, plain)
 
     def _title(self, column: Column) -> str:
-        return self._rows.grouping.value if column.id == "host" else column.title
+        if column.id == "host":
+            return self._rows.grouping.value
+        return column.title if self._glyphs is not ASCII else column.title.replace("Δ", "d")
 
     def _row(self, row: Row, columns: list[tuple[Column, int]], width: int) -> Strip:
         is_selected = row is self._selected

@@ -83,7 +83,7 @@ def _what_is_shown(situation: Situation, now_ns: int) -> list[str]:
     if playback is None:
         attached = {account.attach for account in situation.accounts if account.attach}
         return [
-            "PAUSED (collecting goes on; Space resumes)" if situation.is_paused else "tcplat",
+            "PAUSED (still collecting; Space resumes)" if situation.is_paused else "tcplat",
             " ".join([",".join(situation.selection), *sorted(attached)]),
         ]
     state = "END" if playback.is_over else "tcplat"
