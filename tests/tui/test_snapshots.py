@@ -63,7 +63,9 @@ def interfaces() -> Sequence[Interface]:
 class Shot:
     """What is pressed before the picture, and what must be in it."""
 
-    def __init__(self, shows: str, *keys: str, options: ScreenOptions = OPTIONS, is_empty: bool = False) -> None:
+    def __init__(
+        self, shows: str, *keys: str, options: ScreenOptions = OPTIONS, is_empty: bool = False
+    ) -> None:
         self.shows = shows
         self.keys = keys
         self.options = options

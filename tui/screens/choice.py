@@ -21,6 +21,8 @@ class ChoiceScreen(ModalScreen[str | None]):
         Binding("escape,q", "dismiss", "Cancel", id="choice.close"),
         Binding("j", "cursor(1)", "Next", show=False, id="choice.down"),
         Binding("k", "cursor(-1)", "Previous", show=False, id="choice.up"),
+        Binding("g", "to_end(False)", "First", show=False, id="choice.first"),
+        Binding("G", "to_end(True)", "Last", show=False, id="choice.last"),
     ]
 
     def __init__(self, title: str, choices: Mapping[str, str]) -> None:
@@ -41,6 +43,10 @@ class ChoiceScreen(ModalScreen[str | None]):
     def action_cursor(self, step: int) -> None:
         options = self.query_one(OptionList)
         options.action_cursor_down() if step > 0 else options.action_cursor_up()
+
+    def action_to_end(self, is_last: bool) -> None:
+        options = self.query_one(OptionList)
+        options.action_last() if is_last else options.action_first()
 
     @on(OptionList.OptionSelected)
     def _chosen(self, event: OptionList.OptionSelected) -> None:

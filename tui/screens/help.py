@@ -68,7 +68,7 @@ def _two_columns(title: str, rows: Iterable[tuple[str, str]]) -> Table:
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True, style="bold", min_width=12)
     table.add_column()
-    table.title, table.title_justify, table.title_style = Text(title), "left", "bold underline"
+    table.title, table.title_justify = Text(title, "bold underline"), "left"
     for left, right in rows:
         table.add_row(Text(left), Text(right))
     table.add_row("", "")
