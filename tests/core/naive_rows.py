@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import isqrt
@@ -92,7 +91,8 @@ class NaiveRow:
         return found
 
     def _level(self, latencies: list[int]) -> int:
-        return bisect_left(EDGES_NS, middle_ns(bucket_of(max(latencies)))) + 1 if latencies else 0
+        slowest = bucket_of(max(latencies, default=0))
+        return sum(slowest > bucket_of(edge_ns) for edge_ns in EDGES_NS) + 1 if latencies else 0
 
     def _marked(self) -> tuple[Shown | None, Shown]:
         marked = [each for each in self.handshakes if id(each) in self.model.marked]

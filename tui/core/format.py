@@ -91,7 +91,7 @@ def age_text(ns: int) -> str:
 
 def bytes_text(per_second: float) -> str:
     """At most 6 characters: "0 B", "812 B", "4.21kB", "12.0MB"."""
-    if per_second < 1000:
+    if round(per_second) < 1000:
         return f"{round(per_second)} B"
     for power, unit in enumerate(("kB", "MB", "GB", "TB"), 1):
         digits = _three_digits(round(per_second), 1000**power)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from tui.core.codes import BUCKETS, CODE_BITS, CODE_MASK, ESTABLISHED_END, FAILURES, Delta
 from tui.core.figures import Exact, Figures
-from tui.core.histogram import bucket_of, middle_ns
-from tui.core.trend import SLICES, level_of
+from tui.core.histogram import bucket_of
+from tui.core.trend import EDGES_NS, SLICES
 from tui.core.window import COARSE, KEPT_SLICES, Moment, Window, first_fine_slice
 
 _COUNT_BITS = 20
@@ -18,8 +18,9 @@ _COUNT_MASK = (1 << _COUNT_BITS) - 1
 _SLICE_SHIFT = CODE_BITS + _COUNT_BITS
 _LAST_SLICE = (1 << 64 - _SLICE_SHIFT) - 1
 """170 years: what is stamped later, in a file that lies, is counted there."""
-_LEVELS = tuple(level_of(middle_ns(bucket)) for bucket in range(bucket_of(2**64 - 1) + 1))
-"""The sparkline's level of each bucket."""
+_LEVEL_ENDS = tuple(map(bucket_of, EDGES_NS))
+_LEVELS = tuple(bisect_left(_LEVEL_ENDS, bucket) + 1 for bucket in range(bucket_of(2**64 - 1) + 1))
+"""The sparkline's level of each bucket; one that an edge lies in is below it: edges are round, as latencies are."""
 _LOOSE_ENTRIES = 1024
 
 
@@ -202,7 +203,7 @@ class Tally:
         """The last fifteen minutes, oldest first: slices of 5 s, and older than two minutes, of half a minute."""
         fine_from = first_fine_slice(self._newest)
         found: dict[int, dict[int, int]] = {}
-        for entry in self._from(self._newest - KEPT_SLICES):
+        for entry in self._from((self._newest - KEPT_SLICES) // COARSE * COARSE):
             slice_, code = entry >> _SLICE_SHIFT, entry >> _COUNT_BITS & CODE_MASK
             slice_ = slice_ if slice_ >= fine_from else slice_ - slice_ % COARSE
             counts = found.setdefault(slice_, {})
@@ -226,6 +227,8 @@ class Tally:
 
     def _keep_late(self, slice_: int, code: int, count: int) -> None:
         """Count something older than the newest slice: interfaces and CPUs report nearly in order, not quite."""
+        if slice_ < self._newest - KEPT_SLICES - COARSE:
+            return  # No window reaches back so far.
         if slice_ < self._fine_from:
             slice_ -= slice_ % COARSE
         entries = array("Q")

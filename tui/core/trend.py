@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
-
 SLICE_NS = 5_000_000_000
 SLICES = 24
 RATE_SLICES = 12
@@ -16,8 +14,3 @@ EDGES_NS = (300_000, 1_000_000, 3_000_000, 10_000_000, 30_000_000, 100_000_000, 
 def slice_of(time_ns: int) -> int:
     """The number of the slice a monotonic time lies in; slices begin at whole multiples of 5 s."""
     return time_ns // SLICE_NS
-
-
-def level_of(latency_ns: int) -> int:
-    """The level 1..8 of a latency."""
-    return bisect_left(EDGES_NS, latency_ns) + 1
