@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class Steering(_Base):
 
     def action_next_interface(self, step: int) -> None:
         """Watch the next interface that can be watched."""
-        self.run_worker(self._step_interface(step), exclusive=True, group="interfaces")
+        self.run_worker(partial(self._step_interface, step), exclusive=True, group="interfaces")
 
     async def _step_interface(self, step: int) -> None:
         interfaces = await asyncio.to_thread(self.list_interfaces)
@@ -49,7 +50,7 @@ class Steering(_Base):
 
     def read_interfaces(self) -> None:
         """Show what there is by now."""
-        self.run_worker(self._read_interfaces(), exclusive=True, group="interfaces")
+        self.run_worker(self._read_interfaces, exclusive=True, group="interfaces")
 
     async def _read_interfaces(self) -> None:
         interfaces = await asyncio.to_thread(self.list_interfaces)

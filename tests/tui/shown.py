@@ -11,7 +11,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
 from rich.style import Style
+from textual import events
 from textual.app import App
+from textual.keys import _character_to_key, key_to_character
 from textual.pilot import Pilot
 from textual.strip import Strip
 
@@ -21,6 +23,8 @@ from tui.app import TcplatApp
 from tui.options import DEFAULTS, ScreenOptions
 from tui.widgets.row_table import RowTable
 
+_HOPS = 4
+"""So many messages, one after the other, a key makes at most: key, submitted, left, focus."""
 REDRAW_INTERVAL_S = 0.1
 """Not quicker: Pilot waits after each key until the process is idle."""
 
@@ -44,6 +48,16 @@ BY_P95 = ["198.18.0.2", "198.18.0.1", "198.18.7.3"]
 def text_of(app: App[None]) -> str:
     """What is on the screen, a line a line."""
     return "\n".join(strip.text.rstrip() for strip in app.screen._compositor.render_strips())
+
+
+async def press(pilot: Pilot[None], *keys: str) -> None:
+    """As `Pilot.press`, which waits twice after each key until the process is idle: 60 ms instead of 5."""
+    for key in keys:
+        name = _character_to_key(key) if len(key) == 1 else key
+        pilot.app.post_message(events.Key(name, key_to_character(name)))
+        for _ in range(_HOPS):
+            await pilot._wait_for_screen()
+    await pilot.pause()
 
 
 @dataclass
@@ -111,7 +125,8 @@ class Shown:
         await self.pilot.pause()
 
     async def press(self, *keys: str) -> None:
-        await self.pilot.press(*keys)
+        """Press keys, each when the one before has had its effect."""
+        await press(self.pilot, *keys)
 
 
 @asynccontextmanager

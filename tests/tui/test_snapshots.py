@@ -13,7 +13,7 @@ from textual.widgets import Input
 from bpf.event import Direction, Handshake, Outcome
 from bpf.interfaces import Counters, Interface
 from tests.tui.played import MS, PATIENCE_S, Played, handshake
-from tests.tui.shown import INTERFACES, text_of
+from tests.tui.shown import INTERFACES, press, text_of
 from tui.app import TcplatApp
 from tui.core.format import ASCII
 from tui.core.thresholds import Thresholds
@@ -110,7 +110,7 @@ def test_screen_looks_as_it_did(
     async def arrange(pilot: Pilot[None]) -> None:
         await until(pilot, "198.18.0.20" if shot.handshakes else "No handshake on eth0 yet")
         pilot.app.query_one(Input).cursor_blink = False
-        await pilot.press(*shot.keys)
+        await press(pilot, *shot.keys)
         await until(pilot, shot.shows)
 
     app = TcplatApp(lambda: Still(*shot.handshakes, now_ns=lambda: NOW_NS), interfaces, shot.options)
