@@ -218,15 +218,15 @@ def _account(entry: dict[str, Any]) -> Account:
 
 
 def _time_ns(text: str) -> int:
-    """Read `2026-11-22T12:00:00.123456789Z` as Unix time; raises ValueError."""
+    """Read `2026-11-22T12:00:00.123456789Z` as Unix time, before 2262 as in captures; raises ValueError."""
     if (
-        len(text) != 30
+        len(_text(text)) != 30
         or text[19] != "."
         or text[29] != "Z"
         or not (text[20:29].isdecimal() and text.isascii())
     ):
         raise ValueError(text)
-    return _second_ns(text[:19]) + int(text[20:29])
+    return _whole(_second_ns(text[:19]) + int(text[20:29]), 1 << 63)
 
 
 @lru_cache(maxsize=64)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Protocol, TextIO
 
-from bpf.errors import TcplatError
+from bpf.errors import TcplatError, printable
 from bpf.event import Handshake
 from bpf.source import Account, Batch, Names, Player, Source, Taker
 
@@ -200,4 +200,4 @@ def _abandon_stdout() -> None:
 
 def _note(text: str) -> None:
     if sys.stderr:  # print() takes None, a closed stderr, for stdout.
-        print(f"tcplat: {text}", file=sys.stderr)
+        print(f"tcplat: {printable(text)}", file=sys.stderr)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from bpf.captures.recorded import INTERFACES_MAX, PACKET_MAX_BYTES, Origin, Record
 from bpf.captures.window import Damaged, Window
+from bpf.errors import printable
 
 _SECTION, _INTERFACE, _OBSOLETE, _SIMPLE, _ENHANCED = 0x0A0D0D0A, 1, 2, 3, 6
 _KNOWN = (_SECTION, _INTERFACE, _OBSOLETE, _SIMPLE, _ENHANCED)
@@ -257,5 +258,4 @@ def _unit(resolution: int) -> tuple[int, int]:
 
 
 def _text(name: bytes) -> str:
-    text = name.split(b"\0")[0].decode(errors="replace")[:_NAME_MAX]
-    return "".join(letter if letter.isprintable() else "?" for letter in text)
+    return printable(name.split(b"\0")[0].decode(errors="replace")[:_NAME_MAX])

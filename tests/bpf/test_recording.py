@@ -164,6 +164,8 @@ DAMAGED: list[Any] = [
     one(time="1926-11-22T12:00:00.123456789Z"),
     one(time="2026-11-22T12:00:00.12345678²Z"),
     one(time=None),
+    one(time="9999-12-31T23:59:59.999999999Z"),
+    one(time=[*"0" * 19, ".", *"1" * 9, "Z"]),
     {"type": "probe", "time": "2026-11-22T12:00:00.123456789Z"},
     {
         "type": "probe",
@@ -210,6 +212,13 @@ def test_header_of_a_newer_format_is_told_in_one_line() -> None:
         UnreadableFile, match=rf"it was recorded by a newer tcplat 9\.1; .* format {VERSION}, not 2"
     ):
         read(json.dumps({**header, "version": VERSION + 1}) + "\n" + GOOD)
+
+
+def test_what_a_file_says_of_itself_does_not_steer_the_terminal() -> None:
+    header = json.loads(header_line(NOON_NS, "\x1b[2J\nroot#", "box"))
+    with pytest.raises(UnreadableFile) as raised:
+        read(json.dumps({**header, "version": VERSION + 1}) + "\n")
+    assert str(raised.value).startswith("it was recorded by a newer ?[2J?root#; ")
 
 
 def test_what_a_later_version_adds_is_passed_over() -> None:

@@ -13,6 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
+from bpf.errors import printable
 from bpf.source import ANY
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class InterfaceScreen(ModalScreen[str | None]):
 
     def on_mount(self) -> None:
         options = self.query_one(OptionList)
-        watched = [place for place, name in enumerate(self._names) if name in self._selection]
+        watched = [place for place, name in enumerate(self._names) if printable(name) in self._selection]
         options.highlighted = watched[0] if watched else 0
         options.focus()
 
@@ -56,12 +57,12 @@ class InterfaceScreen(ModalScreen[str | None]):
         self.dismiss(self._names[event.option_index])
 
     def _mark(self, name: str) -> str:
-        return "*" if name in self._selection else " "
+        return "*" if printable(name) in self._selection else " "
 
     def _option(self, interface: Interface) -> Option:
         state = "up" if interface.is_up else "down"
         layer = interface.layer.value if interface.layer else "cannot be read"
         mark = self._mark(interface.name)
         return Option(
-            Text(f"{mark} {interface.name:<16} {state:<5} {layer}"), disabled=interface.layer is None
+            Text(f"{mark} {printable(interface.name):<16} {state:<5} {layer}"), disabled=interface.layer is None
         )
