@@ -74,9 +74,14 @@ def _open(path: str | int, title: str) -> io.BufferedReader:
     except IsADirectoryError as error:
         raise UnreadableFile(f"{title} is a directory", "name a file in it") from error
     except OSError as error:
-        raise UnreadableFile(f"cannot read {title}: {_reason(error)}", _next_step(error)) from error
+        raise _unreadable(title, error) from error
     try:
+        # Who has the other end, or had this one before, may have left it so that reading does not wait.
+        os.set_blocking(raw.fileno(), True)
         return DecompressedReader(io.BufferedReader(raw))
+    except OSError as error:
+        raw.close()
+        raise _unreadable(title, error) from error
     except BaseException:
         raw.close()
         raise
@@ -86,7 +91,7 @@ def _look(stream: io.BufferedReader, title: str) -> bytes:
     try:
         beginning = stream.peek(_LOOK_BYTES)
     except OSError as error:
-        raise UnreadableFile(f"cannot read {title}: {_reason(error)}", _next_step(error)) from error
+        raise _unreadable(title, error) from error
     if not beginning:
         trouble = getattr(stream, "trouble", "")
         raise UnreadableFile(
@@ -96,8 +101,9 @@ def _look(stream: io.BufferedReader, title: str) -> bytes:
     return beginning
 
 
-def _reason(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()
+def _unreadable(title: str, error: OSError) -> UnreadableFile:
+    reason = (error.strerror or str(error)).lower()
+    return UnreadableFile(f"cannot read {title}: {reason}", _next_step(error))
 
 
 def _next_step(error: OSError) -> str:

@@ -115,7 +115,11 @@ class Recording:
         return self._pieces.pop(0) if self._pieces else None
 
     def _read_chunk(self) -> None:
-        chunk = self._stream.read1(_CHUNK_BYTES)
+        chunk = b""
+        try:
+            chunk = self._stream.read1(_CHUNK_BYTES)
+        except OSError as error:
+            self._torn = f"cannot be read any further: {(error.strerror or str(error)).lower()}"
         if not chunk:
             self._is_at_end = True
             self._take_last_line()
@@ -135,7 +139,7 @@ class Recording:
         self._take(self._rest)
         if self._damaged > damaged:
             self._damaged = damaged
-            self._torn = "the last line is torn"
+            self._torn = self._torn or "the last line is torn"
 
     def _take(self, line: bytes) -> None:
         if not line.strip():

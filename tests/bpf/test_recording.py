@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -260,3 +261,27 @@ def test_pipe_yields_what_is_there() -> None:
         assert piece and len(piece.handshakes) == 1
         assert recording.read() is None
         rest.join()
+
+
+class Failing(io.RawIOBase):
+    """A disk or a connection that fails after some lines."""
+
+    def __init__(self) -> None:
+        self._left = [GOOD.encode(), GOOD[:50].encode()]
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if not self._left:
+            raise OSError(errno.EIO, "Input/output error")
+        data = self._left.pop(0)
+        buffer[: len(data)] = data
+        return len(data)
+
+
+def test_what_was_readable_before_an_error_is_there_and_the_error_is_said() -> None:
+    with Recording(io.BufferedReader(Failing()), "it") as recording:
+        assert recording.read()
+        assert recording.read() is None
+        assert recording.trouble == "cannot be read any further: input/output error"
