@@ -64,5 +64,6 @@ class InterfaceScreen(ModalScreen[str | None]):
         layer = interface.layer.value if interface.layer else "cannot be read"
         mark = self._mark(interface.name)
         return Option(
-            Text(f"{mark} {printable(interface.name):<16} {state:<5} {layer}"), disabled=interface.layer is None
+            Text(f"{mark} {printable(interface.name):<16} {state:<5} {layer}"),
+            disabled=interface.layer is None,
         )
