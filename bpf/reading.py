@@ -64,13 +64,16 @@ def open_tape(path: str | int, title: str, options: CaptureOptions) -> Tape:
         raise
 
 
-def _open(path: str | int, title: str) -> io.BufferedReader:
+def _open(path: str | int, title: str) -> DecompressedReader:
     """Open it, unpacked if it is packed."""
-    if isinstance(path, int):
-        # From its beginning each time: a duplicate would go on where the last one stopped. A pipe has no beginning.
-        path = os.dup(path) if is_pipe(path) else f"/proc/self/fd/{path}"
+    raw: io.RawIOBase
     try:
-        raw = open(path, "rb", buffering=0)  # noqa: SIM115, it stays open
+        if not isinstance(path, int):
+            raw = open(path, "rb", buffering=0)  # noqa: SIM115, it stays open
+        elif is_pipe(path):
+            raw = open(os.dup(path), "rb", buffering=0)  # noqa: SIM115, as above
+        else:
+            raw = _Given(path)
     except IsADirectoryError as error:
         raise UnreadableFile(f"{title} is a directory", "name a file in it") from error
     except OSError as error:
@@ -85,6 +88,34 @@ def _open(path: str | int, title: str) -> io.BufferedReader:
     except BaseException:
         raw.close()
         raise
+
+
+class _Given(io.RawIOBase):
+    """A file that is open already, from its beginning each time.
+
+    Not opened anew, which it takes permission to do; nor its descriptor duplicated, which would go on where it stands.
+    """
+
+    def __init__(self, fd: int) -> None:
+        self._fd = os.dup(fd)
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self._fd
+
+    # The base class is typed as taking any buffer; BufferedReader gives a memoryview.
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        size = os.preadv(self._fd, [buffer], self._at)
+        self._at += size
+        return size
+
+    def close(self) -> None:
+        if not self.closed:
+            os.close(self._fd)
+        super().close()
 
 
 def _look(stream: io.BufferedReader, title: str) -> bytes:

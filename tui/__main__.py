@@ -49,6 +49,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except TcplatError as error:
         print(f"tcplat: {error}", file=sys.stderr)
         return EXIT_FAILED
+    except OSError as error:  # Of the machine, such as too many open files: what is of a file is told above.
+        print(f"tcplat: {printable(str(error))}", file=sys.stderr)
+        return EXIT_FAILED
     except KeyboardInterrupt:  # Before or after the loops, which take it themselves.
         return 130
 

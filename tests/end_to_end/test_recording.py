@@ -223,6 +223,17 @@ def silent_pipe(*arguments: str) -> Iterator[subprocess.Popen[str]]:
             os.close(writer)
 
 
+def test_file_given_as_stdin_need_not_be_opened_again(tmp_path: Path) -> None:
+    """As that of another user is, or one that was removed."""
+    path = tmp_path / "trace.jsonl"
+    path.write_bytes(GOOD)
+    path.chmod(0)
+    words = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", "--", *tcplat("--read", "-", "--json")]
+    with path.open("rb") as file:
+        done = subprocess.run(words, stdin=file, capture_output=True, timeout=PATIENCE_S, check=False)
+    assert (done.stdout, done.returncode) == (GOOD, 0), done.stderr
+
+
 def test_pipe_that_was_left_not_to_wait_is_waited_for() -> None:
     reader, writer = os.pipe()
     os.set_blocking(reader, False)
