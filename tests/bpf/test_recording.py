@@ -159,6 +159,8 @@ DAMAGED: list[Any] = [
     one(direction=None),
     one(ambiguous=1),
     one(process=5),
+    one(unit="u" * 1025),
+    one(remote_address="fe80::1%" + "u" * 100),
     one(time="yesterday"),
     one(time="2026-11-22T12:00:00Z"),
     one(time="2026-13-22T12:00:00.123456789Z"),
@@ -192,6 +194,14 @@ def test_damaged_line_is_skipped_counted_and_said(line: Any) -> None:
 def test_line_longer_than_any_is_damage_and_takes_no_memory() -> None:
     _, recording = read(GOOD + "x" * (5 << 20) + "\n" + GOOD)
     assert recording.trouble == "1 damaged line skipped"
+
+
+def test_more_names_than_anybody_has_are_damage(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bpf.recording._NAMES_MAX", 3)
+    lines = [json.dumps(one(unit=str(number))) + "\n" for number in range(5)]
+    pieces, recording = read("".join(lines + lines[:3]))
+    assert sum(len(piece.handshakes) for piece in pieces) == 6
+    assert recording.trouble == "2 damaged lines skipped"
 
 
 def test_every_cut_gives_the_lines_before_it() -> None:
