@@ -4,9 +4,13 @@ from __future__ import annotations
 
 
 class TcplatError(Exception):
-    """A failure a person can act on: one line saying what, why, and what to do next."""
+    """A failure a person can act on: one line saying what, why, and what to do next.
+
+    It may quote what came from a file: what cannot be printed becomes `?`, so that nothing steers the terminal.
+    """
 
     def __init__(self, what: str, next_step: str) -> None:
+        what, next_step = printable(what), printable(next_step)
         super().__init__(f"{what}; {next_step}" if next_step else what)
         self.what = what
         self.next_step = next_step
@@ -34,3 +38,8 @@ class AttachFailed(TcplatError):
 
 class UnreadableFile(TcplatError):
     """What was to be read is not there, may not be read, or is of no kind known."""
+
+
+def printable(text: str) -> str:
+    """Put `?` for control characters and the like, so that a terminal shows text and does nothing else."""
+    return text if text.isprintable() else "".join(each if each.isprintable() else "?" for each in text)

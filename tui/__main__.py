@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bpf.errors import TcplatError
+from bpf.errors import TcplatError, printable
 from bpf.requirements import require_bcc, require_permission
 from bpf.source import ANY, Source, Taker
 from tui.arguments import parse
@@ -51,6 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _run(options, stack)
     except TcplatError as error:
         print(f"tcplat: {error}", file=sys.stderr)
+        return EXIT_FAILED
+    except OSError as error:  # Of the machine, such as too many open files: what is of a file is told above.
+        print(f"tcplat: {printable(str(error))}", file=sys.stderr)
         return EXIT_FAILED
     except KeyboardInterrupt:  # Before or after the loops, which take it themselves.
         return 130
@@ -113,7 +116,7 @@ def _reading(options: argparse.Namespace) -> _Input:
     from bpf.reading import CaptureOptions, is_pipe, open_tape
     from bpf.replay import Pace, Replay
 
-    path, title = options.read, options.read
+    path, title = options.read, printable(options.read)
     if path == _STDIN:
         path, title = _take_stdin(is_screen=not options.form), "stdin"
     pace = Pace.AT_ONCE if options.form else Pace.LIVE if is_pipe(path) else Pace.RECORDED
@@ -135,7 +138,7 @@ def _account_interval_s(options: argparse.Namespace) -> float:
 def _tell_recording(path: str, recorder: Recorder | None) -> None:
     """Once it is closed: say what it lacks."""
     if recorder and (trouble := recorder.trouble()) and sys.stderr:
-        print(f"tcplat: {path}: {trouble}", file=sys.stderr)
+        print(f"tcplat: {printable(f'{path}: {trouble}')}", file=sys.stderr)
 
 
 def _stream(options: argparse.Namespace, chosen: _Input, recorder: Recorder | None) -> int:
@@ -187,7 +190,7 @@ def _screen(options: argparse.Namespace, chosen: _Input, config: Config, recorde
     app.run()
     if app.failure:
         # Said again: the screen that said so is gone.
-        print(f"tcplat: {app.failure}", file=sys.stderr)
+        print(f"tcplat: {printable(app.failure)}", file=sys.stderr)
         return EXIT_FAILED
     return app.return_code or 0
 

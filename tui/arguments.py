@@ -47,6 +47,21 @@ class _Version(argparse.Action):
         parser.exit()
 
 
+class _Once(argparse.Action):
+    """Takes one value, where argparse would let the last of several win without a word."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option: str | None = None,
+    ) -> None:
+        if getattr(namespace, self.dest) is not None:
+            parser.error(f"{option} can be given once")
+        setattr(namespace, self.dest, values)
+
+
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line, or `arguments`. Exits with status 2 and one line if they make no sense."""
     parser = _parser()
@@ -110,6 +125,8 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--record",
+        type=_file,
+        action=_Once,
         metavar="FILE",
         help="also write every handshake to FILE, packed if its name ends in .gz or .zst",
     )
@@ -142,6 +159,8 @@ def _add_input(parser: argparse.ArgumentParser) -> None:
     source = parser.add_mutually_exclusive_group()
     source.add_argument(
         "--read",
+        type=_file,
+        action=_Once,
         metavar="FILE",
         help="show a recording, or a capture (pcap, pcapng), packed or not; - is stdin; needs no root",
     )
@@ -173,6 +192,12 @@ def _contradiction(options: argparse.Namespace) -> str:
     if options.demo and options.interfaces:
         return "--demo has an interface of its own: name none"
     return ""
+
+
+def _file(text: str) -> str:
+    if not text:
+        raise argparse.ArgumentTypeError("the name of the file is empty")
+    return text
 
 
 def _seconds(text: str) -> float:

@@ -6,12 +6,12 @@ import queue
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 
 from textual.message import Message
 
-from bpf.errors import TcplatError
+from bpf.errors import TcplatError, printable
 from bpf.event import Handshake
 from bpf.source import Account, Batch, Playback, Player, Source, Taker
 
@@ -127,16 +127,18 @@ class Collector:
         except TcplatError as error:
             self._post(SourceFailed(str(error)))
         except Exception as error:  # The thread's edge: a bug here must reach the screen, not vanish.
-            self._post(SourceFailed(f"{type(error).__name__}: {error}"))
+            self._post(SourceFailed(printable(f"{type(error).__name__}: {error}")))
 
     def _begin(self, source: Source, began_ns: int) -> None:
-        self._post(WatchBegan(source.selection, source.accounts(), began_ns))
+        selection = [printable(name) for name in source.selection]
+        self._post(WatchBegan(selection, _showable(source.accounts()), began_ns))
 
     def _hand_on(self, source: Source, batch: Batch) -> None:
         if batch.began_ns is not None:
             self._begin(source, batch.began_ns)
         if batch.accounts:
-            self._post(AccountsRead(batch.accounts, source.gone))
+            gone = frozenset(map(printable, source.gone))
+            self._post(AccountsRead(_showable(batch.accounts), gone))
         if batch.handshakes:
             came = batch.handshakes
             interfaces = self._new_names((each.ifindex for each in came), self._interfaces, source.name_of)
@@ -184,3 +186,16 @@ class Collector:
         if playback and playback != self._playback:
             self._playback = playback
             self._post(PlaybackChanged(playback))
+
+
+def _showable(accounts: Sequence[Account]) -> list[Account]:
+    """Accounts as the screen may show them: interfaces may be called anything, and a file may say anything."""
+    return [
+        replace(
+            each,
+            interface=printable(each.interface),
+            attach=printable(each.attach),
+            trouble=printable(each.trouble),
+        )
+        for each in accounts
+    ]

@@ -6,13 +6,15 @@ import os
 import select
 import signal
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import inf
 from types import FrameType
 from typing import Protocol, TextIO
 
-from bpf.errors import TcplatError
+from bpf.errors import TcplatError, printable
 from bpf.event import Handshake
 from bpf.source import Account, Batch, Names, Player, Source, Taker
 from tui.core.event_subject import EventSubject, Known
@@ -95,18 +97,21 @@ class _Stream:
 
     def run(self, limits: Limits) -> None:
         source = self._source
-        left = limits.count
-        began_ns = source.now_ns()
-        left = self._write(source.drain(0), left)
+        until_s = time.monotonic() + (inf if limits.duration_s is None else limits.duration_s)
+        batch = source.drain(0)
+        began_ns = source.now_ns() if batch.began_ns is None else batch.began_ns
+        left = self._write(batch, limits.count)
         _tell_what_is_watched(source)
         while not self._received and left != 0 and not source.is_over:
-            wait_s = _DRAIN_S
+            left_s = until_s - time.monotonic()
             if limits.duration_s is not None:
-                left_s = limits.duration_s - (source.now_ns() - began_ns) / 1e9
-                if left_s <= 0:
-                    break
-                wait_s = min(wait_s, left_s)
-            left = self._write(source.drain(wait_s), left)
+                # What is read passes faster than it was; but a pipe's time stands still while nothing comes.
+                left_s = min(left_s, limits.duration_s - (source.now_ns() - began_ns) / 1e9)
+            if left_s <= 0:
+                break
+            batch = source.drain(min(_DRAIN_S, left_s))
+            began_ns = began_ns if batch.began_ns is None else batch.began_ns
+            left = self._write(batch, left)
             self._look_around()
         if not source.is_over:
             # In this order, whatever the last account counts has its line before it.
@@ -226,4 +231,4 @@ def _abandon_stdout() -> None:
 
 def _note(text: str) -> None:
     if sys.stderr:  # print() takes None, a closed stderr, for stdout.
-        print(f"tcplat: {text}", file=sys.stderr)
+        print(f"tcplat: {printable(text)}", file=sys.stderr)

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 from bpf.interfaces import Interface, Layer
 from bpf.replay import Pace, Replay
-from bpf.source import Batch, Names
+from bpf.source import Account, Batch, Names
 from bpf.tape import Piece
 from tests.bpf.taped import Taped, at, broken, piece
 from tests.tui.played import Played, handshake
@@ -172,3 +172,18 @@ async def test_opening_says_what_is_being_done() -> None:
     async with opening(source) as screen:
         await screen.until(lambda: "Compiling the probe" in screen.text)
         source.may_open.set()
+
+
+async def test_names_in_a_file_do_not_steer_the_terminal() -> None:
+    name, what = "\x1b[31mred", "\x1b]0;owned\x07"
+    account = Account(name, "\x1b[5mtcx", trouble=what)
+    replay = Replay(lambda: Taped([piece(*HOUR[:2], accounts=[account])]), "it", Pace.RECORDED)
+    app = TcplatApp(lambda: replay, lambda: [Interface(name, 1, Layer.IP, True)], ScreenOptions(opening=""))
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        screen = Shown(app, pilot, Played())
+        await screen.until(lambda: screen.hosts)
+        await screen.press("i")
+        await screen.until(lambda: "?[31mred" in screen.text)
+        await screen.press("escape", "5")
+        await screen.until(lambda: "?]0;owned?" in screen.text)
+        assert "\x1b" not in screen.text
