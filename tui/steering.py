@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from textual.app import App
+    from textual.worker import Worker
 
     from bpf.interfaces import Interface
     from tui.collector import Collector
@@ -33,7 +34,7 @@ class Steering(_Base):
 
     def action_next_interface(self, step: int) -> None:
         """Watch the next interface that can be watched."""
-        self.run_worker(partial(self._step_interface, step), exclusive=True, group="interfaces")
+        self._run_alone(partial(self._step_interface, step))
 
     async def _step_interface(self, step: int) -> None:
         interfaces = await asyncio.to_thread(self.list_interfaces)
@@ -50,7 +51,11 @@ class Steering(_Base):
 
     def read_interfaces(self) -> None:
         """Show what there is by now."""
-        self.run_worker(self._read_interfaces, exclusive=True, group="interfaces")
+        self._run_alone(self._read_interfaces)
+
+    def _run_alone(self, work: Callable[[], Coroutine[None, None, None]]) -> None:
+        # Not the coroutine itself: one that is cancelled before it begins is complained of.
+        _: Worker[None] = self.run_worker(work, exclusive=True, group="interfaces")
 
     async def _read_interfaces(self) -> None:
         interfaces = await asyncio.to_thread(self.list_interfaces)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from rich.style import Style
 from textual import events
 from textual.app import App
-from textual.keys import _character_to_key, key_to_character
+from textual.keys import REPLACED_KEYS, _character_to_key, key_to_character
 from textual.pilot import Pilot
 from textual.strip import Strip
 
@@ -54,7 +54,7 @@ async def press(pilot: Pilot[None], *keys: str) -> None:
     """As `Pilot.press`, which waits twice after each key until the process is idle: 60 ms instead of 5."""
     for key in keys:
         name = _character_to_key(key) if len(key) == 1 else key
-        pilot.app.post_message(events.Key(name, key_to_character(name)))
+        pilot.app.post_message(events.Key(name, key_to_character(REPLACED_KEYS.get(name, name))))
         for _ in range(_HOPS):
             await pilot._wait_for_screen()
     await pilot.pause()
