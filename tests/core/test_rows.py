@@ -292,3 +292,12 @@ def test_what_a_pause_costs_does_not_grow_with_its_length() -> None:
     model.refresh(10_000 * S)
     assert model.rows(0, 1)[0].count == 100_000
     assert model.totals.recent == 50 * 11
+
+
+def test_totals_count_once_what_comes_together_with_the_second_row() -> None:
+    model = Rows(0, LABELS)
+    for addresses_ in (["10.0.0.1"], ["10.0.0.1", "10.0.0.2"], ["10.0.0.2", "10.0.0.1", "10.0.0.3"]):
+        model.ingest([handshake(each, S, MS) for each in addresses_])
+        model.refresh(S)
+        assert model.totals.count == sum(row.count for row in model.rows(0, 9))
+        assert model.totals.recent == model.totals.count

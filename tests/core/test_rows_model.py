@@ -20,7 +20,18 @@ from tui.core.rows import Rows
 from tui.core.window import Window
 
 LABELS = FakeLabels({"10.0.0.2": "web.example.org"})
-ADDRESSES = ["10.0.0.1", "10.0.0.2", "10.0.1.20", "192.0.2.7", "2001:db8::a", "2001:db8::ff:a", "::1"]
+CELLS = [
+    ("10.0.0.1", 443, "curl", Direction.OUTBOUND, 2),
+    ("10.0.0.1", 443, "sshd", Direction.OUTBOUND, 2),
+    ("10.0.0.1", 22, "sshd", Direction.OUTBOUND, 3),
+    ("10.0.0.2", 443, "curl", Direction.OUTBOUND, 2),
+    ("10.0.0.2", 443, "", Direction.INBOUND, 2),
+    ("10.0.1.20", 8080, "", Direction.INBOUND, 9),
+    ("192.0.2.7", 443, "curl", Direction.OUTBOUND, 3),
+    ("2001:db8::a", 443, "curl", Direction.OUTBOUND, 2),
+    ("2001:db8::ff:a", 22, "", Direction.INBOUND, 3),
+]
+"""Few, so that each sees much; of each grouping some go together."""
 SORTABLE = [each.id for each in COLUMNS if each.value]
 FILTERS = [
     *("", "10.0.0", "0.2 or web", "nowhere", "/^10\\.0\\.[01]\\.2/", "!ip:10.0.0.0/8", "host:web or dir:in"),
@@ -46,23 +57,28 @@ def events(draw: st.DrawFn) -> tuple[int, int, dict[str, Any]]:
     """How long after the one before; how late it is reported; a handshake but for its time."""
     latency_ns = draw(LATENCIES)
     retransmits = draw(st.sampled_from([0, 0, 0, 1, 3]))
+    address, port, process, direction, ifindex = draw(st.sampled_from(CELLS))
     return (
         draw(st.integers(0, 8 * S) | st.just(0)),
         draw(st.sampled_from(LATENESS_NS)),
         {
-            "address": draw(st.sampled_from(ADDRESSES)),
+            "address": address,
             "latency_ns": latency_ns,
             "outcome": draw(st.sampled_from([Outcome.ESTABLISHED] * 6 + list(Outcome))),
             "retransmits": retransmits,
             "connect_ns": latency_ns + retransmits * S,
-            "port": draw(st.sampled_from([443, 443, 22, 8080])),
-            "process": draw(st.sampled_from(["", "curl", "sshd"])),
+            "port": port,
+            "process": process,
             "pid": draw(st.sampled_from([0, 812, 900])),
             "cgroup": draw(st.sampled_from([0, 7])),
-            "direction": draw(st.sampled_from(Direction)),
-            "ifindex": draw(st.sampled_from([2, 3, 9])),
+            "direction": direction,
+            "ifindex": ifindex,
         },
     )
+
+
+Steps = list[tuple[Events, int]]
+STEPS = st.lists(st.tuples(st.lists(events(), min_size=1, max_size=4), AFTER_NS), min_size=2, max_size=6)
 
 
 def counted(figures: Figures) -> Shown:
@@ -116,12 +132,14 @@ class Model(RuleBasedStateMachine):
         grouping=st.sampled_from(Grouping),
         column_id=st.sampled_from(SORTABLE),
         text=st.just("") | st.sampled_from(FILTERS),
+        steps=STEPS,
     )
-    def begin(self, window: Window, grouping: Grouping, column_id: str, text: str) -> None:
+    def begin(self, window: Window, grouping: Grouping, column_id: str, text: str, steps: Steps) -> None:
         self.look_at(window)
         self.group_by(grouping)
         self.sort_by(column_id, True)
         self.narrow(text)
+        self.go_on(steps)
 
     @rule(events=st.lists(events(), max_size=8))
     def ingest(self, events: Events) -> None:
@@ -137,8 +155,8 @@ class Model(RuleBasedStateMachine):
         self.rows.refresh(self.now_ns)
         self.naive.refresh(self.now_ns)
 
-    @rule(steps=st.lists(st.tuples(st.lists(events(), max_size=4), AFTER_NS), min_size=1, max_size=8))
-    def go_on(self, steps: list[tuple[Events, int]]) -> None:
+    @rule(steps=STEPS)
+    def go_on(self, steps: Steps) -> None:
         for each, after_ns in steps:
             self.ingest(each)
             self.refresh(after_ns)
@@ -189,8 +207,10 @@ class Model(RuleBasedStateMachine):
         self.rows.unmark()
         self.naive.unmark()
 
-    @rule(after_ns=st.integers(0, 20 * S))
-    def reset(self, after_ns: int) -> None:
+    @rule(after_ns=st.integers(0, 20 * S), is_due=st.sampled_from([False] * 9 + [True]))
+    def reset(self, after_ns: int, is_due: bool) -> None:
+        if not is_due:
+            return
         self.now_ns += after_ns
         self.rows.reset(self.now_ns)
         self.naive.reset(self.now_ns)
@@ -247,8 +267,8 @@ class ImpatientModel(Model):
 
 
 TestModel = Model.TestCase
-TestModel.settings = settings(max_examples=150, stateful_step_count=15, deadline=None)
+TestModel.settings = settings(max_examples=200, stateful_step_count=12, deadline=None)
 TestCrowdedModel = CrowdedModel.TestCase
 TestCrowdedModel.settings = settings(max_examples=20, stateful_step_count=10, deadline=None)
 TestImpatientModel = ImpatientModel.TestCase
-TestImpatientModel.settings = settings(max_examples=60, stateful_step_count=20, deadline=None)
+TestImpatientModel.settings = settings(max_examples=60, stateful_step_count=10, deadline=None)

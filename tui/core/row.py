@@ -6,6 +6,7 @@ from bpf.event import Handshake, address_text
 from tui.core.codes import REFUSED, UNANSWERED, UNREACHABLE, Delta
 from tui.core.figures import Figures
 from tui.core.grouping import CellKey, Grouping, Labels, RowKey, direction_text, process_text
+from tui.core.order import Place
 from tui.core.tally import Tally
 from tui.core.window import Moment, Window
 
@@ -53,8 +54,10 @@ class Cell:
     def _counted(self) -> Delta:
         delta = Delta(self.pending)
         self.pending = []
-        self.pids = _latest(self.pids, delta.pids)
-        self.cgroups = _latest(self.cgroups, delta.cgroups)
+        if delta.pids:
+            self.pids = _latest(self.pids, delta.pids)
+        if delta.cgroups:
+            self.cgroups = _latest(self.cgroups, delta.cgroups)
         return delta
 
 
@@ -84,7 +87,7 @@ class Row:
         self.tally = Tally()
         self.matches = True
         """Whether the filter lets it through."""
-        self.place: tuple[float, float, RowKey] | None = None
+        self.place: Place | None = None
         """Its place in the order; None: no refresh has seen it yet."""
         self._moment = moment
         self._labels = labels
@@ -104,9 +107,9 @@ class Row:
         self.cells.append(cell)
         self.outdate()
 
-    def apply(self, cell: Cell, news: Delta | Tally) -> None:
-        """Count what one of its cells has."""
-        if self.tally is not cell.tally:
+    def apply(self, news: Delta | Tally) -> None:
+        """Count what its cells have counted."""
+        if len(self.cells) > 1:  # Else it has the tally of its one cell, which has been told.
             self.tally.apply(news)
         self.outdate()
 

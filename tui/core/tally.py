@@ -7,7 +7,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from tui.core.codes import BUCKETS, CODE_BITS, CODE_MASK, ESTABLISHED_END, FAILURES, Delta
+from tui.core.codes import BUCKETS, CODE_BITS, CODE_MASK, ESTABLISHED_END, FAILURES, Delta, add_latencies
 from tui.core.figures import Exact, Figures
 from tui.core.histogram import bucket_of
 from tui.core.trend import EDGES_NS, SLICES
@@ -88,7 +88,7 @@ class Tally:
         if isinstance(delta, Tally):
             self.merge(delta)
             return
-        counts = self.counts
+        counts, open_, newest = self.counts, self._open, self._newest
         for key, count in delta.counts.items():
             code = key & CODE_MASK
             counts[code] = counts.get(code, 0) + count
@@ -97,13 +97,14 @@ class Tally:
             elif code in FAILURES:
                 self.failed += count
             slice_ = key >> CODE_BITS
-            if slice_ != self._newest:
-                if slice_ < self._newest:
-                    self._keep_late(slice_, code, count)
-                    continue
+            if slice_ < newest:
+                self._keep_late(slice_, code, count)
+                continue
+            if slice_ > newest:
                 self._begin(slice_)
-            self._open[code] = self._open.get(code, 0) + count
-        self._add_latencies(delta)
+                open_, newest = self._open, slice_
+            open_[code] = open_.get(code, 0) + count
+        add_latencies(self, delta)
 
     def merge(self, other: Tally) -> None:
         """Add what another has counted: the same as if all of it had been applied here."""
@@ -111,7 +112,7 @@ class Tally:
             self.counts[code] = self.counts.get(code, 0) + count
         self.established += other.established
         self.failed += other.failed
-        self._add_latencies(other)
+        add_latencies(self, other)
         if other._newest > self._newest:
             self._begin(other._newest)
         if other._recent:
@@ -126,24 +127,6 @@ class Tally:
         if self._is_loose and len(self._recent) > self._loose_entries:
             # Of thousands of tallies this would become far more than there are different counts.
             self._loose_entries = 2 * len(self._in_order()) + _LOOSE_ENTRIES
-
-    def _add_latencies(self, other: Delta | Tally) -> None:
-        self.sum_ns += other.sum_ns
-        self.squares_ns2 += other.squares_ns2
-        if other.last_seen_ns > self.last_seen_ns:
-            self.last_seen_ns = other.last_seen_ns
-        latency_ns, min_ns = other.last_latency_ns, other.min_ns
-        if latency_ns is None or min_ns is None:
-            return
-        if self.last_latency_ns is None or self.min_ns is None:
-            self.min_ns = min_ns
-            self.last_latency_ns, self.timed_ns = latency_ns, other.timed_ns
-        elif (other.timed_ns, latency_ns) > (self.timed_ns, self.last_latency_ns):
-            self.last_latency_ns, self.timed_ns = latency_ns, other.timed_ns
-        if min_ns < self.min_ns:
-            self.min_ns = min_ns
-        if other.max_ns > self.max_ns:
-            self.max_ns = other.max_ns
 
     def figures(self, moment: Moment) -> Figures:
         """What the window holds; of everything extremes and jitter are exact, of less as exact as quantiles are."""
