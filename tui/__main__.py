@@ -83,6 +83,9 @@ def _run(options: argparse.Namespace, stack: ExitStack) -> int:
     if options.record:
         from tui.record.recorder import Recorder
 
+        if options.read and _is_same_file(options.read, options.record):
+            # With rotation it would be renamed, and the new one read while it is written.
+            raise TcplatError("--record would write to what --read reads", "name another file")
         stack.callback(lambda: _tell_recording(options.record, recorder))
         recorder = stack.enter_context(Recorder(Path(options.record), options.record_rotate))
     return _screen(options, chosen, config, recorder) if config else _stream(options, chosen, recorder)
@@ -129,6 +132,13 @@ def _reading(options: argparse.Namespace) -> _Input:
         return [Interface(name, index, Layer.IP, True) for index, name in enumerate(replay.interfaces, 1)]
 
     return _Input(lambda: replay, list_interfaces, f"reading {title}")
+
+
+def _is_same_file(one: str, other: str) -> bool:
+    try:
+        return Path(one).samefile(other)
+    except OSError:
+        return False
 
 
 def _account_interval_s(options: argparse.Namespace) -> float:

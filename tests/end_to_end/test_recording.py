@@ -264,6 +264,15 @@ def test_damage_is_said_and_the_rest_is_shown(tmp_path: Path) -> None:
     assert done.stderr.splitlines()[-1] == f"tcplat: {path}: 1 damaged line skipped; the last line is torn"
 
 
+def test_recording_is_not_made_where_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "trace.jsonl"
+    path.write_bytes(GOOD)
+    arguments = (str(path), "--log", "--record", str(path), "--record-rotate", "1h")
+    said = "tcplat: --record would write to what --read reads; name another file\n"
+    assert read(*arguments, check=1).stderr == said
+    assert [each.read_bytes() for each in tmp_path.iterdir()] == [GOOD]
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
