@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bpf.event import printable
+
 
 class TcplatError(Exception):
     """A failure a person can act on: one line saying what, why, and what to do next.
@@ -38,8 +40,3 @@ class AttachFailed(TcplatError):
 
 class UnreadableFile(TcplatError):
     """What was to be read is not there, may not be read, or is of no kind known."""
-
-
-def printable(text: str) -> str:
-    """Put `?` for control characters and the like, so that a terminal shows text and does nothing else."""
-    return text if text.isprintable() else "".join(each if each.isprintable() else "?" for each in text)

@@ -37,7 +37,10 @@ async def draw(recording: Path) -> None:
     replay = Replay(partial(open_tape, str(recording), title, CaptureOptions()), title, Pace.RECORDED)
 
     def interfaces() -> list[Interface]:
-        return [Interface(name, index, Layer.ETHERNET, True, "up") for index, name in enumerate(replay.interfaces, 1)]
+        return [
+            Interface(name, index, Layer.ETHERNET, True, "up")
+            for index, name in enumerate(replay.interfaces, 1)
+        ]
 
     app = TcplatApp(lambda: replay, interfaces, ScreenOptions(redraw_interval_s=0.2))
     async with app.run_test(size=_SIZE) as pilot:

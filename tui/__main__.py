@@ -15,7 +15,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bpf.errors import TcplatError, printable
+from bpf.errors import TcplatError
+from bpf.event import printable
 from bpf.requirements import require_bcc, require_permission
 from bpf.source import ANY, Source, Taker
 from tui.arguments import parse

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import TYPE_CHECKING, NoReturn
 
-from tui.core.format import printable
+from bpf.event import printable
 from tui.record.rotation import Rotation, rotation
 
 if TYPE_CHECKING:  # Imported when it is needed: it takes 35 ms.

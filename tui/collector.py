@@ -11,8 +11,8 @@ from math import inf
 
 from textual.message import Message
 
-from bpf.errors import TcplatError, printable
-from bpf.event import Handshake
+from bpf.errors import TcplatError
+from bpf.event import Handshake, printable
 from bpf.source import Account, Batch, Playback, Player, Source, Taker
 
 _DRAIN_S = 0.05

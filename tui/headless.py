@@ -14,8 +14,8 @@ from math import inf
 from types import FrameType
 from typing import Protocol, TextIO
 
-from bpf.errors import TcplatError, printable
-from bpf.event import Handshake
+from bpf.errors import TcplatError
+from bpf.event import Handshake, printable
 from bpf.source import Account, Batch, Names, Player, Source, Taker
 from tui.core.event_subject import EventSubject, Known
 from tui.core.filter import Filter

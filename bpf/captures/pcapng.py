@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from bpf.captures.recorded import INTERFACES_MAX, OTHERS, PACKET_MAX_BYTES, Origin, Record
 from bpf.captures.window import Damaged, Window
-from bpf.errors import printable
+from bpf.event import printable
 
 _SECTION, _INTERFACE, _OBSOLETE, _SIMPLE, _ENHANCED = 0x0A0D0D0A, 1, 2, 3, 6
 _KNOWN = (_SECTION, _INTERFACE, _OBSOLETE, _SIMPLE, _ENHANCED)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bpf.event import printable
 from tui.core.baseline import Change
 from tui.core.format import (
     ASCII,
@@ -24,7 +25,6 @@ from tui.core.format import (
     duration_text,
     failures_text,
     levels_text,
-    printable,
     rate_text,
     shorten_middle,
 )

@@ -100,11 +100,6 @@ def bytes_text(per_second: float) -> str:
     return ">999TB"
 
 
-def printable(text: str) -> str:
-    """`text` without what a terminal could take for a command: files, interfaces and processes have any name."""
-    return "".join(each if each.isprintable() else "?" for each in text)
-
-
 def levels_text(levels: bytes, glyphs: Glyphs = UNICODE) -> str:
     """A sparkline: one character a slice."""
     return levels.decode("latin-1").translate(glyphs.levels)

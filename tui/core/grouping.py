@@ -6,8 +6,7 @@ import enum
 from ipaddress import ip_network
 from typing import NamedTuple, Protocol
 
-from bpf.event import Direction, Handshake, address_text
-from tui.core.format import printable
+from bpf.event import Direction, Handshake, address_text, printable
 
 _MAPPED = bytes(10) + b"\xff\xff"
 _IPV4_NETWORK_BYTES = 15

@@ -13,8 +13,8 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.widgets import Static
 
+from bpf.event import printable
 from bpf.source import Account
-from tui.core.format import printable
 
 _ROWS = (
     ("packets", "packets", "seen on both sides of the hook"),

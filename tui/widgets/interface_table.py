@@ -11,8 +11,9 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.strip import Strip
 
+from bpf.event import printable
 from bpf.source import ANY
-from tui.core.format import Glyphs, bytes_text, levels_text, printable, rate_text, shorten_middle
+from tui.core.format import Glyphs, bytes_text, levels_text, rate_text, shorten_middle
 from tui.core.runs import Line, Role, text_of
 from tui.core.throughput import Throughput
 from tui.widgets.line_view import LineView
@@ -85,7 +86,7 @@ class InterfaceTable(LineView, can_focus=True):
         names = self._names
         if self._cursor in names:
             return names.index(self._cursor)
-        watched = [place for place, name in enumerate(names) if name in self._selection]
+        watched = [place for place, name in enumerate(names) if printable(name) in self._selection]
         return watched[0] if watched else 0
 
     def action_move(self, step: int) -> None:
@@ -172,7 +173,7 @@ class InterfaceTable(LineView, can_focus=True):
         ]
 
     def _mark(self, name: str) -> str:
-        return "*" if name in self._selection else " "
+        return "*" if printable(name) in self._selection else " "
 
 
 def _state(interface: Interface) -> str:

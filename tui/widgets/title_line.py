@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from rich.text import Text
 from textual.widget import Widget
 
+from bpf.event import printable
 from bpf.source import ANY
-from tui.core.format import Glyphs, count_text, duration_text, printable, rate_text
+from tui.core.format import Glyphs, count_text, duration_text, rate_text
 from tui.core.grouping import Grouping
 from tui.core.rows import Rows
 from tui.out.wall_clock import clock_text
