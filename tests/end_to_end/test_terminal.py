@@ -63,7 +63,7 @@ def test_session_from_start_to_quit(terminal: Terminal, network: Lab) -> None:
     start(terminal, network)
     network.connect_many([(address, 443) for address in (FAST, MIDDLE, SLOW)])
     terminal.until(lambda: hosts(terminal) == [SLOW, MIDDLE, FAST])
-    assert terminal.lines[0].startswith("tcplat  lab0 tcx  3 hosts")
+    terminal.until(lambda: terminal.lines[0].startswith("tcplat  lab0 tcx  3 hosts"))
 
     terminal.press("S")
     terminal.until(lambda: hosts(terminal) == [FAST, MIDDLE, SLOW])
@@ -75,7 +75,7 @@ def test_session_from_start_to_quit(terminal: Terminal, network: Lab) -> None:
 
     terminal.press("/", *"p95>20ms", "Space", "7", ".")
     terminal.until(lambda: hosts(terminal) == [SLOW])
-    assert "1 of 3 hosts" in terminal.lines[0]
+    terminal.until(lambda: "1 of 3 hosts" in terminal.lines[0])
     terminal.press("Escape")
     terminal.until(lambda: len(hosts(terminal)) == 3)
 
