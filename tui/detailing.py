@@ -26,8 +26,9 @@ def detail_of(row: Row, events: Events, labels: Labels, now_ns: int) -> Detail:
     tally = row.tally
     figures = tally.all_time
     durations = [_line("latency", figures)]
-    if any(cell.key.direction == Direction.OUTBOUND for cell in row.cells):
-        durations.append(_line("connect", figures.connects()))
+    outbound = [cell for cell in row.cells if cell.key.direction == Direction.OUTBOUND]
+    if outbound:
+        durations.append(_line("connect", _added(outbound).connects()))
     keys = {cell.key for cell in row.cells}
     return Detail(
         title=f"{row.grouping.value} {row.label}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -70,7 +71,8 @@ async def test_screen_starts_as_it_is_configured() -> None:
         theme="mono",
         keymap={"app.pause": "p"},
     )
-    async with shown(Played(*THREE), options=options) as screen:
+    just_now = [each._replace(time_ns=time.monotonic_ns()) for each in THREE]  # Made a whole test run ago.
+    async with shown(Played(*just_now), options=options) as screen:
         assert screen.header.split() == ["service", "max▲", "count"]
         assert screen.hosts == [f"{host}:https" for host in reversed(BY_P95)]
         assert "last 5m" in screen.title
