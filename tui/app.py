@@ -177,7 +177,8 @@ class TcplatApp(Commands, Exporting, Steering, App[None]):
     def _redraw(self) -> None:
         if not self.situation.is_paused and self.model.refresh():
             self.bell()
-        if self.views.current == "interfaces":
+        # Without rows: is it because the interface is down?
+        if self.views.current == "interfaces" or (self.situation.selection and not len(self.model.rows)):
             self.read_interfaces()
         self._draw()
 

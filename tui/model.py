@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+from bpf.event import Handshake
 from tui.collector import Collector, HandshakesArrived
 from tui.core.event_subject import EventSubject, Known
 from tui.core.events import Events
-from tui.core.filter import Filter
+from tui.core.filter import Filter, Predicate
 from tui.core.grouping import cell_key, process_text
 from tui.core.rows import Rows
 from tui.labels import ScreenLabels
@@ -34,6 +35,7 @@ class Model:
         self.events = Events()
         self.filter = Filter()
         """The one that is used: what is typed may be wrong."""
+        self._direction: int | None = None
         self._bad_ns = options.thresholds.bad_ns if options.has_bell else None
         self._is_bad = False
         if options.has_names:
@@ -63,7 +65,8 @@ class Model:
 
     def refresh(self) -> bool:
         """Take over what came; whether something in it was so slow that the bell should ring."""
-        if self.filter.root is not None and self.labels.has_names and self._resolver.changed():
+        has_new_names = self.filter.root is not None and self.labels.has_names and self._resolver.changed()
+        if has_new_names or self.rows.direction != self._direction:
             self.narrow(self.filter)
         self.rows.refresh(self.now_ns())
         self.events.refresh()
@@ -77,15 +80,22 @@ class Model:
 
     def narrow(self, filter_: Filter) -> None:
         """Show only what a filter lets through."""
-        self.filter = filter_
-        if filter_.root is None:
-            self.rows.narrow(None)
-            self.events.narrow(None)
-            return
-        predicate = filter_.predicate()
-        known = Known(self.labels, self.labels.host, self.labels.service, self.now_ns)
+        self.filter, self._direction = filter_, self.rows.direction
+        predicate = filter_.predicate() if filter_.root is not None else None
         self.rows.narrow(predicate)
-        self.events.narrow(lambda handshake: predicate(EventSubject(handshake, known)))
+        self.events.narrow(self._event_predicate(predicate))
+
+    def _event_predicate(self, predicate: Predicate | None) -> Callable[[Handshake], bool] | None:
+        """The filter and the direction, asked of a single handshake."""
+        known = Known(self.labels, self.labels.host, self.labels.service, self.now_ns)
+        direction = self._direction
+
+        def passes(handshake: Handshake) -> bool:
+            return direction in (None, handshake.direction) and (
+                predicate is None or predicate(EventSubject(handshake, known))
+            )
+
+        return None if predicate is None and direction is None else passes
 
     def toggle_names(self) -> None:
         """Show hosts by their names, or by address again."""

@@ -58,8 +58,18 @@ class Steering(_Base):
         _: Worker[None] = self.run_worker(work, exclusive=True, group="interfaces")
 
     async def _read_interfaces(self) -> None:
-        interfaces = await asyncio.to_thread(self.list_interfaces)
+        try:
+            interfaces = await asyncio.to_thread(self.list_interfaces)
+        except OSError as error:
+            self.notify(f"cannot list the interfaces: {error.strerror}", severity="error", markup=False)
+            return
         self.views.interfaces.take(interfaces, self.situation.selection, time.monotonic_ns())
+        watched = [each for each in interfaces if each.name in self.situation.selection]
+        self.situation.down = {
+            each.name: each.state or "down"
+            for each in watched
+            if not each.is_up or each.state not in ("", "up")
+        }
 
     def action_seek(self, steps: int) -> None:
         """Go so many times ten seconds ahead."""

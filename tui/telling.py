@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bpf.source import ANY, Account, Playback
@@ -31,6 +31,8 @@ class Situation:
     """What is watched; nothing: the source is not open yet."""
     accounts: Sequence[Account] = ()
     gone: frozenset[str] = field(default_factory=frozenset)
+    down: Mapping[str, str] = field(default_factory=dict)
+    """Of what is watched, the interfaces that can carry nothing now, and why."""
     failure: str = ""
     """Why there is no source (any more); empty: there is."""
     is_paused: bool = False
@@ -44,7 +46,7 @@ class Situation:
 
     def begin(self, selection: Sequence[str], accounts: Sequence[Account]) -> None:
         """Something else is watched from now on."""
-        self.selection, self.accounts, self.gone = selection, accounts, frozenset()
+        self.selection, self.accounts, self.gone, self.down = selection, accounts, frozenset(), {}
         self.is_paused = False
 
 
@@ -82,4 +84,6 @@ def empty_text(situation: Situation, rows: Rows, filter_: str, now_ns: int) -> s
         return _NOTHING_PLAYED.format(title=playback.title, until=until)
     if situation.gone.issuperset(situation.selection):
         return f"{names} is gone.\n\nWaiting for it to return; i watches another interface."
+    for name, state in situation.down.items():
+        return f"{name} is {state}.\n\nNothing passes until it is up; i watches another interface."
     return _NO_TRAFFIC.format(interface=names)

@@ -89,6 +89,12 @@ async def test_interface_that_is_gone_before_any_row() -> None:
         assert "i watches another interface" in screen.text
 
 
+async def test_interface_that_is_down_is_told_instead_of_waited_for() -> None:
+    async with shown(Played(interface="wlan0")) as screen:
+        await screen.until(lambda: "wlan0 is down." in screen.text)
+        assert "i watches another interface" in screen.text
+
+
 async def test_source_that_cannot_open_says_what_to_do_next_in_whole() -> None:
     source = Played()
     source.failure = KernelUnsupported(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from textual import events
 
-from bpf.event import Outcome
+from bpf.event import Direction, Outcome
 from tests.tui.played import MS, Played, handshake
 from tests.tui.shown import BY_P95, THREE, Shown, shown
 from tui.widgets.event_table import EventTable
@@ -139,7 +139,7 @@ async def test_enter_watches_another_interface_from_nothing() -> None:
         await screen.press("j", "enter")
         await screen.until(lambda: "wlan0 tcx" in screen.title)
         assert (source.selection, screen.hosts) == (("wlan0",), [])
-        assert "No handshake on wlan0 yet." in screen.text
+        await screen.until(lambda: "wlan0 is down." in screen.text)
         source.play(handshake("198.18.0.9"))
         await screen.until(lambda: screen.hosts == ["198.18.0.9"])
 
@@ -209,3 +209,14 @@ async def test_no_size_is_too_small_for_any_view(size: tuple[int, int]) -> None:
         for key in "2345":
             await screen.press(key)
             assert len(screen.text.splitlines()) <= size[1]
+
+
+async def test_direction_narrows_the_events_too() -> None:
+    both = [handshake("198.18.0.1"), handshake("198.18.0.2", direction=Direction.INBOUND)]
+    async with shown(Played(*both)) as screen:
+        await screen.press("d", "3")
+        await screen.until(lambda: "198.18.0.1" in screen.text)
+        assert "198.18.0.2" not in screen.text
+        await screen.press("1", "d", "3")
+        await screen.until(lambda: "198.18.0.2" in screen.text)
+        assert "198.18.0.1:" not in screen.text
