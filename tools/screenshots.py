@@ -54,8 +54,8 @@ async def draw(recording: Path) -> None:
 
 
 _VIEWS = {
-    "table": ["j", "j", "j"],
-    "details": ["enter"],
+    "table": [],
+    "details": ["slash", *"192.0.2.33", "enter", "enter"],
     "events": ["escape", "3"],
     "interfaces": ["4"],
     "probe": ["5"],
