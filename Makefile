@@ -37,7 +37,7 @@ fuzz: setup-test ## mutated packets through the kernel program and the matcher: 
 	$(SUDO) $(BIN)/python tools/fuzz.py $(ARGS)
 
 screenshots: setup-test ## draw screenshots/ anew
-	$(BIN)/python tools/screenshots.py
+	$(BIN)/python tools/screenshots.py $(ARGS)
 
 fresh: ## try it all in new Debian roots, as a new user would: make fresh ARGS=trixie
 	tools/fresh $(ARGS)

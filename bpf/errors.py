@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from bpf.event import printable
+
 
 class TcplatError(Exception):
-    """A failure a person can act on: one line saying what, why, and what to do next."""
+    """A failure a person can act on: one line saying what, why, and what to do next.
+
+    It may quote what came from a file: what cannot be printed becomes `?`, so that nothing steers the terminal.
+    """
 
     def __init__(self, what: str, next_step: str) -> None:
+        what, next_step = printable(what), printable(next_step)
         super().__init__(f"{what}; {next_step}" if next_step else what)
         self.what = what
         self.next_step = next_step

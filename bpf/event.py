@@ -194,3 +194,8 @@ def address_bytes(text: str) -> bytes:
     """Inverse of `address_text`; raises ValueError."""
     parsed = ipaddress.ip_address(text)
     return _MAPPED + parsed.packed if parsed.version == 4 else parsed.packed
+
+
+def printable(text: str) -> str:
+    """Put `?` for control characters and the like, so that a terminal shows text and does nothing else."""
+    return text if text.isprintable() else "".join(each if each.isprintable() else "?" for each in text)

@@ -64,29 +64,65 @@ def open_tape(path: str | int, title: str, options: CaptureOptions) -> Tape:
         raise
 
 
-def _open(path: str | int, title: str) -> io.BufferedReader:
+def _open(path: str | int, title: str) -> DecompressedReader:
     """Open it, unpacked if it is packed."""
-    if isinstance(path, int):
-        # From its beginning each time: a duplicate would go on where the last one stopped. A pipe has no beginning.
-        path = os.dup(path) if is_pipe(path) else f"/proc/self/fd/{path}"
+    raw: io.RawIOBase
     try:
-        raw = open(path, "rb", buffering=0)  # noqa: SIM115, it stays open
+        if not isinstance(path, int):
+            raw = open(path, "rb", buffering=0)  # noqa: SIM115, it stays open
+        elif is_pipe(path):
+            raw = open(os.dup(path), "rb", buffering=0)  # noqa: SIM115, as above
+        else:
+            raw = _Given(path)
     except IsADirectoryError as error:
         raise UnreadableFile(f"{title} is a directory", "name a file in it") from error
     except OSError as error:
-        raise UnreadableFile(f"cannot read {title}: {_reason(error)}", _next_step(error)) from error
+        raise _unreadable(title, error) from error
     try:
+        # Who has the other end, or had this one before, may have left it so that reading does not wait.
+        os.set_blocking(raw.fileno(), True)
         return DecompressedReader(io.BufferedReader(raw))
+    except OSError as error:
+        raw.close()
+        raise _unreadable(title, error) from error
     except BaseException:
         raw.close()
         raise
+
+
+class _Given(io.RawIOBase):
+    """A file that is open already, from its beginning each time.
+
+    Not opened anew, which it takes permission to do; nor its descriptor duplicated, which would go on where it stands.
+    """
+
+    def __init__(self, fd: int) -> None:
+        self._fd = os.dup(fd)
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self._fd
+
+    # The base class is typed as taking any buffer; BufferedReader gives a memoryview.
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        size = os.preadv(self._fd, [buffer], self._at)
+        self._at += size
+        return size
+
+    def close(self) -> None:
+        if not self.closed:
+            os.close(self._fd)
+        super().close()
 
 
 def _look(stream: io.BufferedReader, title: str) -> bytes:
     try:
         beginning = stream.peek(_LOOK_BYTES)
     except OSError as error:
-        raise UnreadableFile(f"cannot read {title}: {_reason(error)}", _next_step(error)) from error
+        raise _unreadable(title, error) from error
     if not beginning:
         trouble = getattr(stream, "trouble", "")
         raise UnreadableFile(
@@ -96,8 +132,9 @@ def _look(stream: io.BufferedReader, title: str) -> bytes:
     return beginning
 
 
-def _reason(error: OSError) -> str:
-    return (error.strerror or str(error)).lower()
+def _unreadable(title: str, error: OSError) -> UnreadableFile:
+    reason = (error.strerror or str(error)).lower()
+    return UnreadableFile(f"cannot read {title}: {reason}", _next_step(error))
 
 
 def _next_step(error: OSError) -> str:

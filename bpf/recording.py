@@ -22,6 +22,9 @@ VERSION = 1
 _CHUNK_BYTES = 1 << 16
 _LINE_BYTES = 1 << 20
 """No line is as long; what seems to be is damage."""
+_TEXT_MAX, _ADDRESS_MAX = 1024, 64
+"""No name or address is longer, in characters: what was read stays in memory, and packs well into a small file."""
+_NAMES_MAX = 1 << 18
 _SECOND_NS = 1_000_000_000
 _OUTCOMES = {outcome.name.lower(): int(outcome) for outcome in Outcome}
 _DIRECTIONS = {direction.name.lower(): int(direction) for direction in Direction}
@@ -37,9 +40,11 @@ class Numbered:
         self._numbers: dict[str, int] = {"": 0}
 
     def number_of(self, name: str) -> int:
-        """The number that stands for `name` from now on."""
+        """The number that stands for `name` from now on. Raises ValueError for more names than anybody has."""
         number = self._numbers.get(name)
         if number is None:
+            if len(self.names) >= _NAMES_MAX:
+                raise ValueError(name)
             self.names.append(name)
             number = self._numbers[name] = len(self.names)
         return number
@@ -117,7 +122,11 @@ class Recording:
         return self._pieces.pop(0) if self._pieces else None
 
     def _read_chunk(self) -> None:
-        chunk = self._stream.read1(_CHUNK_BYTES)
+        chunk = b""
+        try:
+            chunk = self._stream.read1(_CHUNK_BYTES)
+        except OSError as error:
+            self._torn = f"cannot be read any further: {(error.strerror or str(error)).lower()}"
         if not chunk:
             self._is_at_end = True
             self._take_last_line()
@@ -137,7 +146,7 @@ class Recording:
         self._take(self._rest)
         if self._damaged > damaged:
             self._damaged = damaged
-            self._torn = "the last line is torn"
+            self._torn = self._torn or "the last line is torn"
 
     def _take(self, line: bytes) -> None:
         if not line.strip():
@@ -176,8 +185,8 @@ class Recording:
             latency_ns=_whole(entry["latency_ns"] or 0, 1 << 64),
             connect_ns=_whole(entry["connect_ns"] or 0, 1 << 64),
             answer_ns=_whole(entry["answer_ns"] or 0, 1 << 64),
-            remote=_address_bytes(_text(entry["remote_address"])),
-            local=_address_bytes(_text(entry["local_address"])),
+            remote=_address_bytes(_text(entry["remote_address"], _ADDRESS_MAX)),
+            local=_address_bytes(_text(entry["local_address"], _ADDRESS_MAX)),
             process=process,
             identity=0,
             cgroup=self._units.number_of(_text(entry["unit"] or "")),
@@ -251,15 +260,15 @@ def _account(entry: dict[str, Any]) -> Account:
 
 
 def _time_ns(text: str) -> int:
-    """Read `2026-11-22T12:00:00.123456789Z` as Unix time; raises ValueError."""
+    """Read `2026-11-22T12:00:00.123456789Z` as Unix time, before 2262 as in captures; raises ValueError."""
     if (
-        len(text) != 30
+        len(_text(text)) != 30
         or text[19] != "."
         or text[29] != "Z"
         or not (text[20:29].isdecimal() and text.isascii())
     ):
         raise ValueError(text)
-    return _second_ns(text[:19]) + int(text[20:29])
+    return _whole(_second_ns(text[:19]) + int(text[20:29]), 1 << 63)
 
 
 @lru_cache(maxsize=64)
@@ -277,8 +286,8 @@ def _whole(value: object, bound: int) -> int:
     return value
 
 
-def _text(value: object) -> str:
-    if type(value) is not str:
+def _text(value: object, at_most: int = _TEXT_MAX) -> str:
+    if type(value) is not str or len(value) > at_most:
         raise ValueError(value)
     return value
 

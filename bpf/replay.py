@@ -22,6 +22,9 @@ SLOWEST, FASTEST = 1 / 8, 1024.0
 _BATCH_HANDSHAKES = 5000
 """Enough to be quick at catching up, few enough for the screen to answer keys meanwhile."""
 _PATIENCE_S = 0.05
+_OPENING_S = 0.5
+_GAP_NS = 60_000_000_000
+"""A recorded time without anything, longer than this, is passed over: a night, or a clock that was wrong."""
 
 
 class Pace(enum.Enum):
@@ -68,11 +71,10 @@ class Replay:
         self._accounts: dict[str, Account] = {}
 
     def __enter__(self) -> Replay:
-        """Begin to read; waits for a file's first piece, but not for a pipe's. Raises TcplatError."""
+        """Begin to read; waits a moment for a file's first piece, but not for a pipe's. Raises TcplatError."""
         self._reader = TapeReader(self._open_tape)
         if self._pace is not Pace.LIVE:
-            while not self._piece and not self._is_over:
-                self._next_piece(_PATIENCE_S)
+            self._next_piece(_OPENING_S)
         return self
 
     def __exit__(
@@ -110,7 +112,11 @@ class Replay:
 
     @property
     def _trouble(self) -> str:
-        return self._reader.tape.trouble if self._reader and self._reader.tape else ""
+        troubles = [self._reader.tape.trouble] if self._reader and self._reader.tape else []
+        if self._is_over:
+            seen = (ANY, *self.interfaces)
+            troubles += [f"no interface {name!r} in it" for name in self._selection if name not in seen]
+        return "; ".join(filter(None, troubles))
 
     def now_ns(self) -> int:
         """The recorded time that has been reached. From any thread."""
@@ -133,8 +139,7 @@ class Replay:
 
     def accounts(self) -> list[Account]:
         """The accounts of the recorded time that has been reached, of the interfaces selected."""
-        is_any = self._selection == (ANY,)
-        return [each for name, each in sorted(self._accounts.items()) if is_any or name in self._selection]
+        return [each for name, each in sorted(self._accounts.items()) if self._is_selected(name)]
 
     def watch(self, selection: Sequence[str]) -> None:
         """Play other interfaces, from now on. Raises NoSuchInterface for one that did not occur up to now."""
@@ -190,7 +195,11 @@ class Replay:
         elif (
             self._pace is Pace.RECORDED and self._piece
         ):  # Without one reading cannot keep up, and time waits.
-            self._owed_ns += 0 if self._is_paused else int(passed_ns * self._speed)
+            if not self._is_paused:
+                gap_ns = _next_ns(self._piece, self._taken, self._taken_flows) - self._now_ns
+                self._owed_ns += int(passed_ns * self._speed)
+                if gap_ns > _GAP_NS:
+                    self._owed_ns = max(self._owed_ns, gap_ns)
             step_ns = max(0, min(self._owed_ns, self._piece.time_ns - self._now_ns))
             self._now_ns += step_ns
             self._owed_ns -= step_ns
@@ -223,7 +232,13 @@ class Replay:
             return Batch(self._selected(handshakes), [], flows=self._selected(flows))
         self._piece = None
         self._accounts.update((account.interface, account) for account in piece.accounts)
+        if self._pace is Pace.AT_ONCE:
+            # Line by line what the tape has, wherever it was cut into pieces.
+            return Batch([], [each for each in piece.accounts if self._is_selected(each.interface)])
         return Batch([], self.accounts() if piece.accounts else [])
+
+    def _is_selected(self, name: str) -> bool:
+        return self._selection == (ANY,) or name in self._selection
 
     def _selected(self, entries: Sequence[Entry]) -> list[Entry]:
         if self._selection == (ANY,):

@@ -18,7 +18,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from bpf.captures import Capture
-from tui.core.hosts import Hosts
+from tools.bench_core import LABELS
+from tui.core.rows import Rows
 
 PACKETS = 1_000_000
 LONGER = 4
@@ -101,14 +102,16 @@ def pcapng(frames: Iterator[Frame]) -> Iterator[bytes]:
 
 def read(path: str) -> None:
     """Read a capture as fast as can be; print how fast that was, and the most memory held."""
-    model = Hosts(0)
-    handshakes = packets = 0
+    model = Rows(0, LABELS)
+    handshakes = packets = reached_ns = 0
     began = time.perf_counter()
     with open(path, "rb") as file, Capture(file, path) as capture:
         while piece := capture.read():
             handshakes += len(piece.handshakes)
             model.ingest(piece.handshakes)
             packets = sum(account.packets for account in piece.accounts) or packets
+            reached_ns = piece.time_ns
+    model.refresh(reached_ns)
     took_s = time.perf_counter() - began
     peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(

@@ -1,93 +1,79 @@
-"""Draw screenshots/: the real screen over the real probe, in the test network of known hosts. Needs root.
+"""Draw screenshots/: the real screen over a recording that the real probe made. Needs no root; never by hand.
 
-The pictures are never made by hand: `make screenshots` (a minute and a half, for the sparklines to fill).
+The recording is of `tcplat --demo`: `make screenshots ARGS=FILE` draws another.
 """
 
 from __future__ import annotations
 
 import asyncio
-import random
+import html
+import re
 import shutil
 import subprocess
 import sys
-import threading
-import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-from bpf.interfaces import interfaces
-from bpf.lab import Behaviour, Host, Lab
-from bpf.probe import Probe
+from textual.pilot import Pilot
+
+from bpf.interfaces import Interface, Layer
+from bpf.reading import CaptureOptions, open_tape
+from bpf.replay import Pace, Replay
 from tui.app import TcplatApp
+from tui.options import ScreenOptions
 
-_SHOTS = Path(__file__).resolve().parent.parent / "screenshots"
-_SIZE = (100, 26)
-_WATCH_S = 90
-_SLOW_AFTER_S = 50
-_MEDIANS_MS = (0.4, 0.7, 1.1, 1.8, 3, 4, 6, 8, 11, 14, 18, 23, 36, 58, 72, 90, 120, 160, 210, 260)
-
-
-def hosts(chance: random.Random) -> list[Host]:
-    """A few dozen hosts, near and far, with the odd slow answer, as a box on the Internet sees them."""
-    cast = []
-    for number, median_ms in enumerate(_MEDIANS_MS):
-        delays = [median_ms / 1000 * chance.lognormvariate(0, 0.15) for _ in range(40)]
-        delays += [delay * 4 for delay in delays[:1]]
-        chance.shuffle(delays)
-        address = (
-            f"2001:db8:1:{number:x}::{chance.randrange(1, 65536):x}"
-            if number % 5 == 2
-            else (f"198.{18 + number % 2}.{chance.randrange(256)}.{chance.randrange(1, 255)}")
-        )
-        cast.append(Host(address, delays_s=tuple(delays)))
-    return [
-        *cast,
-        Host("198.18.3.9", behaviour=Behaviour.REFUSES),
-        Host("198.19.9.3", behaviour=Behaviour.SILENT),
-    ]
+_ROOT = Path(__file__).resolve().parent.parent
+_SHOTS = _ROOT / "screenshots"
+_RECORDING = _ROOT / "tests" / "recordings" / "demo.jsonl"
+_SIZE = (120, 34)
+_SEEKS = 6
+"""Of ten seconds: nearly to the recording's end."""
 
 
-class Traffic(threading.Thread):
-    """Connects to the hosts until stopped; in the end one near host turns slow."""
+async def draw(recording: Path) -> None:
+    """Play the recording to where something is going on, and take the pictures."""
+    title = recording.name
+    replay = Replay(partial(open_tape, str(recording), title, CaptureOptions()), title, Pace.RECORDED)
 
-    def __init__(self, lab: Lab, cast: list[Host], chance: random.Random) -> None:
-        super().__init__()
-        self._lab, self._cast, self._chance = lab, cast, chance
-        self._stopped = threading.Event()
+    def interfaces() -> list[Interface]:
+        return [
+            Interface(name, index, Layer.ETHERNET, True, "up")
+            for index, name in enumerate(replay.interfaces, 1)
+        ]
 
-    def run(self) -> None:
-        """Make traffic, until `stop`."""
-        weights = [1 / (1 + number % 7) for number in range(len(self._cast))]
-        slow_at = time.monotonic() + _SLOW_AFTER_S
-        while not self._stopped.wait(0.1):
-            if time.monotonic() > slow_at:
-                self._lab.add(Host(self._cast[7].address, delay_s=0.34))
-            chosen = self._chance.choices(self._cast, weights, k=self._chance.randrange(1, 8))
-            self._lab.connect_many([(host.address, 443) for host in chosen], timeout_s=0.6)
-
-    def stop(self) -> None:
-        """End after the connections under way."""
-        self._stopped.set()
-        self.join()
-
-
-async def draw() -> None:
-    """Run the screen for a while and take the pictures."""
-    app = TcplatApp(lambda: Probe([Lab.device]), interfaces)
+    app = TcplatApp(lambda: replay, interfaces, ScreenOptions(redraw_interval_s=0.2))
     async with app.run_test(size=_SIZE) as pilot:
-        await asyncio.sleep(_WATCH_S)
-        _save(app.export_screenshot(title="tcplat"), "table")
-        await pilot.press("question_mark")
-        await pilot.pause(0.5)
-        _save(app.export_screenshot(title="tcplat"), "help")
-        await pilot.press("escape", "5")
-        await pilot.pause(1.5)
-        _save(app.export_screenshot(title="tcplat"), "probe")
-        await pilot.press("escape", "q")
+        await _until(pilot, lambda: len(app.model.rows) > 0)
+        await pilot.press(*["right_square_bracket"] * _SEEKS)
+        await pilot.pause(2)
+        for name, keys in _VIEWS.items():
+            await pilot.press(*keys)
+            await pilot.pause(0.6)
+            _save(app.export_screenshot(title="tcplat"), name)
+
+
+_VIEWS = {
+    "table": [],
+    "details": ["slash", *"192.0.2.33", "enter", "enter"],
+    "events": ["escape", "3"],
+    "interfaces": ["4"],
+    "probe": ["5"],
+    "services": ["1", "a", "slash", *"p50>1ms dir:out", "enter"],
+    "help": ["escape", "question_mark"],
+}
+"""What is typed before each picture."""
+
+
+async def _until(pilot: Pilot[None], wanted: Callable[[], object]) -> None:
+    while not wanted():
+        await pilot.pause(0.05)
 
 
 def _save(svg: str, name: str) -> None:
     """Write SVG and PNG. rsvg-convert drops blanks without xml:space, and needs a font that has blocks."""
     svg = svg.replace("<svg ", '<svg xml:space="preserve" ', 1).replace("Fira Code", "DejaVu Sans Mono")
+    svg = re.sub(r"<text([^>]*)>([^<]*)</text>", _in_cells, svg)
     (_SHOTS / f"{name}.svg").write_text(svg)
     subprocess.run(
         ["rsvg-convert", "--zoom", "1.5", "-o", str(_SHOTS / f"{name}.png"), str(_SHOTS / f"{name}.svg")],
@@ -95,19 +81,33 @@ def _save(svg: str, name: str) -> None:
     )
 
 
+def _in_cells(match: re.Match[str]) -> str:
+    """Put each character into its cell, as terminals do: the font has no braille, and another's is not as wide."""
+    attributes, text = match[1], html.unescape(match[2])
+    if text.isascii():
+        return match[0]
+    x = float(_attribute("x", attributes))
+    width = float(_attribute("textLength", attributes)) / len(text)
+    pieces = []
+    for place, character in enumerate(text):
+        if not character.isspace():
+            here = re.sub(r' x="[\d.]+"', f' x="{x + place * width:.1f}"', attributes)
+            here = re.sub(r'textLength="[\d.]+"', f'textLength="{width:.1f}"', here)
+            pieces.append(f"<text{here}>{html.escape(character)}</text>")
+    return "".join(pieces)
+
+
+def _attribute(name: str, attributes: str) -> str:
+    found = re.search(rf' {name}="([\d.]+)"', attributes)
+    assert found
+    return found[1]
+
+
 def main() -> None:
-    """Build the network, make traffic, draw."""
+    """Draw what the command line names, or the recording of the demo."""
     if not shutil.which("rsvg-convert"):
         sys.exit("rsvg-convert is missing; install it with: apt install librsvg2-bin fonts-dejavu-core")
-    chance = random.Random(4)
-    cast = hosts(chance)
-    with Lab("ethernet", cast) as lab, lab.entered():
-        traffic = Traffic(lab, cast, chance)
-        traffic.start()
-        try:
-            asyncio.run(draw())
-        finally:
-            traffic.stop()
+    asyncio.run(draw(Path(sys.argv[1]) if len(sys.argv) > 1 else _RECORDING))
 
 
 if __name__ == "__main__":

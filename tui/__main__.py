@@ -16,13 +16,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bpf.errors import TcplatError
+from bpf.event import printable
 from bpf.requirements import require_bcc, require_permission
 from bpf.source import ANY, Source, Taker
 from tui.arguments import parse
+from tui.core.columns import COLUMNS, IDS
 from tui.core.format import ASCII, UNICODE
 
 if TYPE_CHECKING:
     from bpf.interfaces import Interface
+    from tui.config.kinds import Known
+    from tui.config.settings import Config
     from tui.record.flight import FlightRecorder
     from tui.record.recorder import Recorder
 
@@ -49,11 +53,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except TcplatError as error:
         print(f"tcplat: {error}", file=sys.stderr)
         return EXIT_FAILED
+    except OSError as error:  # Of the machine, such as too many open files: what is of a file is told above.
+        print(f"tcplat: {printable(str(error))}", file=sys.stderr)
+        return EXIT_FAILED
     except KeyboardInterrupt:  # Before or after the loops, which take it themselves.
         return 130
 
 
 def _run(options: argparse.Namespace, stack: ExitStack) -> int:
+    if options.print_config:
+        from tui.config.template import default_text
+
+        print(default_text(_known()), end="")
+        return 0
+    config = None
+    if not options.form:
+        from tui.config.file import load
+
+        config = load(options.config, os.environ, _known())
+        if not (options.read or options.demo):
+            options.interfaces = options.interfaces or list(config.interface)
     _check_interfaces([] if options.read else options.interfaces)
     if not options.read:
         require_permission()
@@ -65,9 +84,12 @@ def _run(options: argparse.Namespace, stack: ExitStack) -> int:
     if options.record:
         from tui.record.recorder import Recorder
 
+        if options.read and _is_same_file(options.read, options.record):
+            # With rotation it would be renamed, and the new one read while it is written.
+            raise TcplatError("--record would write to what --read reads", "name another file")
         stack.callback(lambda: _tell_recording(options.record, recorder))
         recorder = stack.enter_context(Recorder(Path(options.record), options.record_rotate))
-    return _stream(options, chosen, recorder) if options.form else _screen(options, chosen, recorder)
+    return _screen(options, chosen, config, recorder) if config else _stream(options, chosen, recorder)
 
 
 def _watching(options: argparse.Namespace, stack: ExitStack) -> _Input:
@@ -84,7 +106,7 @@ def _watching(options: argparse.Namespace, stack: ExitStack) -> _Input:
 
         mode = AttachMode(options.attach)
         # The screen always wants them.
-        flow_interval_s = options.flow_interval if options.flows or not options.form else 0.0
+        flow_interval_s = options.flow_interval if options.flows else 0.0
         return Probe(options.interfaces, mode, options.timeout, _account_interval_s(options), flow_interval_s)
 
     def list_interfaces() -> Sequence[Interface]:
@@ -100,7 +122,7 @@ def _reading(options: argparse.Namespace) -> _Input:
     from bpf.reading import CaptureOptions, is_pipe, open_tape
     from bpf.replay import Pace, Replay
 
-    path, title = options.read, options.read
+    path, title = options.read, printable(options.read)
     if path == _STDIN:
         path, title = _take_stdin(is_screen=not options.form), "stdin"
     pace = Pace.AT_ONCE if options.form else Pace.LIVE if is_pipe(path) else Pace.RECORDED
@@ -115,6 +137,13 @@ def _reading(options: argparse.Namespace) -> _Input:
     return _Input(lambda: replay, list_interfaces, f"reading {title}")
 
 
+def _is_same_file(one: str, other: str) -> bool:
+    try:
+        return Path(one).samefile(other)
+    except OSError:
+        return False
+
+
 def _account_interval_s(options: argparse.Namespace) -> float:
     return 10.0 if options.form else 1.0
 
@@ -122,7 +151,7 @@ def _account_interval_s(options: argparse.Namespace) -> float:
 def _tell_recording(path: str, recorder: Recorder | None) -> None:
     """Once it is closed: say what it lacks."""
     if recorder and (trouble := recorder.trouble()) and sys.stderr:
-        print(f"tcplat: {path}: {trouble}", file=sys.stderr)
+        print(f"tcplat: {printable(f'{path}: {trouble}')}", file=sys.stderr)
 
 
 def _stream(options: argparse.Namespace, chosen: _Input, recorder: Recorder | None) -> int:
@@ -130,11 +159,17 @@ def _stream(options: argparse.Namespace, chosen: _Input, recorder: Recorder | No
 
     form = importlib.import_module(f"tui.out.{options.form}")
     limits = headless.Limits(options.duration, options.count)
-    return headless.run(chosen.open_source(), form, limits, [recorder] if recorder else [])
+    takers = [recorder] if recorder else []
+    return headless.run(chosen.open_source(), form, limits, takers, options.filter or headless.EVERYTHING)
 
 
-def _screen(options: argparse.Namespace, chosen: _Input, recorder: Recorder | None) -> int:
-    from tui.app import ScreenOptions, TcplatApp
+def _screen(options: argparse.Namespace, chosen: _Input, config: Config, recorder: Recorder | None) -> int:
+    from tui import themes
+    from tui.app import TcplatApp
+    from tui.core.grouping import Grouping
+    from tui.core.thresholds import Thresholds
+    from tui.core.window import Window
+    from tui.options import ScreenOptions
 
     takers: list[Taker] = [recorder] if recorder else []
     save_recent = None
@@ -144,20 +179,59 @@ def _screen(options: argparse.Namespace, chosen: _Input, recorder: Recorder | No
         flight = FlightRecorder()
         takers.append(flight)
         save_recent = partial(_save_recent, flight)
+    warn_ns, bad_ns = (None if ms is None else ms * 1e6 for ms in (config.warn_ms, config.bad_ms))
     screen = ScreenOptions(
-        UNICODE if _speaks_utf8(os.environ) else ASCII,
-        chosen.opening,
-        takers,
-        save_recent,
-        recorder.trouble if recorder else str,
+        glyphs=UNICODE if _shows_unicode(os.environ) else ASCII,
+        opening=chosen.opening,
+        takers=takers,
+        save_recent=save_recent,
+        recording_trouble=recorder.trouble if recorder else str,
+        redraw_interval_s=config.interval_s,
+        filter=str(options.filter or ""),
+        columns=config.columns or IDS,
+        sort=config.sort,
+        is_reversed=config.reverse,
+        window=Window(config.window),
+        grouping=Grouping(config.group),
+        has_names=config.names,
+        thresholds=Thresholds(warn_ns, bad_ns),
+        has_bell=config.bell,
+        theme=themes.choose(os.environ, config.theme),
+        keymap=config.keys,
     )
     app = TcplatApp(chosen.open_source, chosen.list_interfaces, screen)
     app.run()
     if app.failure:
         # Said again: the screen that said so is gone.
-        print(f"tcplat: {app.failure}", file=sys.stderr)
+        print(f"tcplat: {printable(app.failure)}", file=sys.stderr)
         return EXIT_FAILED
     return app.return_code or 0
+
+
+def _known() -> Known:
+    """What a configuration may name."""
+    from textual.binding import Binding
+    from textual.dom import DOMNode
+
+    from tui import themes
+    from tui.app import TcplatApp
+    from tui.config.kinds import Known
+    from tui.views import WITH_KEYS
+
+    owners: Sequence[type[DOMNode]] = (TcplatApp, *WITH_KEYS)
+    bindings = {
+        binding.id: binding.key
+        for owner in owners
+        for binding in owner.BINDINGS
+        if isinstance(binding, Binding) and binding.id and binding.id != "app.interrupt"
+    }
+    return Known(
+        columns=IDS,
+        sortable=[each.id for each in COLUMNS if each.value],
+        themes=themes.names(),
+        bindings=bindings,
+        reserved=["ctrl+c", "ctrl+q"],
+    )
 
 
 def _save_recent(flight: FlightRecorder) -> str:
@@ -210,8 +284,13 @@ def _take_stdin(*, is_screen: bool) -> int:
     return given
 
 
-def _speaks_utf8(environment: Mapping[str, str]) -> bool:
-    """Ask the locale as locale(7) says; Python itself writes UTF-8 whatever LANG is."""
+def _shows_unicode(environment: Mapping[str, str]) -> bool:
+    """Ask the locale as locale(7) says; Python itself writes UTF-8 whatever LANG is.
+
+    The kernel's own console understands UTF-8, but its font has neither the steps of a sparkline nor braille.
+    """
+    if environment.get("TERM") == "linux":
+        return False
     chosen = (environment.get(name) for name in ("LC_ALL", "LC_CTYPE", "LANG"))
     return "utf" in next(filter(None, chosen), "").lower()
 

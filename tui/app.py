@@ -1,22 +1,21 @@
-"""The screen: one source's hosts, sorted and filtered from the keyboard."""
+"""The screen: one source's rows, sorted and filtered from the keyboard."""
 
 from __future__ import annotations
 
 import asyncio
 import signal
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
-from textual.drivers.linux_driver import LinuxDriver
-from textual.widgets import Footer, Input
+from textual.filter import LineFilter
+from textual.widgets import ContentSwitcher, Footer
 from textual.worker import get_current_worker
 
-from bpf.errors import TcplatError
-from bpf.source import ANY, Account, Playback, Source, Taker
+from bpf.source import Source
+from tui import themes
 from tui.collector import (
     AccountsRead,
     Collector,
@@ -26,66 +25,32 @@ from tui.collector import (
     SourceFailed,
     WatchBegan,
 )
-from tui.core.columns import COLUMNS
-from tui.core.format import UNICODE, Glyphs
-from tui.core.hosts import Hosts
-from tui.out.wall_clock import clock_text
-from tui.screens.account import AccountScreen
-from tui.screens.help import HelpScreen
+from tui.commands import Commands
+from tui.core.format import ASCII
+from tui.driver import QuietMouseDriver
+from tui.exporting import Exporting
+from tui.model import Model
+from tui.options import DEFAULTS, ScreenOptions
+from tui.steering import Steering
+from tui.telling import Situation, empty_text, note_text
+from tui.views import Views
 from tui.widgets.account_line import AccountLine
 from tui.widgets.filter_line import FilterLine
-from tui.widgets.host_table import HostTable
+from tui.widgets.interface_table import InterfaceTable
+from tui.widgets.row_table import RowTable
 from tui.widgets.title_line import Status, TitleLine
 
 if TYPE_CHECKING:  # Importing it would import pyroute2, which takes 0.15 s before the first paint.
     from bpf.interfaces import Interface
 
-_SORTABLE = [column.id for column in COLUMNS if column.value]
-_FIRST_SORT = "p95"
-_NOTHING_PLAYED = """\
-No handshake in {title}{until}.
-
-] goes ahead, [ back; i chooses the interface."""
-_SEEK_NS = 10_000_000_000
-_NO_TRAFFIC = """\
-No handshake on {interface} yet.
-
-A row appears as soon as this machine opens a TCP connection through it, or is connected to."""
+_INTERVALS_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
-@dataclass(frozen=True, slots=True)
-class ScreenOptions:
-    """What may differ from one screen to another."""
-
-    glyphs: Glyphs = UNICODE
-    opening: str = "compiling the probe and attaching it"
-    """What is being done until there is a source."""
-    takers: Sequence[Taker] = ()
-    """Recorders: given all that comes."""
-    save_recent: Callable[[], str] | None = None
-    """Write the last minutes to a file, and return one line that tells. Blocks; raises TcplatError. None: cannot."""
-    recording_trouble: Callable[[], str] = str
-    """What the recording lacks; empty: nothing. From any thread."""
-    redraw_interval_s: float = 1.0
-
-
-DEFAULTS = ScreenOptions()
-
-
-class QuietMouseDriver(LinuxDriver):
-    """Clicks and wheel only: told of every motion, a moving mouse costs half a megabyte a second over SSH."""
-
-    def write(self, data: str) -> None:
-        """Write to the terminal, but for the request for motion events."""
-        super().write(data.replace("\x1b[?1003h", ""))
-
-
-class TcplatApp(App[None]):
+class TcplatApp(Commands, Exporting, Steering, App[None]):
     """Draws once a second what a worker thread collects. All state here belongs to the UI thread."""
 
-    CSS_PATH = "app.tcss"
+    CSS_PATH = ["app.tcss", "views.tcss"]
     TITLE = "tcplat"
-    ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("q", "quit", "Quit", id="app.quit"),
         # Before any screen or input takes it to copy text: this key ends a program.
@@ -93,18 +58,31 @@ class TcplatApp(App[None]):
         Binding("question_mark", "help", "Help", id="app.help"),
         # Done before the next key is handed on: what is typed right after it belongs to the filter.
         Binding("slash", "filter", "Filter", id="app.filter", priority=True),
-        Binding("s", "sort", "Sort", id="app.sort"),
-        Binding("S", "reverse", "Reverse", id="app.reverse"),
         Binding("space", "pause", "Pause", id="app.pause"),
-        Binding("i", "interfaces", "Interface", id="app.interfaces"),
-        Binding("5", "account", "Probe", id="app.account"),
+        Binding("1", "view('table')", "Table", id="app.table", show=False),
+        Binding("2", "view('details')", "Details of the row", id="app.details", show=False),
+        Binding("3", "view('events')", "Events", id="app.events", show=False),
+        Binding("4,i", "view('interfaces')", "Interfaces", id="app.interfaces", show=False),
+        Binding("5", "view('probe')", "Probe", id="app.probe", show=False),
+        # Before the screen takes it to go from one widget to the next.
+        Binding("tab", "next_view(1)", "View", id="app.next_view", priority=True),
+        Binding(
+            "shift+tab", "next_view(-1)", "View before", id="app.previous_view", show=False, priority=True
+        ),
+        Binding("b", "next_interface(1)", "Next interface", id="app.next_interface", show=False),
+        Binding("B", "next_interface(-1)", "Interface before", id="app.previous_interface", show=False),
         Binding("left_square_bracket", "seek(-1)", "Back", id="app.back"),
         Binding("right_square_bracket", "seek(1)", "Ahead", id="app.ahead"),
         Binding("left_curly_bracket", "change_speed(0.5)", "Slower", id="app.slower"),
         Binding("right_curly_bracket", "change_speed(2)", "Faster", id="app.faster"),
-        Binding("E", "save_recent", "Save the last 15 min", id="app.save_recent", show=False),
-        Binding("ctrl+r", "reset", "Reset", id="app.reset", show=False),
-        Binding("escape", "clear", "Clear filter, then cursor", id="app.clear", show=False),
+        Binding("n", "names", "Names or addresses", id="app.names", show=False),
+        Binding("c", "copy", "Copy the row, or all rows", id="app.copy", show=False),
+        Binding("E", "export", "Export what is shown, or the last 15 min", id="app.export", show=False),
+        Binding("plus,equals_sign", "interval(1)", "Redraw less often", id="app.slower_redraw", show=False),
+        Binding("minus", "interval(-1)", "Redraw more often", id="app.faster_redraw", show=False),
+        Binding("T", "theme", "Next theme", id="app.theme", show=False),
+        Binding("ctrl+r", "reset", "Forget everything, begin anew", id="app.reset", show=False),
+        Binding("escape", "back_out", "Clear the filter, then go back", id="app.clear", show=False),
     ]
 
     def __init__(
@@ -115,75 +93,77 @@ class TcplatApp(App[None]):
     ) -> None:
         """`open_source` and `list_interfaces` are called in other threads."""
         super().__init__(driver_class=QuietMouseDriver)
-        self._list_interfaces = list_interfaces
-        self._options = options
-        self._collector = Collector(open_source, self.post_message, options.takers)
-        self._now_ns = self._collector.now_ns
-        self._hosts = Hosts(self._now_ns())
-        self._hosts.sort_by(_FIRST_SORT)
-        self._table = HostTable(self._hosts, options.glyphs)
-        self._title_line = TitleLine(self._hosts, options.glyphs)
-        self._filter_line = FilterLine()
+        self.list_interfaces = list_interfaces
+        self.options = options
+        self.collector = Collector(open_source, self.post_message, options.takers)
+        self.model = Model(self.collector, options)
+        self.views = Views(self.model, options, self._draw)
+        self._title_line = TitleLine(self.model.rows, options.glyphs)
+        self._filter_line = FilterLine(self.model.known_values, options.filter)
         self._account_line = AccountLine()
-        self._selection: Sequence[str] = ()
-        self._accounts: Sequence[Account] = ()
-        self._gone: frozenset[str] = frozenset()
-        self._failure = ""
-        self._playback: Playback | None = None
-        self._is_paused = False
+        self.situation = Situation(options.opening)
+        self._interval_s = options.redraw_interval_s
 
     @property
     def failure(self) -> str:
         """Why the source could not be opened, or ended; empty: it did not."""
-        return self._failure
+        return self.situation.failure
 
     def compose(self) -> ComposeResult:
         yield self._title_line
-        yield self._table
+        with ContentSwitcher(initial="table"):
+            yield from self.views.widgets
         yield self._filter_line
         yield self._account_line
-        yield Footer(compact=True)
+        yield Footer(compact=True, show_command_palette=False)
 
     def on_mount(self) -> None:
-        self.theme = "ansi-dark"
-        self._table.focus()
+        themes.apply(self, self.options.theme)
+        self.set_keymap(dict(self.options.keymap))
+        self.set_class(self.options.glyphs is ASCII, "-ascii")
+        self.views.focus()
         for number in (signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(number, self.exit)
         self._redraw()
-        self.set_interval(self._options.redraw_interval_s, self._redraw)
+        self._timer = self.set_interval(self._interval_s, self._redraw)
         # Compiling the probe takes the processor from the first paint.
         self.call_after_refresh(self.run_worker, self._collect, thread=True)
 
+    def on_unmount(self) -> None:
+        self.model.close()
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        return themes.filters(self.theme, super().get_line_filters())
+
     def _collect(self) -> None:
         worker = get_current_worker()
-        self._collector.run(lambda: worker.is_cancelled)
+        self.collector.run(lambda: worker.is_cancelled)
 
     @on(HandshakesArrived)
     def _ingest(self, message: HandshakesArrived) -> None:
-        is_first = not len(self._hosts)
-        self._hosts.ingest(message.handshakes)
+        is_first = not len(self.model.rows)
+        self.model.ingest(message)
         if is_first:
             self._redraw()
 
     @on(WatchBegan)
     def _begin(self, message: WatchBegan) -> None:
-        self._selection, self._accounts, self._gone = message.selection, message.accounts, frozenset()
-        self._hosts.reset(message.began_ns)
-        self._is_paused = False
+        self.situation.begin(message.selection, message.accounts)
+        self.model.reset(message.began_ns)
         self._redraw()
 
     @on(PlaybackChanged)
     def _take_playback(self, message: PlaybackChanged) -> None:
-        is_first, self._playback = self._playback is None, message.playback
+        is_first, self.situation.playback = self.situation.playback is None, message.playback
         if is_first:
             self.refresh_bindings()
         self._draw()
 
     @on(AccountsRead)
     def _take_accounts(self, message: AccountsRead) -> None:
-        self._accounts, self._gone = message.accounts, message.gone
-        if isinstance(self.screen, AccountScreen):
-            self.screen.draw(self._accounts)
+        self.situation.accounts, self.situation.gone = message.accounts, message.gone
+        if self.views.current == "probe":
+            self.views.probe.draw(message.accounts)
 
     @on(CommandFailed)
     def _tell_command_failed(self, message: CommandFailed) -> None:
@@ -191,137 +171,100 @@ class TcplatApp(App[None]):
 
     @on(SourceFailed)
     def _tell_source_failed(self, message: SourceFailed) -> None:
-        self._failure = message.reason
+        self.situation.failure = message.reason
         self._redraw()
 
     def _redraw(self) -> None:
-        if not self._is_paused:
-            self._hosts.refresh(self._now_ns())
+        if not self.situation.is_paused and self.model.refresh():
+            self.bell()
+        # Without rows: is it because the interface is down?
+        if self.views.current == "interfaces" or (self.situation.selection and not len(self.model.rows)):
+            self.read_interfaces()
         self._draw()
 
     def _draw(self) -> None:
         """Draw what the model shows, without taking over anything new."""
-        self._table.draw(self._empty_text())
-        note, now_ns = self._note(), self._now_ns()
-        status = Status(self._selection, self._accounts, note, self._is_paused, now_ns, self._playback)
-        self._title_line.draw(status)
-        self._account_line.draw(self._accounts)
-
-    def _note(self) -> str:
-        if self._failure:
-            return "stopped"
-        if not self._selection:
-            return self._options.opening
-        notes = [f"GONE: waiting for {', '.join(sorted(self._gone))} to return"] if self._gone else []
-        return "  ".join(filter(None, [*notes, self._options.recording_trouble()]))
-
-    def _empty_text(self) -> str:
-        if self._failure:
-            return f"{self._failure}\n\nq quits"
-        if not self._selection:
-            return f"{self._options.opening.capitalize()}..."
-        if len(self._hosts):
-            return f"The filter {self._filter_line.value!r} hides all {len(self._hosts)} hosts.\n\nEsc clears it."
-        names = "any interface" if tuple(self._selection) == (ANY,) else ", ".join(self._selection)
-        if self._playback:
-            return _NOTHING_PLAYED.format(
-                title=self._playback.title,
-                until="" if self._playback.is_over else f" up to {clock_text(self._now_ns())}",
-            )
-        if self._gone.issuperset(self._selection):
-            return f"{names} is gone.\n\nWaiting for it to return; i watches another interface."
-        return _NO_TRAFFIC.format(interface=names)
+        situation, rows, now_ns = self.situation, self.model.rows, self.model.now_ns()
+        self.views.draw(empty_text(situation, rows, str(self.model.filter), now_ns))
+        note = note_text(situation, rows, self.options.recording_trouble())
+        self._title_line.draw(Status(situation, note, now_ns))
+        self._filter_line.draw(rows.shown, len(rows))
+        self._account_line.draw(situation.accounts)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action in ("seek", "change_speed"):
-            return self._playback is not None and not self._playback.is_live
-        if action == "save_recent":
-            return self._options.save_recent is not None
-        if action == "filter":
-            # Elsewhere, "/" is a letter like others.
-            return len(self.screen_stack) == 1 and self.focused is not self._filter_line
+            return self.situation.has_player
+        if action in ("filter", "next_view"):
+            # Elsewhere, "/" is a letter like others, and Tab completes.
+            return len(self.screen_stack) == 1 and not self._filter_line.is_typed_in
         return super().check_action(action, parameters)
 
-    def action_help(self) -> None:
-        described = [*self.BINDINGS, *HostTable.BINDINGS]
-        self.push_screen(HelpScreen([each for each in described if isinstance(each, Binding)]))
-
-    def action_sort(self) -> None:
-        column_id, _ = self._hosts.sorting
-        following = _SORTABLE[(_SORTABLE.index(column_id) + 1) % len(_SORTABLE)]
-        self._hosts.sort_by(following)
-        self._draw()
-
-    def action_reverse(self) -> None:
-        column_id, descending = self._hosts.sorting
-        self._hosts.sort_by(column_id, not descending)
-        self._draw()
-
-    @on(HostTable.HeaderClicked)
-    def _sort_by_click(self, message: HostTable.HeaderClicked) -> None:
-        if message.column_id == self._hosts.sorting[0]:
-            self.action_reverse()
-        elif message.column_id in _SORTABLE:
-            self._hosts.sort_by(message.column_id)
-            self._draw()
-
-    def action_pause(self) -> None:
-        if self._playback and not self._playback.is_live:
-            self._collector.steer(lambda player: player.pause())
-            return
-        self._is_paused = not self._is_paused
+    def action_view(self, name: str) -> None:
+        self.views.show(name)
+        if name == "interfaces":
+            self.views.interfaces.begin()
+        if name == "probe":
+            self.views.probe.draw(self.situation.accounts)
         self._redraw()
 
-    def action_save_recent(self) -> None:
-        self.run_worker(self._save_recent())
+    def action_next_view(self, step: int) -> None:
+        self.action_view(self.views.after(step))
 
-    async def _save_recent(self) -> None:
-        assert self._options.save_recent
-        try:
-            self.notify(await asyncio.to_thread(self._options.save_recent), markup=False)
-        except TcplatError as error:
-            self.notify(str(error), severity="error", markup=False)
+    @on(RowTable.RowChosen)
+    def _show_details(self) -> None:
+        self.action_view("details")
 
-    def action_seek(self, steps: int) -> None:
-        self._collector.steer(lambda player: player.seek(steps * _SEEK_NS))
+    @on(InterfaceTable.Chosen)
+    def _watch(self, message: InterfaceTable.Chosen) -> None:
+        self.switch(message.name)
+        self.action_view("table")
 
-    def action_change_speed(self, factor: float) -> None:
-        self._collector.steer(lambda player: player.change_speed(factor))
+    def action_pause(self) -> None:
+        if self.situation.has_player:
+            self.collector.steer(lambda player: player.pause())
+            return
+        self.situation.is_paused = not self.situation.is_paused
+        self._redraw()
+
+    def action_names(self) -> None:
+        self.model.toggle_names()
+        self._redraw()
+
+    def action_interval(self, step: int) -> None:
+        nearest = min(range(len(_INTERVALS_S)), key=lambda at: abs(_INTERVALS_S[at] - self._interval_s))
+        self._interval_s = _INTERVALS_S[min(max(0, nearest + step), len(_INTERVALS_S) - 1)]
+        self._timer.stop()
+        self._timer = self.set_interval(self._interval_s, self._redraw)
+        self.notify(f"Redrawn every {self._interval_s:g} s", timeout=2, markup=False)
+
+    def action_theme(self) -> None:
+        names = themes.names()
+        at = names.index(self.theme) if self.theme in names else -1
+        themes.apply(self, names[(at + 1) % len(names)])
+        self.notify(f"Theme {self.theme}", timeout=2, markup=False)
 
     def action_reset(self) -> None:
-        self._hosts.reset(self._now_ns())
+        self.model.reset(self.model.now_ns())
         self._redraw()
 
     def action_filter(self) -> None:
         self._filter_line.open()
 
-    def action_clear(self) -> None:
-        if self._filter_line.value or self._filter_line.has_focus:
+    def action_back_out(self) -> None:
+        if self._filter_line.value or self._filter_line.is_typed_in:
             self._filter_line.clear_and_close()
-            self._table.focus()
+            self.views.focus()
+        elif self.views.current != "table":
+            self.action_view("table")
         else:
-            self._table.clear_selection()
+            self.views.table.clear_selection()
             self._draw()
 
-    @on(Input.Changed)
-    def _narrow(self, event: Input.Changed) -> None:
-        self._hosts.narrow(event.value)
+    @on(FilterLine.Narrowed)
+    def _narrow(self, message: FilterLine.Narrowed) -> None:
+        self.model.narrow(message.filter)
         self._draw()
 
-    @on(Input.Submitted)
-    def _keep_filter(self) -> None:
-        self._filter_line.close_if_empty()
-        self._table.focus()
-
-    async def action_interfaces(self) -> None:
-        from tui.screens.interfaces import InterfaceScreen
-
-        interfaces = await asyncio.to_thread(self._list_interfaces)
-        self.push_screen(InterfaceScreen(interfaces, self._selection), self._switch)
-
-    def _switch(self, chosen: str | None) -> None:
-        if chosen and (chosen,) != tuple(self._selection):
-            self._collector.switch((chosen,))
-
-    def action_account(self) -> None:
-        self.push_screen(AccountScreen(self._accounts))
+    @on(FilterLine.Left)
+    def _leave_filter(self) -> None:
+        self.views.focus()

@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Sequence
-from importlib.metadata import version
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
+from bpf.event import printable
 from tui.record.rotation import Rotation, rotation
+
+if TYPE_CHECKING:  # Imported when it is needed: it takes 35 ms.
+    from tui.core.filter import Filter
 
 _DESCRIPTION = """\
 top for TCP latency: how long every remote host takes to answer, as seen by an eBPF probe at an interface.
@@ -32,6 +35,31 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
+class _Version(argparse.Action):
+    """Says the version. Asking for it takes 20 ms, which only who wants to know it waits for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import version
+
+        print(f"tcplat {version('tcplat')}")
+        parser.exit()
+
+
+class _Once(argparse.Action):
+    """Takes one value, where argparse would let the last of several win without a word."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: object,
+        option: str | None = None,
+    ) -> None:
+        if getattr(namespace, self.dest) is not None:
+            parser.error(f"{option} can be given once")
+        setattr(namespace, self.dest, values)
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -73,7 +101,7 @@ def _parser() -> argparse.ArgumentParser:
         default="auto",
         help="how to hang on the interface: TCX links (Linux 6.6), clsact filters, or what the kernel has (default)",
     )
-    parser.add_argument("--version", action="version", version=f"tcplat {version('tcplat')}")
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the version, and end")
     return parser
 
 
@@ -109,6 +137,8 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--record",
+        type=_file,
+        action=_Once,
         metavar="FILE",
         help="also write every handshake to FILE, packed if its name ends in .gz or .zst",
     )
@@ -119,11 +149,30 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
         help="begin a new file at that size or age; eight older ones are kept",
     )
 
+    parser.add_argument(
+        "--filter",
+        type=_filter,
+        metavar="EXPR",
+        help="only what passes, in the language of / on the screen: 'dir:out p95>80ms', 'port:443 !10.0.0.0/8'",
+    )
+    parser.add_argument(
+        "--config",
+        metavar="FILE",
+        help="settings of the screen (default: ~/.config/tcplat/config.toml, if it is there)",
+    )
+    parser.add_argument(
+        "--print-config",
+        action="store_true",
+        help="write all settings with their defaults, explained, and end",
+    )
+
 
 def _add_input(parser: argparse.ArgumentParser) -> None:
     source = parser.add_mutually_exclusive_group()
     source.add_argument(
         "--read",
+        type=_file,
+        action=_Once,
         metavar="FILE",
         help="show a recording, or a capture (pcap, pcapng), packed or not; - is stdin; needs no root",
     )
@@ -150,13 +199,23 @@ def _contradiction(options: argparse.Namespace) -> str:
         return "--record goes with --read only if --log or --json is there too"
     if options.flows and options.read:
         return "--flows goes with a live interface: a recording has the samples it has"
-    if options.flows and options.form == "log" and not options.record:
+    if options.flows and options.filter:
+        return "--filter is about handshakes: it does not go with --flows"
+    if options.flows and options.form != "jsonl" and not options.record:
         return "--flows goes with --json or --record"
+    if options.config and options.form:
+        return "--config is for the screen, not for --log or --json"
     if options.local and not options.read:
         return "--local goes with --read"
     if options.demo and options.interfaces:
         return "--demo has an interface of its own: name none"
     return ""
+
+
+def _file(text: str) -> str:
+    if not text:
+        raise argparse.ArgumentTypeError("the name of the file is empty")
+    return text
 
 
 def _seconds(text: str) -> float:
@@ -181,6 +240,17 @@ def _network(text: str) -> IPv4Network | IPv6Network:
         return ip_network(text, strict=False)
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{text!r} is not a network such as 10.0.0.0/8") from error
+
+
+def _filter(text: str) -> Filter:
+    from tui.core.filter import FilterError
+    from tui.core.filter import parse as parse_filter
+
+    try:
+        return parse_filter(text)
+    except FilterError as error:
+        said = f"{error.message} (at character {error.start + 1})"
+        raise argparse.ArgumentTypeError(printable(said)) from error
 
 
 def _rotation(text: str) -> Rotation:

@@ -4,27 +4,32 @@ from __future__ import annotations
 
 import queue
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 
 from textual.message import Message
 
 from bpf.errors import TcplatError
-from bpf.event import Handshake
+from bpf.event import Handshake, printable
 from bpf.source import Account, Batch, Playback, Player, Source, Taker
 
 _DRAIN_S = 0.05
 _GIVEN_ACCOUNTS_INTERVAL_S = 9.5
 """A recording has accounts about every 10 s, the screen's come every second."""
 
+_TOLD_MAX = 10_000
+"""So many names are remembered as told."""
+
 
 @dataclass
 class HandshakesArrived(Message):
-    """A batch came out of the source."""
+    """A batch came out of the source, with what numbers in it stand for, where that was not told before."""
 
     handshakes: list[Handshake]
+    interfaces: Mapping[int, str]
+    units: Mapping[int, str]
 
 
 @dataclass
@@ -82,11 +87,17 @@ class Collector:
         self._source: Source | None = None
         self._commands: queue.SimpleQueue[Callable[[Source], object]] = queue.SimpleQueue()
         self._playback: Playback | None = None
+        self._interfaces: dict[int, str] = {}
+        self._units: dict[int, str] = {}
         self._given_accounts = -inf
 
     def now_ns(self) -> int:
         """The time on the source's clock; CLOCK_MONOTONIC while there is no source."""
         return self._source.now_ns() if self._source else time.monotonic_ns()
+
+    def wall_offset_ns(self) -> int:
+        """What to add to that time to get Unix time."""
+        return self._source.wall_offset_ns() if self._source else time.time_ns() - time.monotonic_ns()
 
     def switch(self, selection: Sequence[str]) -> None:
         """Ask for other interfaces; WatchBegan or CommandFailed answers."""
@@ -116,20 +127,36 @@ class Collector:
         except TcplatError as error:
             self._post(SourceFailed(str(error)))
         except Exception as error:  # The thread's edge: a bug here must reach the screen, not vanish.
-            self._post(SourceFailed(f"{type(error).__name__}: {error}"))
+            self._post(SourceFailed(printable(f"{type(error).__name__}: {error}")))
 
     def _begin(self, source: Source, began_ns: int) -> None:
-        self._post(WatchBegan(source.selection, source.accounts(), began_ns))
+        selection = [printable(name) for name in source.selection]
+        self._post(WatchBegan(selection, _showable(source.accounts()), began_ns))
 
     def _hand_on(self, source: Source, batch: Batch) -> None:
         if batch.began_ns is not None:
             self._begin(source, batch.began_ns)
         if batch.accounts:
-            self._post(AccountsRead(batch.accounts, source.gone))
+            gone = frozenset(map(printable, source.gone))
+            self._post(AccountsRead(_showable(batch.accounts), gone))
         if batch.handshakes:
-            self._post(HandshakesArrived(batch.handshakes))
+            came = batch.handshakes
+            interfaces = self._new_names((each.ifindex for each in came), self._interfaces, source.name_of)
+            units = self._new_names((each.cgroup for each in came), self._units, source.unit_of)
+            self._post(HandshakesArrived(came, interfaces, units))
         is_due = time.monotonic() - self._given_accounts >= _GIVEN_ACCOUNTS_INTERVAL_S
         self._give(source, batch if is_due else batch._replace(accounts=[]))
+
+    def _new_names(
+        self, numbers: Iterable[int], told: dict[int, str], name_of: Callable[[int], str]
+    ) -> dict[int, str]:
+        """What numbers stand for, as far as that has changed: an index may be used again."""
+        named = {number: name_of(number) for number in set(numbers)}
+        new = {number: name for number, name in named.items() if told.get(number) != name}
+        if len(told) > _TOLD_MAX:
+            told.clear()
+        told.update(new)
+        return new
 
     def _give_last(self, source: Source) -> None:
         """In this order, whatever the last account counts is before it."""
@@ -159,3 +186,16 @@ class Collector:
         if playback and playback != self._playback:
             self._playback = playback
             self._post(PlaybackChanged(playback))
+
+
+def _showable(accounts: Sequence[Account]) -> list[Account]:
+    """Accounts as the screen may show them: interfaces may be called anything, and a file may say anything."""
+    return [
+        replace(
+            each,
+            interface=printable(each.interface),
+            attach=printable(each.attach),
+            trouble=printable(each.trouble),
+        )
+        for each in accounts
+    ]

@@ -6,18 +6,24 @@ import os
 import select
 import signal
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import inf
 from types import FrameType
 from typing import Protocol, TextIO
 
 from bpf.errors import TcplatError
-from bpf.event import Flow, Handshake
+from bpf.event import Flow, Handshake, printable
 from bpf.source import Account, Batch, Names, Player, Source, Taker
+from tui.core.event_subject import EventSubject, Known
+from tui.core.filter import Filter
+from tui.names import service_of
 
 ACCOUNT_INTERVAL_S = 10.0
 """How often a source should give its accounts to this loop."""
+EVERYTHING = Filter()
 _DRAIN_S = 0.05
 _PATIENCE = 20
 """So many times `_DRAIN_S` a reader gets to go on reading after we were asked to end."""
@@ -46,17 +52,23 @@ class Limits:
     count: int | None = None
 
 
-def run(source: Source, form: Format, limits: Limits, takers: Sequence[Taker] = ()) -> int:
+def run(
+    source: Source,
+    form: Format,
+    limits: Limits,
+    takers: Sequence[Taker] = (),
+    filter_: Filter = EVERYTHING,
+) -> int:
     """Stream until a limit, a signal, the source's end, or until nobody reads; return the exit status.
 
-    Raises TcplatError.
+    `takers` are given what the filter leaves out, too. Raises TcplatError.
     """
     if not sys.stdout:
         raise TcplatError("stdout is closed", "send the lines somewhere: add > FILE")
     with _stopping_signals(source) as received:
         try:
             with source:
-                _Stream(source, form, sys.stdout, received, takers).run(limits)
+                _Stream(source, form, sys.stdout, received, takers, filter_).run(limits)
         except BrokenPipeError:
             _abandon_stdout()
     return EXIT_INTERRUPTED if signal.SIGINT in received else EXIT_DONE
@@ -72,11 +84,14 @@ class _Stream:
         out: TextIO,
         received: list[signal.Signals],
         takers: Sequence[Taker],
+        filter_: Filter,
     ) -> None:
         self._source = source
         self._form = form
         self._received = received
         self._takers = takers
+        self._passes = filter_.predicate() if filter_.root else None
+        self._known = Known(source, service_of=service_of)
         self._out_fd = out.fileno()
         self._encoding = out.encoding
         self._gone: frozenset[str] = frozenset()
@@ -85,18 +100,21 @@ class _Stream:
 
     def run(self, limits: Limits) -> None:
         source = self._source
-        left = limits.count
-        began_ns = source.now_ns()
-        left = self._write(source.drain(0), left)
+        until_s = time.monotonic() + (inf if limits.duration_s is None else limits.duration_s)
+        batch = source.drain(0)
+        began_ns = source.now_ns() if batch.began_ns is None else batch.began_ns
+        left = self._write(batch, limits.count)
         _tell_what_is_watched(source)
         while not self._received and left != 0 and not source.is_over:
-            wait_s = _DRAIN_S
+            left_s = until_s - time.monotonic()
             if limits.duration_s is not None:
-                left_s = limits.duration_s - (source.now_ns() - began_ns) / 1e9
-                if left_s <= 0:
-                    break
-                wait_s = min(wait_s, left_s)
-            left = self._write(source.drain(wait_s), left)
+                # What is read passes faster than it was; but a pipe's time stands still while nothing comes.
+                left_s = min(left_s, limits.duration_s - (source.now_ns() - began_ns) / 1e9)
+            if left_s <= 0:
+                break
+            batch = source.drain(min(_DRAIN_S, left_s))
+            began_ns = began_ns if batch.began_ns is None else batch.began_ns
+            left = self._write(batch, left)
             self._look_around()
         if not source.is_over:
             # In this order, whatever the last account counts has its line before it.
@@ -108,19 +126,32 @@ class _Stream:
 
     def _write(self, batch: Batch, left: int | None) -> int | None:
         """Write accounts, handshakes, then samples; of handshakes at most `left`; return how many are left then."""
-        if left is not None:
-            batch = batch._replace(handshakes=batch.handshakes[:left])
-            left -= len(batch.handshakes)
-        if batch.handshakes or batch.accounts or batch.flows:
+        came, chosen = self._choose(batch.handshakes, left)
+        if came or batch.accounts or batch.flows:
             source, form = self._source, self._form
             wall_offset_ns = source.wall_offset_ns()
-            lines = [form.account_line(each, wall_offset_ns) for each in batch.accounts]
-            lines += [form.handshake_line(each, source, wall_offset_ns) for each in batch.handshakes]
-            lines += [form.flow_line(each, source, wall_offset_ns) for each in batch.flows]
             for taker in self._takers:
-                taker.take(batch, source, wall_offset_ns)
+                taker.take(batch._replace(handshakes=came), source, wall_offset_ns)
+            lines = [form.account_line(each, wall_offset_ns) for each in batch.accounts]
+            lines += [form.handshake_line(each, source, wall_offset_ns) for each in chosen]
+            lines += [form.flow_line(each, source, wall_offset_ns) for each in batch.flows]
             self._emit("".join(lines))
-        return left
+        return None if left is None else left - len(chosen)
+
+    def _choose(
+        self, handshakes: list[Handshake], left: int | None
+    ) -> tuple[list[Handshake], list[Handshake]]:
+        """Those up to the last that is to be written, and of these, those to be written."""
+        if self._passes is None:
+            chosen = handshakes[:left]
+            return chosen, chosen
+        chosen = []
+        for place, each in enumerate(handshakes):
+            if left is not None and len(chosen) == left:
+                return handshakes[:place], chosen
+            if self._passes(EventSubject(each, self._known)):
+                chosen.append(each)
+        return handshakes, chosen
 
     def _emit(self, text: str) -> None:
         """Write in pieces that never block, so that a reader which has stopped reading cannot keep us from ending."""
@@ -214,4 +245,4 @@ def _abandon_stdout() -> None:
 
 def _note(text: str) -> None:
     if sys.stderr:  # print() takes None, a closed stderr, for stdout.
-        print(f"tcplat: {text}", file=sys.stderr)
+        print(f"tcplat: {printable(text)}", file=sys.stderr)

@@ -6,14 +6,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 
 from bpf.captures.link import LINKS, Link, Start, describe
-from bpf.captures.recorded import INTERFACES_MAX, Origin
+from bpf.captures.recorded import INTERFACES_MAX, OTHERS, Origin
 
 ATTACH = "capture"
 _ANY = "any"
 """Linux's name for all interfaces together; of which one a frame is, cooked mode's second version says."""
 _COOKED_V2 = 276
-_OTHERS = "others"
-"""Interfaces beyond `INTERFACES_MAX`."""
 _NOT_READ: Start = (0, 0, None, 0)
 
 Way = tuple[Link, Callable[[int], int]]
@@ -96,7 +94,7 @@ class Inlets:
         number = self._numbers.get(name)
         if number is None:
             if len(self._numbers) >= INTERFACES_MAX:
-                name = _OTHERS
+                name = OTHERS
             number = self._numbers.setdefault(name, len(self._numbers) + 1)
             self._names = tuple(self._numbers)
         return number

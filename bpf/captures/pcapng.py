@@ -6,8 +6,9 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from bpf.captures.recorded import INTERFACES_MAX, PACKET_MAX_BYTES, Origin, Record
+from bpf.captures.recorded import INTERFACES_MAX, OTHERS, PACKET_MAX_BYTES, Origin, Record
 from bpf.captures.window import Damaged, Window
+from bpf.event import printable
 
 _SECTION, _INTERFACE, _OBSOLETE, _SIMPLE, _ENHANCED = 0x0A0D0D0A, 1, 2, 3, 6
 _KNOWN = (_SECTION, _INTERFACE, _OBSOLETE, _SIMPLE, _ENHANCED)
@@ -25,6 +26,7 @@ _END, _IF_NAME, _IF_TSRESOL, _IF_TSOFFSET, _EPB_FLAGS = 0, 2, 9, 14, 2
 _INBOUND, _OUTBOUND = 1, 2
 _MICROSECONDS = 6
 _NAME_MAX = 64
+_SECTION_INTERFACES_MAX = 65536
 _S = 1_000_000_000
 _LATEST_NS = 1 << 63
 
@@ -195,10 +197,12 @@ class Pcapng:
         offset_s = struct.unpack(self._layout.order + "q", offset)[0] if len(offset) == 8 else 0
         name = _text(options.get(_IF_NAME, b""))
         origin = Origin(name or f"if{len(self._interfaces)}", bool(name), link_type)
+        if len(self._interfaces) >= _SECTION_INTERFACES_MAX:
+            raise self._damage(f"more than {_SECTION_INTERFACES_MAX:,} interfaces")
+        if origin not in self._known and len(self._known) >= INTERFACES_MAX:
+            origin = Origin(OTHERS, True, link_type)
         # One object for each, however many sections there are.
         origin = self._known.setdefault(origin, origin)
-        if max(len(self._interfaces), len(self._known)) >= INTERFACES_MAX:
-            raise self._damage(f"{INTERFACES_MAX:,} interfaces")
         self._interfaces.append(_Interface(origin, *_unit(resolution[0]), offset_s * _S, snap_bytes))
 
     def _add_packet(self, records: list[Record], kind: int, block: bytes) -> None:
@@ -257,5 +261,4 @@ def _unit(resolution: int) -> tuple[int, int]:
 
 
 def _text(name: bytes) -> str:
-    text = name.split(b"\0")[0].decode(errors="replace")[:_NAME_MAX]
-    return "".join(letter if letter.isprintable() else "?" for letter in text)
+    return printable(name.split(b"\0")[0].decode(errors="replace")[:_NAME_MAX])

@@ -8,6 +8,8 @@ from typing import NamedTuple, Protocol
 PACKET_MAX_BYTES = 256 * 1024
 """No packet is longer (libpcap's limit); a file that says so is damaged."""
 INTERFACES_MAX = 1000
+OTHERS = "others"
+"""What those beyond are called, together."""
 
 
 class Origin(NamedTuple):

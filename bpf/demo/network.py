@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import partial
 
 from bpf.demo.cast import SCENE
@@ -53,6 +53,10 @@ def _namespace() -> Namespace:
 
 
 def _begin(children: Children, namespace: Namespace, scene: Scene, has_ipv6: bool) -> None:
+    if has_ipv6:
+        # Namespaces may inherit that it is off. Where /proc/sys cannot be written, the device tells.
+        with suppress(OSError):
+            namespace.set_sysctl("ipv6/conf/default/disable_ipv6", 0)
     device = open_device(namespace, "ethernet", DEVICE, EVERYTHING if has_ipv6 else EVERYTHING[:1])
     try:
         children.begin("tcplat demo", partial(be_remote, device, scene), [device])

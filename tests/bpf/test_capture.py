@@ -393,5 +393,13 @@ def test_more_interfaces_than_anybody_has() -> None:
     file = Pcapng()
     for _ in range(1500):
         file.interface(101)
+    before = len(file.written)
+    file.interface(101)
+    block = file.written[before:]
+    file.enhanced(BEGAN_NS, b"", index=1499)
     _, capture = play(file.written)
-    assert capture.trouble == "damaged after packet 0: 1,000 interfaces"
+    assert capture.interfaces == (*(f"if{index}" for index in range(1000)), "others")
+    assert capture.trouble == ""
+    file.written += block * 65_536
+    _, capture = play(file.written)
+    assert capture.trouble == "damaged after packet 1: more than 65,536 interfaces"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
@@ -185,12 +186,16 @@ DAMAGED: list[Any] = [
     one(direction=None),
     one(ambiguous=1),
     one(process=5),
+    one(unit="u" * 1025),
+    one(remote_address="fe80::1%" + "u" * 100),
     one(time="yesterday"),
     one(time="2026-11-22T12:00:00Z"),
     one(time="2026-13-22T12:00:00.123456789Z"),
     one(time="1926-11-22T12:00:00.123456789Z"),
     one(time="2026-11-22T12:00:00.12345678²Z"),
     one(time=None),
+    one(time="9999-12-31T23:59:59.999999999Z"),
+    one(time=[*"0" * 19, ".", *"1" * 9, "Z"]),
     {"type": "probe", "time": "2026-11-22T12:00:00.123456789Z"},
     {
         "type": "probe",
@@ -218,6 +223,14 @@ def test_line_longer_than_any_is_damage_and_takes_no_memory() -> None:
     assert recording.trouble == "1 damaged line skipped"
 
 
+def test_more_names_than_anybody_has_are_damage(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bpf.recording._NAMES_MAX", 3)
+    lines = [json.dumps(one(unit=str(number))) + "\n" for number in range(5)]
+    pieces, recording = read("".join(lines + lines[:3]))
+    assert sum(len(piece.handshakes) for piece in pieces) == 6
+    assert recording.trouble == "2 damaged lines skipped"
+
+
 def test_every_cut_gives_the_lines_before_it() -> None:
     text = (header_line(NOON_NS, "tcplat 1", "box") + GOOD * 3).encode()
     for length in range(len(text)):
@@ -237,6 +250,13 @@ def test_header_of_a_newer_format_is_told_in_one_line() -> None:
         UnreadableFile, match=rf"it was recorded by a newer tcplat 9\.1; .* format {VERSION}, not 2"
     ):
         read(json.dumps({**header, "version": VERSION + 1}) + "\n" + GOOD)
+
+
+def test_what_a_file_says_of_itself_does_not_steer_the_terminal() -> None:
+    header = json.loads(header_line(NOON_NS, "\x1b[2J\nroot#", "box"))
+    with pytest.raises(UnreadableFile) as raised:
+        read(json.dumps({**header, "version": VERSION + 1}) + "\n")
+    assert str(raised.value).startswith("it was recorded by a newer ?[2J?root#; ")
 
 
 def test_what_a_later_version_adds_is_passed_over() -> None:
@@ -278,3 +298,27 @@ def test_pipe_yields_what_is_there() -> None:
         assert piece and len(piece.handshakes) == 1
         assert recording.read() is None
         rest.join()
+
+
+class Failing(io.RawIOBase):
+    """A disk or a connection that fails after some lines."""
+
+    def __init__(self) -> None:
+        self._left = [GOOD.encode(), GOOD[:50].encode()]
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if not self._left:
+            raise OSError(errno.EIO, "Input/output error")
+        data = self._left.pop(0)
+        buffer[: len(data)] = data
+        return len(data)
+
+
+def test_what_was_readable_before_an_error_is_there_and_the_error_is_said() -> None:
+    with Recording(io.BufferedReader(Failing()), "it") as recording:
+        assert recording.read()
+        assert recording.read() is None
+        assert recording.trouble == "cannot be read any further: input/output error"

@@ -66,6 +66,15 @@ def test_at_once_gives_everything_in_order() -> None:
         assert replay.now_ns() == MINUTE[-1].time_ns
 
 
+def test_at_once_gives_the_accounts_of_the_tape_and_no_others() -> None:
+    first, second = Account("eth0", "tcx", syns=1), Account("wg0", "tcx", syns=2)
+    pieces = piece(accounts=[first]), piece(accounts=[second]), piece(accounts=[second])
+    with playing(Pace.AT_ONCE, *pieces) as replay:
+        assert [batch.accounts for batch in all_of(replay)] == [[first], [second], [second], []]
+    with playing(Pace.AT_ONCE, *pieces, selection=["eth0"]) as replay:
+        assert [each for batch in all_of(replay) for each in batch.accounts] == [first]
+
+
 def test_recorded_pace_keeps_the_distances() -> None:
     some = [at(0), at(0.1), at(0.2), at(0.25)]
     with playing(Pace.RECORDED, piece(*some), piece(at(0.3))) as replay:
@@ -97,6 +106,23 @@ def test_speed_has_bounds() -> None:
         for _ in range(30):
             replay.change_speed(0.5)
         assert replay.playback.speed == SLOWEST
+
+
+def test_long_gap_is_passed_over() -> None:
+    year_s = 365 * 86400
+    with playing(Pace.RECORDED, piece(at(0), at(61), at(61.1)), piece(at(year_s))) as replay:
+        began = time.monotonic()
+        assert len(drained(replay, lambda handshakes: len(handshakes) == 4)) == 4
+        assert time.monotonic() - began < PATIENCE_S / 2
+        assert replay.now_ns() == BEGAN_NS + year_s * SECOND_NS
+
+
+def test_gap_is_not_passed_over_while_paused() -> None:
+    with playing(Pace.RECORDED, piece(at(0), at(3600))) as replay:
+        replay.drain(0)
+        replay.pause()
+        assert replay.drain(0.05).handshakes == []
+        assert replay.now_ns() < BEGAN_NS + SECOND_NS
 
 
 def test_pause_holds_the_clock() -> None:
@@ -194,6 +220,25 @@ def test_what_was_readable_comes_before_the_error(pace: Pace) -> None:
         assert got == MINUTE[:3]
         with pytest.raises(TcplatError, match="it broke; try again"):
             drained(replay, bool)
+
+
+@pytest.mark.parametrize("pace", list(Pace))
+def test_tape_that_says_nothing_holds_up_nobody(pace: Pace) -> None:
+    pipe = Pipe()
+    began = time.monotonic()
+    with Replay(pipe.tape, "it", pace) as replay:
+        assert replay.drain(0) == Batch([], [])
+        assert time.monotonic() - began < PATIENCE_S / 2
+        pipe.pieces.put(piece(*MINUTE[:1]))
+        assert drained(replay, bool) == MINUTE[:1]
+    pipe.pieces.put(None)
+
+
+def test_interface_that_never_occurred_is_said_at_the_end() -> None:
+    with playing(Pace.AT_ONCE, piece(*MINUTE[:2]), selection=["wg0", "eht0"]) as replay:
+        assert replay.playback.trouble == ""
+        all_of(replay)
+        assert replay.playback.trouble == "no interface 'eht0' in it"
 
 
 def test_empty_tape_is_over_at_once() -> None:

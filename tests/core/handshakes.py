@@ -1,4 +1,4 @@
-"""Handshakes for tests, by what matters in them."""
+"""Handshakes for tests, by what matters in them, and what their numbers stand for."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from bpf.event import Direction, Handshake, Outcome, address_bytes
 
 S = 1_000_000_000
 MS = 1_000_000
+OTHER_PORT = 38450
 
 
 def handshake(
@@ -16,25 +17,52 @@ def handshake(
     outcome: Outcome = Outcome.ESTABLISHED,
     retransmits: int = 0,
     ambiguous: bool = False,
+    connect_ns: int | None = None,
+    port: int = 443,
+    process: str = "",
+    pid: int = 0,
+    cgroup: int = 0,
+    direction: Direction = Direction.OUTBOUND,
+    ifindex: int = 2,
 ) -> Handshake:
-    """An outbound handshake to port 443 of `address`; latency 0: it has none."""
+    """A handshake with `address`, outbound to its port 443; latency 0: it has none. `port`: the one connected to."""
+    is_outbound = direction == Direction.OUTBOUND
     return Handshake(
         time_ns=time_ns,
         latency_ns=latency_ns,
-        connect_ns=latency_ns,
+        connect_ns=(latency_ns if connect_ns is None else connect_ns) if is_outbound else 0,
         answer_ns=0,
         remote=address_bytes(address),
         local=address_bytes("10.0.2.15"),
-        process=bytes(16),
+        process=process.encode().ljust(16, b"\0"),
         identity=0,
-        cgroup=0,
-        ifindex=2,
-        pid=0,
-        remote_port=443,
-        local_port=38450,
+        cgroup=cgroup,
+        ifindex=ifindex,
+        pid=pid,
+        remote_port=port if is_outbound else OTHER_PORT,
+        local_port=OTHER_PORT if is_outbound else port,
         retransmits=retransmits,
         outcome=outcome,
-        direction=Direction.OUTBOUND,
+        direction=direction,
         ambiguous=int(ambiguous),
         repeated=0,
     )
+
+
+class FakeLabels:
+    """`Labels` that know a little."""
+
+    def __init__(self, hosts: dict[str, str] | None = None) -> None:
+        self._hosts = {address_bytes(address): name for address, name in (hosts or {}).items()}
+
+    def host(self, remote: bytes) -> str:
+        return self._hosts.get(remote, "")
+
+    def service(self, port: int) -> str:
+        return {22: "ssh", 443: "https"}.get(port, "")
+
+    def interface(self, ifindex: int) -> str:
+        return {2: "eth0", 3: "wg0"}.get(ifindex, "")
+
+    def unit(self, cgroup: int) -> str:
+        return {7: "nginx.service"}.get(cgroup, "")

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Iterable
 
 from tests.core.handshakes import MS
-from tui.core.histogram import Histogram
+from tui.core.histogram import bucket_of
 from tui.core.runs import Line, text_of
 
 
 def counts(*latencies_ns: float) -> dict[int, int]:
-    histogram = Histogram()
-    for each in latencies_ns:
-        histogram.add(int(each))
-    return histogram.counts
+    """How many are in each bucket."""
+    return Counter(bucket_of(int(each)) for each in latencies_ns)
 
 
 def two_modes(number: int, share: float = 0.5) -> dict[int, int]:

@@ -8,13 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bpf.event import printable
+from tui.core.baseline import Change
 from tui.core.format import (
     ASCII,
+    CHANGE_WIDTH,
     COUNT_WIDTH,
     DURATION_WIDTH,
     FAILURES_WIDTH,
     UNICODE,
     Glyphs,
+    age_text,
+    bytes_text,
+    change_text,
     count_text,
     duration_text,
     failures_text,
@@ -152,3 +158,80 @@ def test_failures_have_room_and_cannot_be_taken_for_a_latency(failures: int, gly
     text = failures_text(failures, glyphs)
     assert len(text) <= FAILURES_WIDTH
     assert text == (glyphs.failure + count_text(failures) if failures else "")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0s"),
+        (0.999, "0s"),
+        (59.9, "59s"),
+        (60, "1m"),
+        (3599, "59m"),
+        (3600, "1h"),
+        (86_399, "23h"),
+        (86_400, "1d"),
+        (86_400 * 5000, "999d"),
+    ],
+)
+def test_ages(seconds: float, text: str) -> None:
+    assert age_text(int(seconds * 10**9)) == text
+
+
+@given(ANY_SIZE)
+def test_an_age_has_room_and_is_rounded_down(ns: int) -> None:
+    text = age_text(ns)
+    assert len(text) <= 4
+    size = {"s": 1, "m": 60, "h": 3600, "d": 86_400}[text[-1]] * 10**9
+    assert int(text[:-1]) * size <= ns
+    assert ns < (int(text[:-1]) + 1) * size or text == "999d"
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (None, "-"),
+        (Change(4_210_000, True), "+4.21ms"),
+        (Change(-4_210_000, True), "-4.21ms"),
+        (Change(820_000, False), "~+820µs"),
+        (Change(0, False), "~+0ns"),
+    ],
+)
+def test_changes(change: Change | None, text: str) -> None:
+    assert change_text(change) == text
+
+
+@given(st.integers(-(2**64), 2**64), st.booleans(), st.sampled_from([UNICODE, ASCII]))
+def test_a_change_has_room(ns: int, is_carried: bool, glyphs: Glyphs) -> None:
+    text = change_text(Change(ns, is_carried), glyphs)
+    assert len(text) <= CHANGE_WIDTH
+    assert text.startswith("~") is not is_carried
+    assert text.lstrip("~+-") == duration_text(abs(ns), glyphs)
+
+
+@pytest.mark.parametrize(
+    ("per_second", "text"),
+    [
+        (0, "0 B"),
+        (0.4, "0 B"),
+        (812, "812 B"),
+        (999.4, "999 B"),
+        (999.6, "1.00kB"),
+        (4210, "4.21kB"),
+        (12_000_000, "12.0MB"),
+        (999_999_999, "1.00GB"),
+        (10**18, ">999TB"),
+    ],
+)
+def test_bytes(per_second: float, text: str) -> None:
+    assert bytes_text(per_second) == text
+
+
+@given(st.floats(0, 1e20))
+def test_bytes_have_room(per_second: float) -> None:
+    assert len(bytes_text(per_second)) <= 6
+
+
+def test_what_a_terminal_could_take_for_a_command_is_not_printed() -> None:
+    assert printable("\x1b[2Jcurl\n\u202e") == "?[2Jcurl??"
+    assert printable("nginx: worker – ü") == "nginx: worker – ü"

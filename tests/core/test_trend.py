@@ -1,4 +1,4 @@
-"""Slices of 5 s against the plain list of events they sum up."""
+"""Slices of 5 s, the windows they make, and what a rate is an average of."""
 
 from __future__ import annotations
 
@@ -6,52 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.core.handshakes import MS, S
-from tui.core.trend import RATE_SLICES, SLICES, Trend, level_of, rate_s, slice_of
+from tests.core.handshakes import MS, S, handshake
+from tests.core.tallies import tally_of
+from tui.core.trend import slice_of
+from tui.core.window import COARSE, FINE_SLICES, Moment, Window, first_fine_slice, first_slice
 
-STEPS = st.lists(
-    st.tuples(st.integers(0, 30) | st.integers(-30, 0), st.integers(0, 8)), min_size=1, max_size=60
-)
-
-
-def run(steps: list[tuple[int, int]]) -> tuple[Trend, list[tuple[int, int]], int]:
-    """Steps are from the newest slice so far: negative ones are late events."""
-    newest = 1000
-    trend = Trend(newest)
-    events = []
-    for step, level in steps:
-        slice_ = newest + step
-        newest = max(newest, slice_)
-        trend.add(slice_, level)
-        events.append((slice_, level))
-    return trend, events, newest
-
-
-@given(STEPS, st.integers(0, 40))
-def test_levels_are_the_slowest_of_each_slice(steps: list[tuple[int, int]], later: int) -> None:
-    trend, events, newest = run(steps)
-    now = newest + later
-    expected = [max((level for at, level in events if at == now - age), default=0) for age in range(SLICES)]
-    assert list(trend.levels(now)) == expected[::-1]
-
-
-@given(STEPS, st.integers(0, 40))
-def test_recent_is_the_count_of_twelve_slices(steps: list[tuple[int, int]], later: int) -> None:
-    trend, events, newest = run(steps)
-    now = newest + later
-    assert trend.recent(now) == sum(now - RATE_SLICES < at <= now for at, _ in events)
-
-
-@given(STEPS, st.integers(1, 40))
-def test_slices_that_are_yet_to_come_are_not_shown(steps: list[tuple[int, int]], ahead: int) -> None:
-    trend, events, newest = run(steps)
-    now = newest - ahead
-    levels = trend.levels(now)
-    assert len(levels) == SLICES
-    kept = [age for age in range(SLICES) if now - age > newest - SLICES]
-    assert trend.recent(now) == sum(at in range(max(now - 11, newest - 23), now + 1) for at, _ in events)
-    for age in kept:
-        assert levels[SLICES - 1 - age] == max((level for at, level in events if at == now - age), default=0)
+LENGTHS = [(Window.MINUTE, 12), (Window.MINUTES_5, 60), (Window.MINUTES_15, 180)]
 
 
 @pytest.mark.parametrize(
@@ -59,19 +19,48 @@ def test_slices_that_are_yet_to_come_are_not_shown(steps: list[tuple[int, int]],
     [
         (1, 1),
         (300_000, 1),
-        (300_001, 2),
+        (305_000, 2),  # an edge is as exact as the buckets it lies in
         (MS, 2),
         (3 * MS, 3),
         (10 * MS, 4),
         (30 * MS, 5),
         (100 * MS, 6),
         (300 * MS, 7),
-        (300 * MS + 1, 8),
+        (305 * MS, 8),
         (3600 * S, 8),
     ],
 )
 def test_levels_are_on_one_scale(latency_ns: int, level: int) -> None:
-    assert level_of(latency_ns) == level
+    tally = tally_of([handshake("::1", 10**4 * S, latency_ns), handshake("::1", 10**4 * S - 5 * S)])
+    assert tally.levels(2000) == bytes(23) + bytes([level])
+    assert tally.levels(2002) == bytes(21) + bytes([level, 0, 0])
+    assert tally.levels(2024) == tally.levels(1999) == bytes(24)
+
+
+@given(st.integers(0, 10**9), st.sampled_from(LENGTHS))
+def test_a_window_is_as_long_as_it_says_less_half_a_minute_at_most(
+    newest: int, window: tuple[Window, int]
+) -> None:
+    kind, slices = window
+    first = first_slice(newest, kind)
+    assert slices - COARSE < newest - first + 1 <= slices
+    fine = first_fine_slice(newest)
+    # It begins where what is kept does: with a slice, or a half minute.
+    assert first >= fine or first % COARSE == 0 or fine == 0
+    assert fine % COARSE == 0 and (newest - fine >= FINE_SLICES or fine == 0)
+
+
+@given(st.integers(0, 10**15), st.integers(0, 10**13), st.sampled_from(Window))
+def test_a_moment_goes_on(began_ns: int, after_ns: int, window: Window) -> None:
+    moment = Moment.at(began_ns, window)
+    assert moment.rate_s == 1
+    assert moment.move_to(began_ns + after_ns) is (slice_of(began_ns) != slice_of(began_ns + after_ns))
+    assert moment.slice == slice_of(moment.now_ns)
+    minute = first_slice(moment.slice, Window.MINUTE)
+    if window is Window.ALL:
+        assert (moment.first_slice, moment.rate_first_slice) == (0, minute)
+    else:
+        assert moment.first_slice == moment.rate_first_slice == first_slice(moment.slice, window)
 
 
 @pytest.mark.parametrize(
@@ -88,16 +77,20 @@ def test_levels_are_on_one_scale(latency_ns: int, level: int) -> None:
     ],
 )
 def test_a_rate_is_an_average_of_what_its_slices_cover(now_s: float, began_s: int, seconds: float) -> None:
-    assert rate_s(int(now_s * S), began_s * S) == seconds
+    for window in (Window.ALL, Window.MINUTE):
+        moment = Moment.at(began_s * S, window)
+        moment.move_to(int(now_s * S))
+        assert moment.rate_s == seconds
 
 
-@given(st.integers(60 * S, 10**6 * S), st.integers(1, 50))
-def test_a_steady_stream_has_a_steady_rate(began_ns: int, per_second: int) -> None:
-    """Once a minute has passed it is right to one handshake, wherever in a slice it is read."""
-    period_ns = S // per_second
-    for now_ns in range(began_ns + 61 * S, began_ns + 72 * S, 1_700_000_000):
-        trend = Trend(slice_of(began_ns))
-        for time_ns in range(began_ns, now_ns + 1, period_ns):
-            trend.add(slice_of(time_ns), 1)
-        seconds = rate_s(now_ns, began_ns)
-        assert abs(trend.recent(slice_of(now_ns)) - seconds * S / period_ns) <= 1.001
+@given(st.integers(60 * S, 10**6 * S), st.integers(1, 50), st.sampled_from(list(Window)[:3]))
+def test_a_steady_stream_has_a_steady_rate(began_ns: int, tenths: int, window: Window) -> None:
+    """Once the window has passed it is right to one handshake, wherever in a slice it is read."""
+    period_ns = S * 10 // tenths
+    moment = Moment.at(began_ns, window)
+    length_ns = 301 * S if window is Window.MINUTES_5 else 61 * S
+    for now_ns in range(began_ns + length_ns, began_ns + length_ns + 11 * S, 3_700_000_000):
+        moment.move_to(now_ns)
+        tally = tally_of([handshake("::1", ns, MS) for ns in range(began_ns, now_ns + 1, period_ns)])
+        count = tally.recent(moment.rate_first_slice)
+        assert abs(count - moment.rate_s * S / period_ns) <= 1.001

@@ -41,6 +41,11 @@ class Terminal:
         return self._tmux("capture-pane", "-p")
 
     @property
+    def painted(self) -> str:
+        """What is on the screen, with its attributes and colours as escape sequences."""
+        return self._tmux("capture-pane", "-pe")
+
+    @property
     def lines(self) -> list[str]:
         return self.text.splitlines()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import statistics
 import subprocess
+import sys
 import time
 from collections import defaultdict
 
@@ -139,3 +140,23 @@ def test_processes_have_names_and_ids_of_their_own(rows: Rows) -> None:
     assert {name for name, _ in seen} == {caller.name for caller in cast.CALLERS}
     assert len(seen) == len(cast.CALLERS)
     assert len({pid for _, pid in seen}) == len(seen)
+
+
+_WITHOUT_IPV6 = """
+import bpf.demo.network as network
+from bpf.lab.namespace import Namespace
+
+def without_ipv6():
+    namespace = Namespace()
+    namespace.set_sysctl("ipv6/conf/default/disable_ipv6", 1)
+    return namespace
+
+network._namespace = without_ipv6
+with network.demo() as device:
+    print(device)
+"""
+
+
+def test_it_does_not_inherit_that_ipv6_is_off() -> None:
+    done = subprocess.run([sys.executable, "-c", _WITHOUT_IPV6], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("demo0\n", "")

@@ -7,6 +7,8 @@ import pty
 import signal
 import socket
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,13 @@ HOSTS = [
     Host(f"{V6}4", delay_s=0.02),
 ]
 TARGETS = [(host.address, 443) for host in HOSTS]
+
+GOOD = (
+    b'{"type":"handshake","time":"2026-11-22T12:00:00.000000001Z","interface":"eth0","direction":"outbound"'
+    b',"outcome":"established","remote_address":"1.2.3.4","remote_port":443,"local_address":"5.6.7.8"'
+    b',"local_port":1024,"latency_ns":5,"connect_ns":5,"answer_ns":null,"retransmits":0,"ambiguous":false'
+    b',"pid":null,"process":null,"unit":null,"repeated":false}\n'
+)
 
 
 def read(*arguments: str, check: int = 0, **options: Any) -> subprocess.CompletedProcess[str]:
@@ -58,6 +67,22 @@ def test_replay_gives_the_bytes_of_the_run_that_was_recorded(recorded: tuple[Pat
     done = read(str(path), "--json")
     assert done.stdout == json_lines
     assert done.stderr == f"tcplat: reading {path}; Ctrl+C ends it\n"
+
+
+def test_replay_gives_the_same_bytes_with_interfaces_that_come_and_go(tmp_path: Path) -> None:
+    account = (
+        b'{"type":"probe","time":"2026-11-22T12:00:10.000000000Z","interface":"%s","attach":"tcx","established":1'
+        b',"refused":0,"unreachable":0,"unanswered":0,"ambiguous":0,"events_lost":0,"pending_full":0,"syns":1'
+        b',"late":0,"superseded":0,"unresolved":0,"pending":0,"syn_retransmits":0,"unsolicited":0,"packets":9'
+        b',"truncated":0,"malformed":0,"fragments":0,"too_deep":0,"programs_ahead":0,"run_time_ns":null'
+        b',"run_count":null,"is_gone":false,"trouble":""}\n'
+    )
+    both = account % b"eth0" + account % b"veth1"
+    # More than is read at a time: one of the cuts is between two accounts.
+    lines = (both + GOOD) * 300 + (account % b"eth0" + GOOD) * 300
+    path = tmp_path / "trace.jsonl"
+    path.write_bytes(lines)
+    assert read(str(path), "--json").stdout.encode() == lines
 
 
 @pytest.mark.kernel
@@ -194,6 +219,69 @@ def test_what_cannot_be_opened_is_one_clear_line(tmp_path: Path) -> None:
     )
 
 
+def test_error_of_the_disk_is_one_clear_line() -> None:
+    assert read("/proc/self/mem", "--log", check=1).stderr == (
+        "tcplat: cannot read /proc/self/mem: input/output error; try another copy\n"
+    )
+
+
+def test_name_of_a_file_does_not_steer_the_terminal(tmp_path: Path) -> None:
+    said = read(str(tmp_path / "\x1b[31m\nroot#"), "--log", check=1).stderr
+    assert said.startswith(f"tcplat: cannot read {tmp_path}/?[31m?root#: no such file")
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
+def test_pipe_that_says_nothing_can_be_left(number: signal.Signals, status: int) -> None:
+    with silent_pipe("--log") as child:
+        assert child.stderr and child.stderr.readline() == "tcplat: reading stdin; Ctrl+C ends it\n"
+        child.send_signal(number)
+        assert child.wait(PATIENCE_S) == status
+
+
+def test_duration_ends_the_reading_of_a_pipe_that_says_nothing() -> None:
+    with silent_pipe("--log", "--duration", "0.1") as child:
+        assert child.wait(PATIENCE_S) == 0
+
+
+@contextmanager
+def silent_pipe(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """`tcplat --read -` on a pipe into which nothing is written."""
+    reader, writer = os.pipe()
+    words = tcplat("--read", "-", *arguments)
+    with subprocess.Popen(words, stdin=reader, stderr=subprocess.PIPE, text=True) as child:
+        try:
+            yield child
+        finally:
+            child.kill()
+            os.close(reader)
+            os.close(writer)
+
+
+def test_file_given_as_stdin_need_not_be_opened_again(tmp_path: Path) -> None:
+    """As that of another user is, or one that was removed."""
+    path = tmp_path / "trace.jsonl"
+    path.write_bytes(GOOD)
+    path.chmod(0)
+    words = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", "--", *tcplat("--read", "-", "--json")]
+    with path.open("rb") as file:
+        done = subprocess.run(words, stdin=file, capture_output=True, timeout=PATIENCE_S, check=False)
+    assert (done.stdout, done.returncode) == (GOOD, 0), done.stderr
+
+
+def test_pipe_that_was_left_not_to_wait_is_waited_for() -> None:
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+    words = tcplat("--read", "-", "--json")
+    with subprocess.Popen(
+        words, stdin=reader, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as child:
+        os.close(reader)
+        assert child.stderr and child.stderr.readline() == "tcplat: reading stdin; Ctrl+C ends it\n"
+        os.write(writer, GOOD)
+        os.close(writer)
+        assert child.stdout and child.stdout.read().encode() == GOOD
+
+
 def test_stdin_that_is_a_terminal_is_not_read() -> None:
     leader, follower = pty.openpty()
     done = read("-", "--log", check=1, stdin=follower)
@@ -204,16 +292,19 @@ def test_stdin_that_is_a_terminal_is_not_read() -> None:
 
 def test_damage_is_said_and_the_rest_is_shown(tmp_path: Path) -> None:
     path = tmp_path / "damaged.jsonl"
-    good = (
-        b'{"type":"handshake","time":"2026-11-22T12:00:00.000000001Z","interface":"eth0","direction":"outbound"'
-        b',"outcome":"established","remote_address":"1.2.3.4","remote_port":443,"local_address":"5.6.7.8"'
-        b',"local_port":1024,"latency_ns":5,"connect_ns":5,"answer_ns":null,"retransmits":0,"ambiguous":false'
-        b',"pid":null,"process":null,"unit":null,"repeated":false}\n'
-    )
-    path.write_bytes(good + b"{]\n" + good + good[:100])
+    path.write_bytes(GOOD + b"{]\n" + GOOD + GOOD[:100])
     done = read(str(path), "--json")
-    assert done.stdout.encode() == good * 2
+    assert done.stdout.encode() == GOOD * 2
     assert done.stderr.splitlines()[-1] == f"tcplat: {path}: 1 damaged line skipped; the last line is torn"
+
+
+def test_recording_is_not_made_where_it_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "trace.jsonl"
+    path.write_bytes(GOOD)
+    arguments = (str(path), "--log", "--record", str(path), "--record-rotate", "1h")
+    said = "tcplat: --record would write to what --read reads; name another file\n"
+    assert read(*arguments, check=1).stderr == said
+    assert [each.read_bytes() for each in tmp_path.iterdir()] == [GOOD]
 
 
 @pytest.mark.parametrize(
@@ -228,6 +319,9 @@ def test_damage_is_said_and_the_rest_is_shown(tmp_path: Path) -> None:
             "argument --local: '10/99' is not a network such as 10.0.0.0/8",
         ),
         (["--read", "x", "--demo"], "argument --demo: not allowed with argument --read"),
+        (["--read", ""], "argument --read: the name of the file is empty"),
+        (["--record", ""], "argument --record: the name of the file is empty"),
+        (["--read", "x", "--read", "y"], "--read can be given once"),
         (["--demo", "eth0"], "--demo has an interface of its own: name none"),
     ],
 )

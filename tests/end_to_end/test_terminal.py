@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -62,14 +63,19 @@ def test_session_from_start_to_quit(terminal: Terminal, network: Lab) -> None:
     start(terminal, network)
     network.connect_many([(address, 443) for address in (FAST, MIDDLE, SLOW)])
     terminal.until(lambda: hosts(terminal) == [SLOW, MIDDLE, FAST])
-    assert terminal.lines[0].startswith("tcplat  lab0 tcx  3 hosts")
+    terminal.until(lambda: terminal.lines[0].startswith("tcplat  lab0 tcx  3 hosts"))
 
     terminal.press("S")
     terminal.until(lambda: hosts(terminal) == [FAST, MIDDLE, SLOW])
     terminal.press("S")
-    terminal.press("/", "7", ".")
+    terminal.press("a")
+    terminal.shows(f"{FAST}:https")
+    terminal.press(*"aaaa")
+    terminal.until(lambda: hosts(terminal) == [SLOW, MIDDLE, FAST])
+
+    terminal.press("/", *"p95>20ms", "Space", "7", ".")
     terminal.until(lambda: hosts(terminal) == [SLOW])
-    assert "1 of 3 hosts" in terminal.lines[0]
+    terminal.until(lambda: "1 of 3 hosts" in terminal.lines[0])
     terminal.press("Escape")
     terminal.until(lambda: len(hosts(terminal)) == 3)
 
@@ -79,6 +85,16 @@ def test_session_from_start_to_quit(terminal: Terminal, network: Lab) -> None:
     terminal.press("Space")
     terminal.until(lambda: hosts(terminal) == [NEW, SLOW, MIDDLE, FAST])
 
+    terminal.press("j", "j", "Enter")
+    terminal.shows(f"host {SLOW}")
+    terminal.shows("distribution")
+    terminal.press("3")
+    terminal.shows("following  4 handshakes")
+    terminal.press("5")
+    terminal.shows("seen on both sides of the hook")
+    terminal.press("Escape")
+    terminal.until(lambda: len(hosts(terminal)) == 4)
+
     terminal.press("i")
     terminal.shows("* lab0")
     terminal.press("k", "Enter")
@@ -86,13 +102,11 @@ def test_session_from_start_to_quit(terminal: Terminal, network: Lab) -> None:
     with network.entered(), socket.create_server(("127.0.0.1", 0)) as server:
         socket.create_connection(server.getsockname()).close()
     terminal.until(lambda: hosts(terminal) == ["127.0.0.1"])
-    terminal.press("i")
-    terminal.shows("* lo")
-    terminal.press("j", "Enter")
+    terminal.press("b")
     terminal.shows("No handshake on lab0 yet.")
 
     terminal.press("?")
-    terminal.shows("what is measured")
+    terminal.shows("keys: everywhere")
     terminal.resize(40, 10)
     terminal.press("Escape")
     terminal.shows("lab0 tcx")
@@ -100,6 +114,32 @@ def test_session_from_start_to_quit(terminal: Terminal, network: Lab) -> None:
     terminal.shows("status=0")
     assert terminal.is_sane()
     assert attachments(network) == []
+
+
+def test_filter_of_the_command_line(terminal: Terminal, network: Lab) -> None:
+    terminal.run(*tcplat(network.device, "--filter", "p95>20ms"))
+    terminal.shows("No handshake on lab0 yet.")
+    network.connect_many([(address, 443) for address in (FAST, MIDDLE, SLOW)])
+    terminal.until(lambda: hosts(terminal) == [SLOW, MIDDLE])
+    terminal.shows("2 of 3")
+    terminal.press("Escape")
+    terminal.until(lambda: hosts(terminal) == [SLOW, MIDDLE, FAST])
+    terminal.press("q")
+    terminal.shows("status=0")
+
+
+def test_no_color_sends_no_colour_and_lang_c_no_unicode(terminal: Terminal, network: Lab) -> None:
+    terminal.type(f"NO_COLOR=1 LC_ALL=C {shlex.join(tcplat(network.device))}")
+    terminal.shows("No handshake on lab0 yet.")
+    network.connect_many([(address, 443) for address in (FAST, MIDDLE, SLOW)])
+    terminal.until(lambda: len(hosts(terminal)) == 3)
+    for key in "j2345":
+        terminal.press(key)
+        terminal.until(lambda: terminal.text.strip())
+        assert not re.search("\x1b\\[[0-9;]*(?:3[0-8]|4[0-8]|9[0-7]|10[0-7])(?:;|m)", terminal.painted)
+        assert terminal.text.isascii()
+    terminal.press("q")
+    terminal.shows("status=0")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
@@ -137,6 +177,8 @@ def test_what_was_seen_is_saved_after_the_fact(terminal: Terminal, network: Lab,
     network.connect_many([(address, 443) for address in (FAST, MIDDLE, SLOW)])
     terminal.until(lambda: len(hosts(terminal)) == 3)
     terminal.press("E")
+    terminal.shows("export to a new file")
+    terminal.press("G", "Enter")
     terminal.shows("Saved the last")
     terminal.press("q")
     terminal.shows("status=0")

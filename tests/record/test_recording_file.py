@@ -73,7 +73,7 @@ def test_what_is_no_file_is_told(tmp_path: Path, rotated: Rotation | None) -> No
     )
     assert "is not a directory; name another file" in message(fifo / "trace.jsonl", rotated)
     assert "has no file name" in message(Path(), rotated)
-    assert message(Path("/proc/trace.jsonl"), rotated).startswith(("cannot make", "there is no directory"))
+    assert message(Path("/proc/trace.jsonl"), rotated).startswith("cannot make")
 
 
 @pytest.mark.parametrize("rotated", [None, Rotation(age_s=1)])

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from math import inf
 from types import TracebackType
 from typing import Any
 
@@ -62,6 +63,8 @@ def handshake(
 class Played:
     """A `Source`. Steps are played in order, one a drain; any thread may add some, before or while it runs."""
 
+    account_interval_s = 1.0
+
     def __init__(
         self, *handshakes: Handshake, interface: str = "eth0", now_ns: Callable[[], int] = time.monotonic_ns
     ) -> None:
@@ -79,8 +82,7 @@ class Played:
         """Who opened, switched and closed it."""
         self._steps: queue.SimpleQueue[Step | list[Handshake]] = queue.SimpleQueue()
         self._account = Account(interface, "tcx")
-        self.account_interval_s = 1.0
-        self._accounted = 0.0
+        self._accounted = -inf
         if handshakes:
             self.play(*handshakes)
 

@@ -8,27 +8,34 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from rich.style import Style
+from textual import events
 from textual.app import App
+from textual.keys import REPLACED_KEYS, _character_to_key, key_to_character
 from textual.pilot import Pilot
+from textual.strip import Strip
 
 from bpf.interfaces import Interface, Layer
 from tests.tui.played import MS, PATIENCE_S, Played, handshake
-from tui.app import ScreenOptions, TcplatApp
-from tui.widgets.host_table import HostTable
+from tui.app import TcplatApp
+from tui.options import DEFAULTS, ScreenOptions
+from tui.widgets.row_table import RowTable
 
+_HOPS = 4
+"""So many messages, one after the other, a key makes at most: key, submitted, left, focus."""
 REDRAW_INTERVAL_S = 0.1
 """Not quicker: Pilot waits after each key until the process is idle."""
 
 INTERFACES = [
     Interface("lo", 1, Layer.ETHERNET, True),
-    Interface("eth0", 2, Layer.ETHERNET, True),
+    Interface("eth0", 2, Layer.ETHERNET, True, "up", addresses=("192.0.2.1/24", "2001:db8::1/64")),
     Interface("wlan0", 3, Layer.ETHERNET, False),
     Interface("ib0", 4, None, True),
     Interface("nosuch", 5, Layer.IP, True),
 ]
-"""What `i` offers; the played source refuses the last."""
+"""What there is to watch; the played source refuses the last."""
 
 THREE = [
     handshake("198.18.0.1", 20 * MS),
@@ -41,6 +48,16 @@ BY_P95 = ["198.18.0.2", "198.18.0.1", "198.18.7.3"]
 def text_of(app: App[None]) -> str:
     """What is on the screen, a line a line."""
     return "\n".join(strip.text.rstrip() for strip in app.screen._compositor.render_strips())
+
+
+async def press(pilot: Pilot[None], *keys: str) -> None:
+    """As `Pilot.press`, which waits twice after each key until the process is idle: 60 ms instead of 5."""
+    for key in keys:
+        name = _character_to_key(key) if len(key) == 1 else key
+        pilot.app.post_message(events.Key(name, key_to_character(REPLACED_KEYS.get(name, name))))
+        for _ in range(_HOPS):
+            await pilot._wait_for_screen()
+    await pilot.pause()
 
 
 @dataclass
@@ -60,8 +77,8 @@ class Shown:
         return self.text.splitlines()[0]
 
     @property
-    def table(self) -> HostTable:
-        return self.app.screen_stack[0].query_one(HostTable)
+    def table(self) -> RowTable:
+        return self.app.screen_stack[0].query_one(RowTable)
 
     @property
     def hosts(self) -> list[str]:
@@ -80,7 +97,17 @@ class Shown:
 
     @property
     def selected(self) -> str | None:
-        return self.table.selected.address if self.table.selected else None
+        return self.table.selected.label if self.table.selected else None
+
+    def line_of(self, text: str) -> Strip:
+        """The table's line that has `text` in it."""
+        lines = [self.table.render_line(y) for y in range(self.table.size.height)]
+        return next(line for line in lines if text in line.text)
+
+    def style_of(self, row: str, text: str) -> Style:
+        """How `text` in the line of a row is painted."""
+        segments = [each for each in self.line_of(row) if text in each.text]
+        return segments[-1].style or Style.null()
 
     async def until(self, wanted: Callable[[], object]) -> None:
         """Let the screen go on until `wanted()` holds; raises AssertionError."""
@@ -98,13 +125,16 @@ class Shown:
         await self.pilot.pause()
 
     async def press(self, *keys: str) -> None:
-        await self.pilot.press(*keys)
+        """Press keys, each when the one before has had its effect."""
+        await press(self.pilot, *keys)
 
 
 @asynccontextmanager
-async def shown(source: Played, size: tuple[int, int] = (80, 24)) -> AsyncIterator[Shown]:
+async def shown(
+    source: Played, size: tuple[int, int] = (80, 24), options: ScreenOptions = DEFAULTS
+) -> AsyncIterator[Shown]:
     """The screen, attached, once its first rows (or that there are none) are drawn."""
-    async with opening(source, size) as screen:
+    async with opening(source, size, options) as screen:
         await screen.until(lambda: f"{source.selection[0]} tcx" in screen.title)
         if not source.is_empty:
             await screen.play()
@@ -113,8 +143,10 @@ async def shown(source: Played, size: tuple[int, int] = (80, 24)) -> AsyncIterat
 
 
 @asynccontextmanager
-async def opening(source: Played, size: tuple[int, int] = (80, 24)) -> AsyncIterator[Shown]:
-    """The screen from its first paint."""
-    app = TcplatApp(lambda: source, lambda: INTERFACES, ScreenOptions(redraw_interval_s=REDRAW_INTERVAL_S))
+async def opening(
+    source: Played, size: tuple[int, int] = (80, 24), options: ScreenOptions = DEFAULTS
+) -> AsyncIterator[Shown]:
+    """The screen from its first paint. Its redraw timer is quick whatever the options."""
+    app = TcplatApp(lambda: source, lambda: INTERFACES, replace(options, redraw_interval_s=REDRAW_INTERVAL_S))
     async with app.run_test(size=size, notifications=True) as pilot:
         yield Shown(app, pilot, source)

@@ -36,7 +36,7 @@ async def test_page_has_the_whole_account_and_keeps_up() -> None:
     source.count(syns=1234, malformed=7, trouble="processes are not known: because", programs_ahead=3)
     async with shown(source, (120, 40)) as screen:
         await screen.press("5")
-        await screen.until(lambda: "the probe's account" in screen.text)
+        await screen.until(lambda: "seen on both sides of the hook" in screen.text)
         for words in (
             "eth0 tcx",
             "because",
@@ -52,7 +52,7 @@ async def test_page_has_the_whole_account_and_keeps_up() -> None:
         source.then(lambda: source.count(read_ns=2 * 10**9, run_time_ns=30 * MS, run_count=60_000))
         await screen.until(lambda: "share of a core 2.00%" in screen.prose)
         await screen.press("escape")
-        await screen.until(lambda: "the probe's account" not in screen.text)
+        await screen.until(lambda: screen.hosts and "seen on both sides" not in screen.text)
 
 
 async def test_failures_stand_out_and_have_their_column() -> None:
@@ -60,16 +60,6 @@ async def test_failures_stand_out_and_have_their_column() -> None:
     async with shown(source) as screen:
         await screen.until(lambda: "✗3" in screen.text)
         assert "fail" in screen.header
-
-
-async def test_any_can_be_chosen() -> None:
-    source = Played()
-    async with shown(source) as screen:
-        await screen.press("i")
-        await screen.until(lambda: "all that are up" in screen.text)
-        await screen.press("home", "enter")
-        await screen.until(lambda: source.selection == ("any",))
-        await screen.until(lambda: "No handshake on any interface yet" in screen.text)
 
 
 def test_first_paint_waits_for_neither_bcc_nor_pyroute2() -> None:

@@ -11,9 +11,6 @@ import pytest
 from bpf.errors import KernelUnsupported
 from tests.tui.played import MS, PATIENCE_S, Played, handshake
 from tests.tui.shown import BY_P95, THREE, opening, shown
-from tui.app import TcplatApp
-from tui.core.columns import COLUMNS
-from tui.widgets.host_table import HostTable
 
 
 async def test_it_says_that_it_compiles_before_the_source_is_open() -> None:
@@ -76,36 +73,6 @@ async def test_reset_forgets_every_host() -> None:
         assert "0 hosts" in screen.title
 
 
-async def test_switching_watches_another_interface_from_nothing() -> None:
-    source = Played(*THREE)
-    async with shown(source) as screen:
-        await screen.press("i")
-        await screen.until(lambda: "watch which interface?" in screen.text)
-        assert "* eth0" in screen.text
-        await screen.press("j", "enter")
-        await screen.until(lambda: "wlan0 tcx" in screen.title)
-        assert (source.selection, screen.hosts) == (("wlan0",), [])
-        assert "No handshake on wlan0 yet." in screen.text
-        source.play(handshake("198.18.0.9"))
-        await screen.until(lambda: screen.hosts == ["198.18.0.9"])
-
-
-@pytest.mark.parametrize("key", ["escape", "i", "q"])
-async def test_interface_list_can_be_left(key: str) -> None:
-    async with shown(Played(*THREE)) as screen:
-        await screen.press("i", "k", key)
-        assert "eth0 tcx" in screen.title
-        assert screen.hosts == BY_P95
-
-
-async def test_interface_that_cannot_be_watched_leaves_the_old_one() -> None:
-    async with shown(Played(*THREE)) as screen:
-        await screen.press("i", "end", "enter")
-        await screen.until(lambda: "no interface 'nosuch'; choose one of: eth0" in screen.prose)
-        assert "eth0 tcx" in screen.title
-        assert screen.hosts == BY_P95
-
-
 async def test_interface_that_is_gone_is_told_and_its_rows_stay() -> None:
     async with shown(Played(*THREE)) as screen:
         screen.source.lose("eth0")
@@ -119,6 +86,12 @@ async def test_interface_that_is_gone_before_any_row() -> None:
     async with shown(Played()) as screen:
         screen.source.lose("eth0")
         await screen.until(lambda: "eth0 is gone." in screen.text)
+        assert "i watches another interface" in screen.text
+
+
+async def test_interface_that_is_down_is_told_instead_of_waited_for() -> None:
+    async with shown(Played(interface="wlan0")) as screen:
+        await screen.until(lambda: "wlan0 is down." in screen.text)
         assert "i watches another interface" in screen.text
 
 
@@ -155,20 +128,6 @@ async def test_what_was_lost_is_in_the_title_at_80_columns(count: str) -> None:
         await screen.until(lambda: words[count] in screen.title)
         await screen.press("space")
         assert words[count] in screen.title
-
-
-async def test_help_lists_every_key_and_column() -> None:
-    async with shown(Played(), size=(120, 60)) as screen:
-        await screen.press("question_mark")
-        await screen.until(lambda: "what is measured" in screen.text)
-        for binding in (*TcplatApp.BINDINGS, *HostTable.BINDINGS):
-            assert not isinstance(binding, tuple)
-            assert binding.description in screen.text
-            for one in binding.make_bindings([binding]):
-                assert screen.app.get_key_display(one) in screen.text
-        assert all(column.help in screen.prose for column in COLUMNS)
-        await screen.press("question_mark")
-        assert "what is measured" not in screen.text
 
 
 @pytest.mark.parametrize(

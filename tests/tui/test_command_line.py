@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.util
 import io
 import os
@@ -183,3 +184,14 @@ def test_dumb_terminal_cannot_show_the_screen(
     monkeypatch.setenv("TERM", "dumb")
     assert exit_status("lo") == 1
     assert "the screen needs a terminal" in only_line(capsys.readouterr().err)
+
+
+def test_machine_that_gives_no_more_files_is_one_clear_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object) -> int:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(command_line, "_run", fail)
+    assert exit_status("lo", "--log") == 1
+    assert only_line(capsys.readouterr().err) == "[Errno 24] Too many open files"

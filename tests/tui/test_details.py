@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
-from textual.widgets import Label
 
 from bpf.event import Outcome
 from tests.core.latencies import two_modes
@@ -15,9 +16,8 @@ from tests.tui.viewed import Viewed, viewed
 from tui.core.charts import Slice, merged
 from tui.core.detail import Detail, Figures, Split
 from tui.core.event_columns import Writing
-from tui.core.format import ASCII, UNICODE
-from tui.screens.details import DetailsScreen
-from tui.widgets.details import GONE
+from tui.core.format import ASCII, UNICODE, Glyphs
+from tui.widgets.details import GONE, Details
 
 S = 10**9
 NOW_NS = 10**15
@@ -43,24 +43,19 @@ DETAIL = Detail(
 )
 
 
-class Given:
-    """What the app knows; may change."""
-
-    def __init__(self, detail: Detail | None = DETAIL, glyphs: object = UNICODE) -> None:
-        self.detail = detail
-        self.screen = DetailsScreen(
-            lambda: self.detail, Writing(Told(), 0, ASCII if glyphs is ASCII else UNICODE)
-        )
-
-    async def open_in(self, screen: Viewed) -> None:
-        await screen.does(lambda: screen.app.push_screen(self.screen))
+@asynccontextmanager
+async def detailed(
+    size: tuple[int, int] = (80, 24), detail: Detail | None = DETAIL, glyphs: Glyphs = UNICODE
+) -> AsyncIterator[tuple[Viewed, Details]]:
+    details = Details(Writing(Told(), 0, glyphs))
+    async with viewed(details, size) as screen:
+        await screen.does(lambda: details.draw(detail))
+        yield screen, details
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (250, 70)])
 async def test_all_of_it_can_be_reached(size: tuple[int, int]) -> None:
-    given = Given()
-    async with viewed(Label("behind"), size) as screen:
-        await given.open_in(screen)
+    async with detailed(size) as (screen, _):
         assert "198.18.0.7  www.example.org" in screen.lines[0]
         for heading in ("latency over time", "distribution", "p50", "-5m", "now"):
             assert heading in screen.text
@@ -83,18 +78,14 @@ async def test_all_of_it_can_be_reached(size: tuple[int, int]) -> None:
 
 
 async def test_wide_screens_have_all_charts_in_sight() -> None:
-    given = Given()
-    async with viewed(Label("behind"), (120, 40)) as screen:
-        await given.open_in(screen)
+    async with detailed((120, 40)) as (screen, _):
         assert "✗ failed 1 " in screen.lines[1]
         for heading in ("latency over time", "distribution", "heatmap", "by process"):
             assert heading in screen.text
 
 
 async def test_keys_scroll_and_stop_at_both_ends() -> None:
-    given = Given()
-    async with viewed(Label("behind")) as screen:
-        await given.open_in(screen)
+    async with detailed() as (screen, _):
         first = screen.lines
         await screen.press("j", "down", "k")
         assert screen.lines[1:-3] == first[2:-2]
@@ -105,60 +96,41 @@ async def test_keys_scroll_and_stop_at_both_ends() -> None:
         assert screen.lines == first
 
 
-@pytest.mark.parametrize("key", ["escape", "q", "enter"])
-async def test_closes(key: str) -> None:
-    given = Given()
-    async with viewed(Label("behind")) as screen:
-        await given.open_in(screen)
-        await screen.press(key)
-        assert screen.lines[0] == "behind"
-
-
 async def test_redraws_when_told_and_says_when_the_row_is_gone() -> None:
-    given = Given()
-    async with viewed(Label("behind")) as screen:
-        await given.open_in(screen)
-        given.detail = replace(DETAIL, title="later")
-        await screen.does(given.screen.draw)
+    async with detailed() as (screen, details):
+        await screen.does(lambda: details.draw(replace(DETAIL, title="later")))
         assert screen.lines[0].strip() == "later"
-        given.detail = None
-        await screen.does(given.screen.draw)
+        await screen.does(lambda: details.draw(None))
         assert screen.lines[0].strip() == "later"
         assert GONE in screen.lines[-1]
 
 
-async def test_row_that_is_gone_at_once() -> None:
-    given = Given(None)
-    async with viewed(Label("behind")) as screen:
-        await given.open_in(screen)
-        assert GONE in screen.lines[-1]
+async def test_without_a_row_it_says_why() -> None:
+    async with detailed(detail=None) as (screen, details):
+        await screen.does(lambda: details.draw(None, "No handshake yet."))
+        assert "No handshake yet." in screen.text
+        assert GONE not in screen.text
+        await screen.does(lambda: details.draw(DETAIL))
+        assert "No handshake yet." not in screen.text
 
 
 @pytest.mark.parametrize("size", [(20, 6), (2, 2), (80, 3), (110, 10)])
 async def test_any_size_and_nothing_known(size: tuple[int, int]) -> None:
-    for detail in (DETAIL, Detail("new", NOW_NS, [], {})):
-        given = Given(detail)
-        async with viewed(Label("behind"), size) as screen:
-            await given.open_in(screen)
+    for detail in (DETAIL, Detail("new", NOW_NS, [], {}), None):
+        async with detailed(size, detail) as (screen, _):
             await screen.press("G", "pageup", "j")
 
 
 async def test_ascii_where_the_terminal_cannot_do_more() -> None:
-    given = Given(glyphs=ASCII)
-    async with viewed(Label("behind"), (200, 100)) as screen:
-        await given.open_in(screen)
+    async with detailed((200, 100), glyphs=ASCII) as (screen, _):
         assert screen.text.isascii()
 
 
 async def test_a_redraw_repaints_only_what_changed(monkeypatch: pytest.MonkeyPatch) -> None:
-    given = Given()
-    async with viewed(Label("behind")) as screen:
-        await given.open_in(screen)
+    async with detailed() as (_, details):
         painted: list[object] = []
-        details = given.screen.query_one("Details")
         monkeypatch.setattr(details, "refresh", lambda *regions: painted.extend(regions))
-        given.screen.draw()
+        details.draw(DETAIL)
         assert not painted
-        given.detail = replace(DETAIL, title="later")
-        given.screen.draw()
+        details.draw(replace(DETAIL, title="later"))
         assert len(painted) == 1

@@ -6,17 +6,15 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import pytest
-
-from bpf.errors import TcplatError
 from bpf.interfaces import Interface, Layer
 from bpf.replay import Pace, Replay
-from bpf.source import Batch, Names
+from bpf.source import Account, Batch, Names
 from bpf.tape import Piece
 from tests.bpf.taped import Taped, at, broken, piece
 from tests.tui.played import Played, handshake
-from tests.tui.shown import REDRAW_INTERVAL_S, Shown, opening, shown, text_of
-from tui.app import ScreenOptions, TcplatApp
+from tests.tui.shown import REDRAW_INTERVAL_S, Shown, opening, shown
+from tui.app import TcplatApp
+from tui.options import ScreenOptions
 
 HOUR = [at(second, f"198.18.0.{second // 600 + 1}") for second in range(3600)]
 
@@ -123,7 +121,7 @@ async def test_pipe_pauses_the_screen_only_and_has_no_speed() -> None:
 async def test_probe_has_no_player_keys() -> None:
     async with shown(Played(handshake())) as screen:
         assert "Faster" not in screen.text and "Ahead" not in screen.text
-        await screen.press("left_square_bracket", "right_curly_bracket", "E")
+        await screen.press("left_square_bracket", "right_curly_bracket")
         assert screen.hosts == ["198.18.0.1"]
 
 
@@ -155,22 +153,6 @@ async def test_takers_get_all_that_is_shown_and_the_last_account() -> None:
     assert accounts == [0, 2]
 
 
-@pytest.mark.parametrize("failure", [None, TcplatError("no room", "make some")])
-async def test_e_saves_the_last_minutes_and_tells_where(failure: TcplatError | None) -> None:
-    def save() -> str:
-        if failure:
-            raise failure
-        return "Saved [it] there"
-
-    source = Played(handshake())
-    app = screened(source, ScreenOptions(save_recent=save, redraw_interval_s=REDRAW_INTERVAL_S))
-    async with app.run_test(notifications=True) as pilot:
-        await pilot.press("E")
-        screen = Shown(app, pilot, source)
-        said = "no room; make some" if failure else "Saved [it] there"
-        await screen.until(lambda: said in text_of(app))
-
-
 async def test_what_is_not_recorded_is_in_the_title() -> None:
     trouble = ""
     source = Played(handshake())
@@ -190,3 +172,18 @@ async def test_opening_says_what_is_being_done() -> None:
     async with opening(source) as screen:
         await screen.until(lambda: "Compiling the probe" in screen.text)
         source.may_open.set()
+
+
+async def test_names_in_a_file_do_not_steer_the_terminal() -> None:
+    name, what = "\x1b[31mred", "\x1b]0;owned\x07"
+    account = Account(name, "\x1b[5mtcx", trouble=what)
+    replay = Replay(lambda: Taped([piece(*HOUR[:2], accounts=[account])]), "it", Pace.RECORDED)
+    app = TcplatApp(lambda: replay, lambda: [Interface(name, 1, Layer.IP, True)], ScreenOptions(opening=""))
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        screen = Shown(app, pilot, Played())
+        await screen.until(lambda: screen.hosts)
+        await screen.press("i")
+        await screen.until(lambda: "?[31mred" in screen.text)
+        await screen.press("escape", "5")
+        await screen.until(lambda: "?]0;owned?" in screen.text)
+        assert "\x1b" not in screen.text

@@ -12,7 +12,7 @@ from textual.pilot import Pilot
 from textual.widget import Widget
 
 import tui
-from tests.tui.shown import text_of
+from tests.tui.shown import press, text_of
 
 STYLES = Path(tui.__file__).parent / "views.tcss"
 
@@ -48,7 +48,7 @@ class Viewed:
         return text_of(self.app)
 
     async def press(self, *keys: str) -> None:
-        await self.pilot.press(*keys)
+        await press(self.pilot, *keys)
 
     async def does(self, action: Callable[[], object]) -> None:
         """Call it, and wait until the screen is up to date."""

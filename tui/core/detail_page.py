@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bpf.event import printable
 from tui.core.charts import heatmap, histogram_chart, latency_chart, merged, quantiles_of
 from tui.core.detail import Detail, Figures, Split
-from tui.core.event_columns import GAP, Writing, event_line, fit_events, printable
+from tui.core.event_columns import GAP, Writing, event_line, fit_events
 from tui.core.format import (
     COUNT_WIDTH,
     DURATION_WIDTH,

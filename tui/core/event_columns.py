@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from bpf.event import Direction, Handshake, Outcome, address_text
+from bpf.event import Direction, Handshake, Outcome, address_text, printable
 from tui.core.format import DURATION_WIDTH, NONE, UNICODE, Glyphs, count_text, duration_text, shorten_middle
 from tui.core.runs import Line, Role
 
@@ -61,11 +61,6 @@ class EventColumn:
     def header(self, width: int) -> str:
         """Its title, aligned as its cells are."""
         return (self.title.ljust(width) if self.align == "left" else self.title.rjust(width))[:width]
-
-
-def printable(text: str) -> str:
-    """`text` without what a terminal could take for a command: a process may call itself anything."""
-    return "".join(each if each.isprintable() else "?" for each in text)
 
 
 def process_text(handshake: Handshake) -> str:

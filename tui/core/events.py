@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import count
+from itertools import count, islice
 
 from bpf.event import Handshake
 
@@ -66,6 +66,10 @@ class Events:
         """The events in places `start` to `stop - 1`, newest first; fewer where they end."""
         shown = self._shown
         return [shown[-1 - place] for place in range(max(0, start), min(stop, len(shown)))]
+
+    def latest(self, wanted: Predicate, at_most: int) -> list[Handshake]:
+        """The newest of those kept that `wanted` says are, at most so many, newest first, whatever is shown."""
+        return list(islice((each[1] for each in reversed(self._kept) if wanted(each[1])), at_most))
 
     def newer_than(self, number: int) -> int:
         """How many of those shown are newer: the place of the event with this number, if it is shown."""

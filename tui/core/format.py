@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tui.core.baseline import Change
+
 NONE = "-"
 """What stands where there is no figure."""
 
 DURATION_WIDTH = 6
 COUNT_WIDTH = 5
+CHANGE_WIDTH = DURATION_WIDTH + 2
 FAILURES_WIDTH = COUNT_WIDTH + 1
 _DAY_NS = 86_400_000_000_000
 
@@ -67,6 +70,34 @@ def rate_text(per_second: float) -> str:
     if per_second < 0.005:
         return "<0.01"
     return _three_digits(round(per_second * 1e6), 1_000_000) or count_text(round(per_second))
+
+
+def change_text(change: Change | None, glyphs: Glyphs = UNICODE) -> str:
+    """At most 8 characters: "+4.21ms"; "~+4.21ms" if the counts do not carry it."""
+    if change is None:
+        return NONE
+    sign = "+" if change.ns >= 0 else "-"
+    return f"{'' if change.is_carried else '~'}{sign}{duration_text(abs(change.ns), glyphs)}"
+
+
+def age_text(ns: int) -> str:
+    """At most 4 characters: "5s", "12m", "3h", "9d"."""
+    seconds = ns // 1_000_000_000
+    for size, unit in ((86_400, "d"), (3600, "h"), (60, "m")):
+        if seconds >= size:
+            return f"{min(seconds // size, 999)}{unit}"
+    return f"{seconds}s"
+
+
+def bytes_text(per_second: float) -> str:
+    """At most 6 characters: "0 B", "812 B", "4.21kB", "12.0MB"."""
+    if round(per_second) < 1000:
+        return f"{round(per_second)} B"
+    for power, unit in enumerate(("kB", "MB", "GB", "TB"), 1):
+        digits = _three_digits(round(per_second), 1000**power)
+        if digits:
+            return digits + unit
+    return ">999TB"
 
 
 def levels_text(levels: bytes, glyphs: Glyphs = UNICODE) -> str:

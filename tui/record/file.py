@@ -175,7 +175,7 @@ def _explained(path: Path, error: OSError, is_rotated: bool) -> TcplatError:
             return _in_the_way(path, name, is_rotated)
         case BlockingIOError():
             return TcplatError(f"another tcplat records to {name}", "name another file")
-        case FileNotFoundError():
+        case FileNotFoundError() if not directory.exists():
             return TcplatError(f"there is no directory {where}", f"make it: mkdir -p {where}")
         case NotADirectoryError():
             return TcplatError(f"{where} is not a directory", "name another file")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar
 
 from rich.table import Table
@@ -14,12 +14,18 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from tui.core.columns import COLUMNS
+from tui.core.filter import KEYS
 
 _MEASURED = """\
 Each figure is the far side's answer, timed in the kernel where packets cross this interface. \
 Outbound: from our SYN going out to its SYN-ACK coming in. Inbound: from our SYN-ACK going out to the first segment \
 that acknowledges it. Where a SYN (or SYN-ACK) was retransmitted it is unknown which one was answered: such a \
-handshake is counted and has no latency. Percentiles are over all handshakes since the start, within 1%."""
+handshake is counted and has no latency. Percentiles are those of the window (w), within 1%. A dim figure is made of \
+too few handshakes to mean much; a dim row has been quiet for a minute."""
+_FILTER = [
+    ("> >= < <=", "compare: p95>80ms; numbers without a unit are milliseconds"),
+    ("or not ! ( )", "combine; a space is and: dir:out !ip:10.0.0.0/8 p95>80ms or retx>0"),
+]
 
 
 class HelpScreen(ModalScreen[None]):
@@ -29,33 +35,40 @@ class HelpScreen(ModalScreen[None]):
         Binding("escape,question_mark,q", "dismiss", "Close", id="help.close"),
     ]
 
-    def __init__(self, bindings: Iterable[Binding]) -> None:
+    def __init__(self, keys: Mapping[str, Sequence[tuple[str, str]]]) -> None:
+        """`keys`: where they are of use, and for each the keys and what they do."""
         super().__init__()
-        self._bindings_described = list(bindings)
+        self._sections = keys
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(id="help") as scroll:
             scroll.border_title = "tcplat: keys, columns, what is measured"
             scroll.border_subtitle = "Esc closes"
-            yield Static(self._keys())
-            yield Static(_two_columns((column.title, column.help) for column in COLUMNS))
+            for title, keys in self._sections.items():
+                yield Static(_two_columns(f"keys: {title}", _merged(keys)))
+            yield Static(_two_columns("columns", [(column.title, column.help) for column in COLUMNS]))
+            examples = [(key.name, f"{key.help}: {key.example}") for key in KEYS]
+            yield Static(_two_columns("filter: words, /patterns/, and these", [*examples, *_FILTER]))
+            yield Static(_two_columns("what is measured", []))
             yield Static(Text(_MEASURED))
 
     def on_mount(self) -> None:
         self.query_one("#help").focus()
 
-    def _keys(self) -> Table:
-        keys: dict[str, list[str]] = {}
-        for binding in self._bindings_described:
-            shown = [self.app.get_key_display(each) for each in binding.make_bindings([binding])]
-            keys.setdefault(binding.description, []).extend(shown)
-        return _two_columns((" ".join(shown), description) for description, shown in keys.items())
+
+def _merged(keys: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """A line for what several bindings do."""
+    found: dict[str, list[str]] = {}
+    for shown, description in keys:
+        found.setdefault(description, []).append(shown)
+    return [(" ".join(shown), description) for description, shown in found.items()]
 
 
-def _two_columns(rows: Iterable[tuple[str, str]]) -> Table:
+def _two_columns(title: str, rows: Iterable[tuple[str, str]]) -> Table:
     table = Table.grid(padding=(0, 2, 0, 0))
-    table.add_column(no_wrap=True, style="bold")
+    table.add_column(no_wrap=True, style="bold", min_width=12)
     table.add_column()
+    table.title, table.title_justify = Text(title, "bold underline"), "left"
     for left, right in rows:
         table.add_row(Text(left), Text(right))
     table.add_row("", "")

@@ -165,7 +165,9 @@ class EventTable(LineView, can_focus=True):
         rows = self._events.rows(top, top + page_rows)
         if rows and not top:
             self._seen = rows[0][0]
-        body = [self._row(each, columns, width) for each in rows] or self._message_strips(width, page_rows)
+        body = [self._row(each, columns, width) for each in rows] or self.message_strips(
+            self._message, width, page_rows, "event-table--message"
+        )
         body += [Strip.blank(width, self.rich_style)] * (page_rows - len(body))
         below = [self._styled(f"  {each}", "event-table--rest", width) for each in rest]
         return [self._header(columns, width), *body[:page_rows], *below, self._state(width)]
@@ -195,9 +197,3 @@ class EventTable(LineView, can_focus=True):
         return self._styled(
             f"{mark} {self.unseen:,} new  g follows again  {number}", "event-table--behind", width
         )
-
-    def _message_strips(self, width: int, height: int) -> list[Strip]:
-        lines = [part for line in self._message.splitlines() for part in wrap(line, width) or [""]]
-        above = max(0, (height - len(lines)) // 3)
-        blank = [Strip.blank(width, self.rich_style)] * above
-        return blank + [self._styled(line.center(width), "event-table--message", width) for line in lines]

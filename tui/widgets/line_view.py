@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
+
 from rich.segment import Segment
 from textual.app import RenderResult
 from textual.geometry import Region
@@ -48,6 +50,16 @@ class LineView(Widget):
             if text
         ]
         return Strip(segments).adjust_cell_length(width, self.rich_style)
+
+    def message_strips(self, message: str, width: int, height: int, component: str) -> list[Strip]:
+        """Lines of text in the middle of a view that has nothing else to show."""
+        style = self.get_component_rich_style(component)
+        lines = [part for line in message.splitlines() for part in wrap(line, width) or [""]]
+        blank = [Strip.blank(width, self.rich_style)] * max(0, (height - len(lines)) // 3)
+        told = [
+            Strip([Segment(line.center(width), style)]).adjust_cell_length(width, style) for line in lines
+        ]
+        return blank + told
 
     def render(self) -> RenderResult:
         """Nothing: lines are rendered one by one."""

@@ -2,47 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.text import Text
 from textual.widget import Widget
 
-from bpf.source import ANY, Account, Playback
+from bpf.event import printable
+from bpf.source import ANY
 from tui.core.format import Glyphs, count_text, duration_text, rate_text
-from tui.core.hosts import Hosts
+from tui.core.grouping import Grouping
+from tui.core.rows import Rows
 from tui.out.wall_clock import clock_text
+from tui.telling import Situation
+
+_PLURALS = {each: f"{each.value}{'es' if each is Grouping.PROCESS else 's'}" for each in Grouping}
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
     """What the title says besides the totals."""
 
-    selection: Sequence[str]
-    """What is watched; nothing: the probe is not attached yet."""
-    accounts: Sequence[Account]
+    situation: Situation
     note: str
-    """What is being waited for; empty: nothing."""
-    is_paused: bool
+    """What is special; empty: nothing."""
     now_ns: int
     """On the source's clock."""
-    playback: Playback | None = None
-    """How what is shown is played; None: it is happening."""
 
 
 class TitleLine(Widget):
     """One line. `draw` repaints it if its text changed; it never asks for a layout."""
 
-    def __init__(self, hosts: Hosts, glyphs: Glyphs) -> None:
+    def __init__(self, rows: Rows, glyphs: Glyphs) -> None:
         super().__init__()
-        self._hosts = hosts
+        self._rows = rows
         self._glyphs = glyphs
         self._text = ""
 
     def draw(self, status: Status) -> None:
         """Take over totals and status."""
-        text = "  ".join(part for part in self._parts(status) if part)
-        self.set_class(status.is_paused, "-paused")
+        text = printable("  ".join(part for part in self._parts(status) if part))
+        self.set_class(status.situation.is_paused, "-paused")
         if text != self._text:
             self._text = text
             self.refresh()
@@ -52,46 +51,46 @@ class TitleLine(Widget):
         return Text(self._text, no_wrap=True, overflow="ellipsis")
 
     def _parts(self, status: Status) -> list[str]:
-        totals, shown, known = self._hosts.totals, self._hosts.shown, len(self._hosts)
-        parts = [*_what_is_shown(status), status.note]
-        if not status.selection:
+        situation = status.situation
+        parts = [*_what_is_shown(situation, status.now_ns), status.note]
+        if not situation.selection:
             return parts
         # Before the figures that they make doubtful: a narrow terminal cuts off the end.
-        lost = sum(account.events_lost for account in status.accounts)
-        not_followed = sum(account.pending_full for account in status.accounts)
+        lost = sum(account.events_lost for account in situation.accounts)
+        not_followed = sum(account.pending_full for account in situation.accounts)
         parts.append(f"{count_text(lost)} EVENTS LOST" if lost else "")
         parts.append(f"{count_text(not_followed)} NOT FOLLOWED" if not_followed else "")
-        hosts = (
-            f"{count_text(shown)} of {count_text(known)} hosts"
-            if shown != known
-            else f"{count_text(known)} hosts"
-        )
+        totals = self._rows.totals
         parts += [
-            "1 host" if shown == known == 1 else hosts,
+            self._number_of_rows(),
             f"{rate_text(totals.rate)} conn/s",
-            f"median {duration_text(totals.p50_ns, self._glyphs)}",
-            f"p99 {duration_text(totals.p99_ns, self._glyphs)}",
+            f"median {duration_text(totals.figures.quantile_ns(0.5), self._glyphs)}",
+            f"p99 {duration_text(totals.figures.quantile_ns(0.99), self._glyphs)}",
         ]
         return parts
 
+    def _number_of_rows(self) -> str:
+        shown, known, grouping = self._rows.shown, len(self._rows), self._rows.grouping
+        what = grouping.value if known == 1 else _PLURALS[grouping]
+        return (
+            f"{count_text(shown)} of {count_text(known)} {what}"
+            if shown != known
+            else f"{count_text(known)} {what}"
+        )
 
-def _what_is_shown(status: Status) -> list[str]:
-    playback = status.playback
+
+def _what_is_shown(situation: Situation, now_ns: int) -> list[str]:
+    playback = situation.playback
     if playback is None:
-        attached = {account.attach for account in status.accounts if account.attach}
+        attached = {account.attach for account in situation.accounts if account.attach}
         return [
-            "PAUSED (collecting goes on; Space resumes)" if status.is_paused else "tcplat",
-            " ".join([",".join(status.selection), *sorted(attached)]),
+            "PAUSED (still collecting; Space resumes)" if situation.is_paused else "tcplat",
+            " ".join([",".join(situation.selection), *sorted(attached)]),
         ]
     state = "END" if playback.is_over else "tcplat"
-    if status.is_paused or (playback.is_paused and not playback.is_over):
+    if situation.is_paused or (playback.is_paused and not playback.is_over):
         state = "PAUSED (Space resumes)"
     name = playback.title.rpartition("/")[2]
-    chosen = "" if tuple(status.selection) == (ANY,) else ",".join(status.selection)
+    chosen = "" if tuple(situation.selection) == (ANY,) else ",".join(situation.selection)
     speed = "" if playback.speed == 1 else f" x{playback.speed:g}"
-    return [
-        state,
-        f"{name} {chosen}".strip(),
-        clock_text(status.now_ns) + speed,
-        playback.trouble,
-    ]
+    return [state, f"{name} {chosen}".strip(), clock_text(now_ns) + speed, playback.trouble]

@@ -1,4 +1,4 @@
-"""The probe's account of itself, interface by interface: everything it saw, and what became of it."""
+"""View 5: the probe's account of itself, interface by interface: everything it saw, and what became of it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from bpf.event import printable
 from bpf.source import Account
 
 _ROWS = (
@@ -40,33 +40,32 @@ _ROWS = (
 )
 
 
-class AccountScreen(ModalScreen[None]):
-    """A page that the app redraws once a second through `draw`."""
+class AccountPage(VerticalScroll, can_focus=True):
+    """A page that is drawn anew whenever accounts were read."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,5,q", "dismiss", "Close", id="account.close"),
+        Binding("j", "scroll_down", "Down", show=False, id="probe.down"),
+        Binding("k", "scroll_up", "Up", show=False, id="probe.up"),
+        Binding("g", "scroll_home", "Top", show=False, id="probe.top"),
+        Binding("G", "scroll_end", "Bottom", show=False, id="probe.bottom"),
     ]
 
-    def __init__(self, accounts: Sequence[Account]) -> None:
-        super().__init__()
+    def __init__(self) -> None:
+        super().__init__(id="probe")
         self._before: dict[str, Account] = {}
-        self._accounts = accounts
+        self._text = Static()
 
     def compose(self) -> ComposeResult:
-        with VerticalScroll(id="account") as scroll:
-            scroll.border_title = "the probe's account"
-            scroll.border_subtitle = "Esc closes"
-            yield Static(id="account-text")
-
-    def on_mount(self) -> None:
-        self.query_one("#account").focus()
-        self.draw(self._accounts)
+        yield self._text
 
     def draw(self, accounts: Sequence[Account]) -> None:
         """Take over the accounts, a second after those before."""
+        if not accounts:
+            self._text.update("There is no account yet.")
+            return
         tables = [_table(account, self._before.get(account.interface)) for account in accounts]
         self._before = {account.interface: account for account in accounts}
-        self.query_one("#account-text", Static).update(Group(*tables))
+        self._text.update(Group(*tables))
 
 
 def _table(account: Account, before: Account | None) -> Table:
@@ -75,7 +74,7 @@ def _table(account: Account, before: Account | None) -> Table:
     table.add_column(justify="right", no_wrap=True, style="bold")
     table.add_column()
     state = "gone" if account.is_gone else account.attach or "not watched"
-    table.add_row(Text(account.interface, style="bold reverse"), state, Text(account.trouble))
+    table.add_row(Text(printable(account.interface), style="bold reverse"), state, Text(account.trouble))
     for name, title, help_ in _ROWS:
         table.add_row(title, f"{getattr(account, name):,}", help_)
     table.add_row("time per packet", *_time_per_packet(account))

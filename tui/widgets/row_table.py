@@ -1,4 +1,4 @@
-"""The table of remote hosts: draws only the lines that are visible, repaints only those that changed.
+"""The table of rows: draws only the lines that are visible, repaints only those that changed.
 
 A DataTable takes 50 to 100 ms for a repaint whatever its size, and one at 10,000 rows answers keys after seconds. This
 one is a widget of Textual's line API with a scroll offset of its own, so neither a redraw nor a key needs a layout.
@@ -6,6 +6,7 @@ one is a widget of Textual's line API with a scroll offset of its own, so neithe
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from textwrap import wrap
 from typing import ClassVar
@@ -20,25 +21,29 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.core.columns import GAP, Column, fit
-from tui.core.format import Glyphs
-from tui.core.host import Host
-from tui.core.hosts import Hosts
+from tui.core.columns import GAP, IDS, Column, fit
+from tui.core.format import ASCII, Glyphs
+from tui.core.row import Row
+from tui.core.rows import Rows
+from tui.core.thresholds import NO_THRESHOLDS, Thresholds
 
 _HEADER_LINES = 1
 _WHEEL_LINES = 3
 
 
-class HostTable(Widget, can_focus=True):
-    """Rows of `Hosts` in their order, below a header. The selection follows its host wherever that moves."""
+class RowTable(Widget, can_focus=True):
+    """Rows of `Rows` in their order, below a header. The selection follows its row wherever that moves."""
 
     COMPONENT_CLASSES = {
-        "host-table--header",
-        "host-table--sorted",
-        "host-table--trend",
-        "host-table--fail",
-        "host-table--cursor",
-        "host-table--message",
+        "row-table--header",
+        "row-table--sorted",
+        "row-table--trend",
+        "row-table--fail",
+        "row-table--quiet",
+        "row-table--warn",
+        "row-table--bad",
+        "row-table--cursor",
+        "row-table--message",
     }
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("down,j", "move(1)", "Next row", show=False, id="table.down"),
@@ -47,7 +52,12 @@ class HostTable(Widget, can_focus=True):
         Binding("pageup", "page(-1)", "Previous page", show=False, id="table.page_up"),
         Binding("home,g", "jump(False)", "First row", show=False, id="table.first"),
         Binding("end,G", "jump(True)", "Last row", show=False, id="table.last"),
+        Binding("enter", "open", "Details", id="table.open"),
     ]
+
+    @dataclass
+    class RowChosen(Message):
+        """The selected row was to be opened."""
 
     @dataclass
     class HeaderClicked(Message):
@@ -55,18 +65,23 @@ class HostTable(Widget, can_focus=True):
 
         column_id: str
 
-    def __init__(self, hosts: Hosts, glyphs: Glyphs) -> None:
+    def __init__(
+        self, rows: Rows, glyphs: Glyphs, ids: Sequence[str] = IDS, thresholds: Thresholds = NO_THRESHOLDS
+    ) -> None:
+        """`ids`: which columns, in which order."""
         super().__init__()
-        self._hosts = hosts
+        self._ids = ids
+        self._thresholds = thresholds
+        self._rows = rows
         self._glyphs = glyphs
         self._message = ""
         self._top = 0
-        self._selected: Host | None = None
+        self._selected: Row | None = None
         self._strips: list[Strip] = []
 
     @property
-    def selected(self) -> Host | None:
-        """The host under the cursor."""
+    def selected(self) -> Row | None:
+        """The row under the cursor."""
         return self._selected
 
     def clear_selection(self) -> bool:
@@ -115,7 +130,13 @@ class HostTable(Widget, can_focus=True):
         self._select((self._top if place is None else place) + pages * max(1, self._page_rows()))
 
     def action_jump(self, to_last: bool) -> None:
-        self._select(self._hosts.shown - 1 if to_last else 0)
+        self._select(self._rows.shown - 1 if to_last else 0)
+
+    def action_open(self) -> None:
+        if self._selected is None:
+            self._select(self._top)
+        if self._selected:
+            self.post_message(self.RowChosen())
 
     def on_mouse_scroll_down(self) -> None:
         self._scroll(_WHEEL_LINES)
@@ -126,62 +147,76 @@ class HostTable(Widget, can_focus=True):
     def on_click(self, event: events.Click) -> None:
         if event.y >= _HEADER_LINES:
             row = self._top + event.y - _HEADER_LINES
-            if row < self._hosts.shown:
+            if row < self._rows.shown:
                 self._select(row)
+                if event.chain == 2:
+                    self.action_open()
             return
         x = 0
-        for column, width in fit(self.size.width):
+        for column, width in self._columns():
             if x <= event.x < x + width + GAP:
                 self.post_message(self.HeaderClicked(column.id))
             x += width + GAP
 
+    def _columns(self) -> list[tuple[Column, int]]:
+        is_marked = self._rows.marked_ns is not None
+        return fit(self.size.width, self._ids, self._rows.sorting[0], is_marked=is_marked)
+
+    def has_column(self, id_: str) -> bool:
+        """Whether a column is in sight."""
+        return any(column.id == id_ for column, _ in self._columns())
+
     def _place(self) -> int | None:
-        return self._hosts.rank(self._selected) if self._selected else None
+        return self._rows.rank(self._selected) if self._selected else None
 
     def _page_rows(self) -> int:
         return max(0, self.size.height - _HEADER_LINES)
 
     def _select(self, place: int) -> None:
-        place = max(0, min(place, self._hosts.shown - 1))
-        self._selected = next(iter(self._hosts.rows(place, place + 1)), None)
+        place = max(0, min(place, self._rows.shown - 1))
+        self._selected = next(iter(self._rows.rows(place, place + 1)), None)
         self.draw(self._message)
 
     def _scroll(self, lines: int) -> None:
         """Look elsewhere without a cursor: one that were kept in sight would pull the view back."""
         self._selected = None
-        self._top = max(0, min(self._top + lines, self._hosts.shown - self._page_rows()))
+        self._top = max(0, min(self._top + lines, self._rows.shown - self._page_rows()))
         self.draw(self._message)
 
     def _format(self) -> list[Strip]:
         width, height = self.size
         if not width or not height:
             return []
-        columns = fit(width)
+        columns = self._columns()
         self._keep_in_sight()
-        rows = self._hosts.rows(self._top, self._top + self._page_rows())
+        rows = self._rows.rows(self._top, self._top + self._page_rows())
         strips = [self._header(columns, width)]
-        strips += [self._row(host, columns, width) for host in rows]
+        strips += [self._row(row, columns, width) for row in rows]
         strips += self._message_strips(width, height - len(strips)) if not rows else []
         strips += [Strip.blank(width, self.rich_style)] * (height - len(strips))
         return strips[:height]
 
     def _keep_in_sight(self) -> None:
         rows = self._page_rows()
+        if self._selected and self._rows.find(self._selected.key) is not self._selected:
+            # Made anew: the row may be there again, as another object.
+            again = self._rows.find(self._selected.key)
+            self._selected = again if again and again.grouping is self._selected.grouping else None
         place = self._place()
         if place is None:
             self._selected = None
         else:
             self._top = min(max(self._top, place - rows + 1), place)
-        self._top = max(0, min(self._top, self._hosts.shown - rows))
+        self._top = max(0, min(self._top, self._rows.shown - rows))
 
     def _header(self, columns: list[tuple[Column, int]], width: int) -> Strip:
-        sort_id, descending = self._hosts.sorting
-        plain = self.get_component_rich_style("host-table--header")
-        marked = self.get_component_rich_style("host-table--sorted")
+        sort_id, descending = self._rows.sorting
+        plain = self.get_component_rich_style("row-table--header")
+        marked = self.get_component_rich_style("row-table--sorted")
         segments = []
         for column, column_width in columns:
             is_sorted = column.id == sort_id
-            title = column.title + (self._glyphs.sort_marks[descending] if is_sorted else "")
+            title = self._title(column) + (self._glyphs.sort_marks[descending] if is_sorted else "")
             text = title.ljust(column_width) if column.align == "left" else title.rjust(column_width)
             segments += [
                 Segment(text[:column_width], marked if is_sorted else plain),
@@ -189,31 +224,45 @@ class HostTable(Widget, can_focus=True):
             ]
         return Strip(segments).adjust_cell_length(width, plain)
 
-    def _row(self, host: Host, columns: list[tuple[Column, int]], width: int) -> Strip:
-        is_selected = host is self._selected
-        plain = self.get_component_rich_style("host-table--cursor") if is_selected else self.rich_style
-        own = {} if is_selected else self._own_styles(host)
+    def _title(self, column: Column) -> str:
+        if column.id == "host":
+            return self._rows.grouping.value
+        return column.title if self._glyphs is not ASCII else column.title.replace("Δ", "d")
+
+    def _row(self, row: Row, columns: list[tuple[Column, int]], width: int) -> Strip:
+        is_selected = row is self._selected
+        plain = self._style("cursor" if is_selected else "quiet" if row.is_quiet else "")
         segments: list[Segment] = []
         run = ""
         for column, column_width in columns:
-            text = column.cell(host, column_width, self._glyphs)
-            style = own.get(column.id)
-            if style is None:
+            text = column.cell(row, column_width, self._glyphs)
+            # In reverse, a sparkline would show what is not there.
+            own = self._own_style(column, row) if column.id == "trend" or not is_selected else ""
+            if not own:
                 run += text + " " * GAP
                 continue
-            segments += [Segment(run, plain), Segment(text, style)]
+            # Few: every segment costs bytes over SSH.
+            segments += [Segment(run, plain), Segment(text, self._style(own))]
             run = " " * GAP
         return Strip([*segments, Segment(run, plain)]).adjust_cell_length(width, plain)
 
-    def _own_styles(self, host: Host) -> dict[str, Style]:
-        """Columns that do not look like the rest of the row. Few: every segment costs bytes over SSH."""
-        styles = {"trend": self.get_component_rich_style("host-table--trend")}
-        if host.failed:
-            styles["fail"] = self.get_component_rich_style("host-table--fail")
-        return styles
+    def _style(self, name: str) -> Style:
+        return self.get_component_rich_style(f"row-table--{name}") if name else self.rich_style
+
+    def _own_style(self, column: Column, row: Row) -> str:
+        """How a cell looks if not like the rest of its row."""
+        if column.id == "trend":
+            return "" if row.is_quiet else "trend"
+        if column.id == "fail":
+            return "fail" if row.failed else ""
+        if column.is_latency:
+            if column.is_thin(row):
+                return "quiet"
+            return self._thresholds.level_of(row.figure(column.id))
+        return ""
 
     def _message_strips(self, width: int, height: int) -> list[Strip]:
-        style: Style = self.get_component_rich_style("host-table--message")
+        style: Style = self.get_component_rich_style("row-table--message")
         lines = [part for line in self._message.splitlines() for part in wrap(line, width) or [""]]
         above = max(0, (height - len(lines)) // 3)
         strips = [Strip.blank(width, self.rich_style)] * above

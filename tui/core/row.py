@@ -1,0 +1,266 @@
+"""Cells and rows: a cell counts handshakes of one kind; a row is the cells of one group, added up."""
+
+from __future__ import annotations
+
+from bpf.event import Handshake, address_text
+from tui.core.codes import REFUSED, UNANSWERED, UNREACHABLE, Delta
+from tui.core.figures import Figures
+from tui.core.grouping import CellKey, Grouping, Labels, RowKey, direction_text, process_text
+from tui.core.order import Place
+from tui.core.tally import Tally
+from tui.core.window import Moment, Window
+
+QUIET_NS = 60_000_000_000
+"""A row that saw nothing for so long is greyed out."""
+_PIDS = 64
+"""So many ids are kept of a cell."""
+
+
+class Cell:
+    """The finest there is to count. Made and written by `Rows` only."""
+
+    __slots__ = ("cgroups", "held", "key", "mark", "pending", "pids", "row", "tally")
+
+    def __init__(self, key: CellKey) -> None:
+        self.key = key
+        self.tally = Tally()
+        self.pending: list[Handshake] = []
+        """Came since the last refresh."""
+        self.held: Tally | None = None
+        """What came long ago, in a pause: counted already, but not shown yet."""
+        self.row: Row | None = None
+        """None: no refresh has seen it yet, or its direction is not shown."""
+        self.mark: dict[int, int] | None = None
+        """Counts by code at the baseline; None: it was not there then."""
+        self.pids: tuple[int, ...] = ()
+        self.cgroups: tuple[int, ...] = ()
+
+    def digest(self) -> None:
+        """Count what is pending, which then takes no more room however much it was, and however long it goes on."""
+        if self.held is None:
+            self.held = Tally()
+        self.held.apply(self._counted())
+
+    def take(self) -> Delta | Tally:
+        """Count what came since the last time; return it."""
+        if self.held is None:
+            news: Delta | Tally = self._counted()
+        else:
+            self.digest()
+            news, self.held = self.held, None
+        self.tally.apply(news)
+        return news
+
+    def _counted(self) -> Delta:
+        delta = Delta(self.pending)
+        self.pending = []
+        if delta.pids:
+            self.pids = _latest(self.pids, delta.pids)
+        if delta.cgroups:
+            self.cgroups = _latest(self.cgroups, delta.cgroups)
+        return delta
+
+
+class Row:
+    """One row of the table: a `Subject` of the filter, too. Made and written by `Rows` only; read by anybody.
+
+    Its figures are those of the last refresh, in the window chosen.
+    """
+
+    __slots__ = (
+        "_figures",
+        "_labels",
+        "_mark",
+        "_moment",
+        "cells",
+        "grouping",
+        "key",
+        "matches",
+        "place",
+        "tally",
+    )
+
+    def __init__(self, key: RowKey, grouping: Grouping, moment: Moment, labels: Labels) -> None:
+        self.key = key
+        self.grouping = grouping
+        self.cells: list[Cell] = []
+        self.tally = Tally()
+        self.matches = True
+        """Whether the filter lets it through."""
+        self.place: Place | None = None
+        """Its place in the order; None: no refresh has seen it yet."""
+        self._moment = moment
+        self._labels = labels
+        self._figures: Figures | None = None
+        self._mark: Figures | None = None
+
+    def add(self, cell: Cell) -> None:
+        """Let a cell belong to it, with all it has counted."""
+        if not self.cells:
+            self.tally = cell.tally  # Shared: most rows have one cell only.
+        else:
+            if len(self.cells) == 1:
+                own = Tally()
+                own.merge(self.tally)
+                self.tally = own
+            self.tally.merge(cell.tally)
+        self.cells.append(cell)
+        self.outdate()
+
+    def apply(self, news: Delta | Tally) -> None:
+        """Count what its cells have counted."""
+        if len(self.cells) > 1:  # Else it has the tally of its one cell, which has been told.
+            self.tally.apply(news)
+        self.outdate()
+
+    def outdate(self) -> None:
+        """Its figures have to be worked out anew."""
+        self._figures = self._mark = None
+
+    @property
+    def figures(self) -> Figures:
+        """What the window holds."""
+        if self._figures is None:
+            self._figures = self.tally.figures(self._moment)
+        return self._figures
+
+    @property
+    def label(self) -> str:
+        """What it is called."""
+        return self.grouping.label_of(self.key, self._labels)
+
+    @property
+    def order(self) -> int:
+        """A number that orders rows as their keys do."""
+        return self.grouping.order_of(self.key)
+
+    @property
+    def count(self) -> int:
+        """Established handshakes in the window."""
+        return self.tally.established if self._moment.window is Window.ALL else self.figures.established
+
+    @property
+    def failed(self) -> int:
+        """Connections refused, unreachable or unanswered in the window."""
+        return self.tally.failed if self._moment.window is Window.ALL else self.figures.failed()
+
+    @property
+    def recent(self) -> int:
+        """Established handshakes that the rate is made of: rows are ordered by it as by the rate."""
+        return self.tally.recent(self._moment.rate_first_slice)
+
+    @property
+    def rate(self) -> float:
+        """Established handshakes per second, in the window, or in the last minute if that is all."""
+        return self.recent / self._moment.rate_s
+
+    @property
+    def last_ns(self) -> int | None:
+        """The latency of the latest handshake that had one."""
+        return self.tally.last_latency_ns
+
+    @property
+    def age_ns(self) -> int:
+        """How long ago its last handshake ended."""
+        return max(0, self._moment.now_ns - self.tally.last_seen_ns)
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing has happened for a while."""
+        return self.age_ns > QUIET_NS
+
+    @property
+    def levels(self) -> bytes:
+        """The sparkline's 24 levels."""
+        return self.tally.levels(self._moment.slice)
+
+    @property
+    def marked(self) -> Figures | None:
+        """What had been counted at the baseline; None: there is none, or the row was not there."""
+        if self._mark is None:
+            marks = [cell.mark for cell in self.cells if cell.mark is not None]
+            if marks:
+                self._mark = Figures(_summed(marks))
+        return self._mark
+
+    @property
+    def since_mark(self) -> Figures:
+        """What was counted since the baseline."""
+        counts = dict(self.tally.counts)
+        for cell in self.cells:
+            for code, count in (cell.mark or {}).items():
+                counts[code] -= count
+        return Figures({code: count for code, count in counts.items() if count})
+
+    # What the filter asks.
+
+    def texts(self) -> list[str]:
+        """Addresses, names, services and processes."""
+        found = {self.label, *self.labels("host"), *self.labels("service"), *self.labels("proc")}
+        return list(found)
+
+    def addresses(self) -> set[bytes]:
+        """Remote addresses."""
+        return {cell.key.remote for cell in self.cells}
+
+    def labels(self, id_: str) -> set[str]:
+        """Texts of one sort."""
+        labels, keys = self._labels, [cell.key for cell in self.cells]
+        if id_ == "host":
+            remotes = {key.remote for key in keys}
+            return {*map(address_text, remotes), *filter(None, map(labels.host, remotes))}
+        if id_ == "service":
+            return set(filter(None, (labels.service(port) for port in {key.port for key in keys})))
+        if id_ == "dir":
+            return {direction_text(key.direction) for key in keys}
+        if id_ == "if":
+            return set(filter(None, (labels.interface(ifindex) for ifindex in {key.ifindex for key in keys})))
+        if id_ == "proc":
+            return set(filter(None, (process_text(process) for process in {key.process for key in keys})))
+        units = set().union(*(cell.cgroups for cell in self.cells)) if id_ == "unit" else ()
+        return set(filter(None, map(labels.unit, units)))
+
+    def numbers(self, id_: str) -> set[int]:
+        """Numbers of one sort."""
+        if id_ == "port":
+            return {cell.key.port for cell in self.cells}
+        return set().union(*(cell.pids for cell in self.cells)) if id_ == "pid" else set()
+
+    def figure(self, id_: str) -> float | None:
+        """A figure by the name that the filter has for it."""
+        return _FIGURES[id_](self) if id_ in _FIGURES else None
+
+
+def _latest(known: tuple[int, ...], new: set[int]) -> tuple[int, ...]:
+    """Some of each: of a process that forks for each connection they would be without end."""
+    more = new.difference(known)
+    return (*known, *more)[-_PIDS:] if more else known
+
+
+def _summed(tables: list[dict[int, int]]) -> dict[int, int]:
+    if len(tables) == 1:
+        return tables[0]
+    counts: dict[int, int] = {}
+    for table in tables:
+        for code, count in table.items():
+            counts[code] = counts.get(code, 0) + count
+    return counts
+
+
+_FIGURES = {
+    "count": lambda row: row.count,
+    "rate": lambda row: row.rate,
+    "last": lambda row: row.last_ns,
+    "min": lambda row: row.figures.min_ns,
+    "p50": lambda row: row.figures.quantile_ns(0.5),
+    "p95": lambda row: row.figures.quantile_ns(0.95),
+    "p99": lambda row: row.figures.quantile_ns(0.99),
+    "max": lambda row: row.figures.max_ns,
+    "jitter": lambda row: row.figures.jitter_ns,
+    "retx": lambda row: row.figures.retransmits,
+    "refused": lambda row: row.figures.failed(REFUSED),
+    "unreachable": lambda row: row.figures.failed(UNREACHABLE),
+    "unanswered": lambda row: row.figures.failed(UNANSWERED),
+    "fail": lambda row: row.failed,
+    "age": lambda row: row.age_ns,
+}

@@ -1,0 +1,318 @@
+"""The model of the table: handshakes in, rows out, grouped, filtered and in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from math import inf
+from operator import itemgetter
+
+from bpf.event import Handshake
+from tui.core.codes import Delta
+from tui.core.columns import column
+from tui.core.grouping import Grouping, Labels, RowKey, cell_key
+from tui.core.order import Order, Place
+from tui.core.row import Cell, Row
+from tui.core.window import Moment, Window
+
+_fields_of = itemgetter(
+    *map(
+        Handshake._fields.index,
+        ("remote", "process", "ifindex", "remote_port", "local_port", "direction", "repeated"),
+    )
+)
+_PENDING_MAX = 50_000
+"""So many handshakes wait for a refresh as they are; more, in a pause, are counted first."""
+
+
+class Rows:
+    """Handshakes in (`ingest`), rows out (`rows`). `refresh`, once per redraw, takes over what came in between.
+
+    Without `refresh` (a paused screen) rows, figures and order stand still; sorting, filtering, grouping and windows
+    still work. One thread writes and reads. No call blocks or does I/O; times are of the source's clock, in ns.
+
+    Everything is counted in cells, each of one host, service, process, interface and direction; a row is the sum of
+    its cells, so rows can be grouped anew at any time, and are exact sums of their parts.
+    """
+
+    def __init__(self, began_ns: int, labels: Labels, pending_max: int = _PENDING_MAX) -> None:
+        """`began_ns`: since when handshakes have been watched; rates are averages from then on at the earliest."""
+        self._labels = labels
+        self._pending_max = pending_max
+        self._column = column("count")
+        self._descending = self._column.descending
+        self._predicate: Callable[[Row], bool] | None = None
+        self._grouping = Grouping.HOST
+        self._direction: int | None = None
+        self._window = Window.ALL
+        self.reset(began_ns)
+
+    def reset(self, now_ns: int) -> None:
+        """Forget everything and begin at `now_ns`. Sorting, filter, grouping, direction and window stay."""
+        self._moment = Moment.at(now_ns, self._window)
+        self._cells: dict[tuple[bytes, int, bytes, int, int], Cell] = {}
+        """By `CellKey`, to which a plain tuple is equal."""
+        self._touched: list[Cell] = []
+        self._pending = 0
+        self.marked_ns: int | None = None
+        """When the baseline was marked; None: there is none."""
+        self._clear_rows()
+
+    def _clear_rows(self) -> None:
+        self.totals = Row((), self._grouping, self._moment, self._labels)
+        """The same figures as a row's, over all that the direction lets through, whatever the filter."""
+        self._rows: dict[RowKey, Row] = {}
+        self._order = Order()
+        self._is_frozen = False
+
+    def ingest(self, handshakes: Iterable[Handshake]) -> None:
+        """Take handshakes. What is shown waits for `refresh`."""
+        cells, touched = self._cells, self._touched
+        count = 0
+        for handshake in handshakes:
+            remote, process, ifindex, remote_port, local_port, direction, repeated = _fields_of(handshake)
+            if repeated:  # Counted already, as another interface saw it.
+                continue
+            # cell_key, written out: a plain tuple is made in half the time.
+            cell = cells.get((remote, local_port if direction else remote_port, process, ifindex, direction))
+            if cell is None:
+                key = cell_key(handshake)
+                cell = cells[key] = Cell(key)
+            if not cell.pending:
+                touched.append(cell)
+            cell.pending.append(handshake)
+            count += 1
+        self._pending += count
+        if self._pending > self._pending_max:
+            self._digest()
+
+    def _digest(self) -> None:
+        """Bound what a pause costs."""
+        # A cell that was digested and then touched again is there twice.
+        self._touched = list(dict.fromkeys(self._touched))
+        for cell in self._touched:
+            cell.digest()
+        self._pending = 0
+
+    def refresh(self, now_ns: int) -> None:
+        """Take over what was ingested, and the passing of time: figures and order are then those of `now_ns`."""
+        moment = self._moment
+        first = moment.rate_first_slice
+        has_aged = moment.move_to(now_ns)
+        changed = self._apply()
+        if has_aged:
+            self._add_aged(changed, first, moment.rate_first_slice)
+        self._place(changed)
+
+    def _apply(self) -> dict[RowKey, Row]:
+        """Count what came; return the rows that it changed."""
+        changed: dict[RowKey, Row] = {}
+        new: list[Cell] = []
+        total = Delta()  # Quicker to add up, and to apply once, than to apply each.
+        for cell in dict.fromkeys(self._touched):
+            news, row = cell.take(), cell.row
+            if row is not None:
+                row.apply(news)
+                changed[row.key] = row
+                if isinstance(news, Delta):
+                    total.merge(news)
+                else:
+                    self.totals.apply(news)
+            elif self._is_shown(cell):
+                new.append(cell)
+        self.totals.apply(total)
+        for cell in new:
+            row = self._adopt(cell)
+            changed[row.key] = row
+        self._touched, self._pending = [], 0
+        return changed
+
+    def _is_shown(self, cell: Cell) -> bool:
+        return self._direction is None or cell.key.direction == self._direction
+
+    def _adopt(self, cell: Cell) -> Row:
+        key = self._grouping.key_of(cell.key)
+        row = self._rows.get(key)
+        if row is None:
+            row = self._rows[key] = Row(key, self._grouping, self._moment, self._labels)
+        row.add(cell)
+        cell.row = row
+        self.totals.add(cell)
+        return row
+
+    def _add_aged(self, changed: dict[RowKey, Row], before: int, first: int) -> None:
+        """Once in 5 s: rows of which something has left the window have changed, too.
+
+        It began with slice `before`, and begins with `first`. A filter is asked about all rows: they are older.
+        """
+        self.totals.outdate()
+        is_asked = self._predicate is not None
+        if not is_asked and self._window is Window.ALL and not self._column.time_dependent:
+            return
+        for row in self._rows.values():
+            has_left = row.tally.has_between(before, first)
+            if has_left:
+                row.outdate()
+            if has_left or is_asked:
+                changed[row.key] = row
+
+    def _place(self, changed: dict[RowKey, Row]) -> None:
+        """Give rows their places of now, and move those that the filter lets through to where they belong."""
+        stale: list[Place] = []
+        fresh: list[Place] = []
+        predicate = self._predicate
+        for row in changed.values():
+            matched, row.matches = row.matches, predicate is None or predicate(row)
+            before, row.place = row.place, self._place_of(row)
+            if row.place == before and matched == row.matches:
+                continue
+            if before is not None and matched:
+                stale.append(before)
+            if row.matches:
+                fresh.append(row.place)
+        self._order.move(stale, fresh)
+
+    def _place_of(self, row: Row) -> Place:
+        if self._is_frozen:
+            # Where it is; if it is new, behind all others.
+            return row.place or (inf, inf, row.key)
+        assert self._column.value is not None
+        value = self._column.value(row)
+        if value is None:
+            # No figure, but what fails is what to look at first.
+            return (inf, -row.failed, row.key)
+        return (-value if self._descending else value, 0, row.key)
+
+    def sort_by(self, column_id: str, descending: bool | None = None) -> None:
+        """Order rows by a column (KeyError), in its own direction if none is given.
+
+        Rows without the figure come last in both directions, those that failed most often first; equals are in the
+        order of their addresses. Raises ValueError for a column that has no order.
+        """
+        chosen = column(column_id)
+        if chosen.value is None:
+            raise ValueError(f"cannot sort by {column_id}")
+        self._column = chosen
+        self._descending = chosen.descending if descending is None else descending
+        self._is_frozen = False
+        self._reorder()
+
+    @property
+    def sorting(self) -> tuple[str, bool]:
+        """The sort column's id, and whether it is descending."""
+        return self._column.id, self._descending
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether rows stay where they are whatever their figures."""
+        return self._is_frozen
+
+    def freeze(self, is_frozen: bool) -> None:
+        """Let rows stay where they are, or move again. Rows that come meanwhile go to the end.
+
+        Sorting, another grouping or direction, and a reset let them move again, too.
+        """
+        self._is_frozen = is_frozen
+        if not is_frozen:
+            self._reorder()
+
+    def narrow(self, predicate: Callable[[Row], bool] | None) -> None:
+        """Show only rows that `predicate` lets through; None: all. It is asked anew when a row changes."""
+        self._predicate = predicate
+        for row in self._rows.values():
+            row.matches = predicate is None or predicate(row)
+        self._reorder()
+
+    @property
+    def grouping(self) -> Grouping:
+        """What a row stands for."""
+        return self._grouping
+
+    def group_by(self, grouping: Grouping) -> None:
+        """Let rows stand for something else, with all that was counted."""
+        self._grouping = grouping
+        self._regroup()
+
+    @property
+    def direction(self) -> int | None:
+        """The one direction that is shown; None: both."""
+        return self._direction
+
+    def face(self, direction: int | None) -> None:
+        """Show handshakes of one direction only; None: of both."""
+        self._direction = direction
+        self._regroup()
+
+    @property
+    def window(self) -> Window:
+        """What the figures are made of."""
+        return self._window
+
+    def look_at(self, window: Window) -> None:
+        """Make the figures of another window."""
+        self._window = self._moment.window = window
+        self._outdate_all()
+
+    def mark(self) -> None:
+        """Make what was counted up to now, as of the last refresh, the baseline."""
+        self.marked_ns = self._moment.now_ns
+        for cell in self._cells.values():
+            cell.mark = dict(cell.tally.counts) or None
+        self._outdate_all()
+
+    def unmark(self) -> None:
+        """Have no baseline any more."""
+        self.marked_ns = None
+        for cell in self._cells.values():
+            cell.mark = None
+        self._outdate_all()
+
+    def _outdate_all(self) -> None:
+        self.totals.outdate()
+        for row in self._rows.values():
+            row.outdate()
+        self.narrow(self._predicate)
+
+    def _regroup(self) -> None:
+        """Make all rows anew of the cells that have been shown."""
+        self._clear_rows()
+        for cell in self._cells.values():
+            cell.row = None
+            if cell.tally.counts and self._is_shown(cell):
+                self._adopt(cell)
+        self.narrow(self._predicate)
+
+    def _reorder(self) -> None:
+        places = []
+        for row in self._rows.values():
+            row.place = place = self._place_of(row)
+            if row.matches:
+                places.append(place)
+        self._order = Order(places)
+
+    def rows(self, start: int, stop: int) -> list[Row]:
+        """The rows in places `start` to `stop - 1` of the visible order, fewer where it ends."""
+        return [self._rows[key] for key in self._order.keys(start, stop)]
+
+    def find(self, key: RowKey) -> Row | None:
+        """The row of a key; None: there is none."""
+        return self._rows.get(key)
+
+    def rank(self, row: Row) -> int | None:
+        """The place of `row` in the visible order; None: filtered out, or gone by a reset or another grouping."""
+        if row.place is None or not row.matches or self._rows.get(row.key) is not row:
+            return None
+        return self._order.rank(row.place)
+
+    @property
+    def now_ns(self) -> int:
+        """When the figures were taken."""
+        return self._moment.now_ns
+
+    @property
+    def shown(self) -> int:
+        """How many rows the filter lets through, as of the last refresh."""
+        return len(self._order)
+
+    def __len__(self) -> int:
+        """How many rows there are, as of the last refresh."""
+        return len(self._rows)

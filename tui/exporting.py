@@ -1,0 +1,76 @@
+"""Taking along what is shown: to the clipboard, as CSV or JSON, or as a recording of the last minutes."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from bpf.errors import TcplatError
+from tui.core.columns import COLUMNS
+from tui.core.row import Row
+from tui.out.table import Cell, clipboard_text, csv_text, json_text
+from tui.saving import save
+from tui.screens.choice import ChoiceScreen
+
+if TYPE_CHECKING:
+    from textual.app import App
+
+    from tui.model import Model
+    from tui.options import ScreenOptions
+    from tui.views import Views
+
+    _Base = App[None]
+else:
+    _Base = object
+
+_IDS = tuple(each.id for each in COLUMNS if each.value and each.id != "host" and not each.needs_mark)
+_DURATIONS = frozenset(each.id for each in COLUMNS if each.is_latency) | {"age"}
+_HEADER = ["row", *(f"{id_}_ns" if id_ in _DURATIONS else id_ for id_ in _IDS)]
+
+
+class Exporting(_Base):
+    """The part of the app that answers `c` and `E`."""
+
+    model: Model
+    views: Views
+    options: ScreenOptions
+
+    def action_copy(self) -> None:
+        """Copy the selected row; without one, all rows."""
+        selected = self.views.table.selected
+        rows = [selected] if selected else self._all_rows()
+        self.copy_to_clipboard(clipboard_text(map(_cells, rows), _HEADER))
+        what = "the row" if selected else f"{len(rows):,} rows"
+        self.notify(f"Copied {what}, if this terminal takes it (OSC 52)", timeout=3, markup=False)
+
+    def action_export(self) -> None:
+        """Ask what to write to a file."""
+        choices = {"csv": "what is shown, as CSV", "json": "what is shown, as JSON"}
+        if self.options.save_recent:
+            choices["recent"] = "the last 15 minutes, as a recording"
+        self.push_screen(ChoiceScreen("export to a new file in this directory", choices), self._export)
+
+    def _export(self, chosen: str | None) -> None:
+        if chosen == "recent":
+            assert self.options.save_recent
+            self.run_worker(self._tell_saved(self.options.save_recent))
+        elif chosen:
+            rows = [_cells(row) for row in self._all_rows()]
+            text = csv_text(_HEADER, rows) if chosen == "csv" else json_text(_HEADER, rows)
+            said = f"Saved {len(rows):,} rows: "
+            self.run_worker(self._tell_saved(lambda: f"{said}{save(text, f'.{chosen}', time.time())}"))
+
+    async def _tell_saved(self, write: Callable[[], str]) -> None:
+        try:
+            self.notify(await asyncio.to_thread(write), markup=False)
+        except TcplatError as error:
+            self.notify(str(error), severity="error", markup=False)
+
+    def _all_rows(self) -> list[Row]:
+        return self.model.rows.rows(0, self.model.rows.shown)
+
+
+def _cells(row: Row) -> list[Cell]:
+    return [row.label, *(row.figure(id_) for id_ in _IDS)]
