@@ -15,7 +15,9 @@ from typing import Any
 import pytest
 
 from bpf.lab import Behaviour, Host, Lab
+from bpf.source import Account
 from tests.end_to_end.commands import PATIENCE_S, lines_of, streaming, tcplat
+from tui.out.jsonl import account_line
 
 V4, V6 = "198.18.0.", "2001:db8:1::"
 HOSTS = [
@@ -70,16 +72,9 @@ def test_replay_gives_the_bytes_of_the_run_that_was_recorded(recorded: tuple[Pat
 
 
 def test_replay_gives_the_same_bytes_with_interfaces_that_come_and_go(tmp_path: Path) -> None:
-    account = (
-        b'{"type":"probe","time":"2026-11-22T12:00:10.000000000Z","interface":"%s","attach":"tcx","established":1'
-        b',"refused":0,"unreachable":0,"unanswered":0,"ambiguous":0,"events_lost":0,"pending_full":0,"syns":1'
-        b',"late":0,"superseded":0,"unresolved":0,"pending":0,"syn_retransmits":0,"unsolicited":0,"packets":9'
-        b',"truncated":0,"malformed":0,"fragments":0,"too_deep":0,"programs_ahead":0,"run_time_ns":null'
-        b',"run_count":null,"is_gone":false,"trouble":""}\n'
-    )
-    both = account % b"eth0" + account % b"veth1"
+    eth0, veth1 = (account_line(Account(name, "tcx", syns=1), 0).encode() for name in ("eth0", "veth1"))
     # More than is read at a time: one of the cuts is between two accounts.
-    lines = (both + GOOD) * 300 + (account % b"eth0" + GOOD) * 300
+    lines = (eth0 + veth1 + GOOD) * 300 + (eth0 + GOOD) * 300
     path = tmp_path / "trace.jsonl"
     path.write_bytes(lines)
     assert read(str(path), "--json").stdout.encode() == lines
