@@ -20,6 +20,7 @@ from tests.end_to_end.attachments import attachments
 from tests.end_to_end.commands import lines_of, tcplat
 from tests.end_to_end.terminal import Terminal
 from tests.tui.played import Played, handshake
+from tui.names import service_of
 from tui.out.jsonl import handshake_line
 
 pytestmark = [
@@ -69,7 +70,7 @@ def test_session_from_start_to_quit(terminal: Terminal, network: Lab) -> None:
     terminal.until(lambda: hosts(terminal) == [FAST, MIDDLE, SLOW])
     terminal.press("S")
     terminal.press("a")
-    terminal.shows(f"{FAST}:https")
+    terminal.shows(f"{FAST}:{service_of(443) or 443}")
     terminal.press(*"aaaa")
     terminal.until(lambda: hosts(terminal) == [SLOW, MIDDLE, FAST])
 
