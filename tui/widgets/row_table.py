@@ -8,30 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from textwrap import wrap
 from typing import ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
-from textual.app import RenderResult
 from textual.binding import Binding, BindingType
-from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
-from textual.widget import Widget
 
 from tui.core.columns import GAP, IDS, Column, fit
 from tui.core.format import ASCII, Glyphs
 from tui.core.row import Row
 from tui.core.rows import Rows
 from tui.core.thresholds import NO_THRESHOLDS, Thresholds
+from tui.widgets.line_view import LineView
 
 _HEADER_LINES = 1
 _WHEEL_LINES = 3
 
 
-class RowTable(Widget, can_focus=True):
+class RowTable(LineView, can_focus=True):
     """Rows of `Rows` in their order, below a header. The selection follows its row wherever that moves."""
 
     COMPONENT_CLASSES = {
@@ -77,7 +74,6 @@ class RowTable(Widget, can_focus=True):
         self._message = ""
         self._top = 0
         self._selected: Row | None = None
-        self._strips: list[Strip] = []
 
     @property
     def selected(self) -> Row | None:
@@ -94,29 +90,7 @@ class RowTable(Widget, can_focus=True):
     def draw(self, message: str = "") -> None:
         """Format the visible rows, or `message` where there are none, and repaint the lines that changed."""
         self._message = message
-        before, self._strips = self._strips, self._format()
-        if len(before) != len(self._strips):
-            self.refresh()
-            return
-        for y, (old, new) in enumerate(zip(before, self._strips, strict=True)):
-            if old is not new and old != new:
-                self.refresh(Region(0, y, self.size.width, 1))
-
-    def render(self) -> RenderResult:
-        """Nothing: lines are rendered one by one."""
-        return ""
-
-    def render_line(self, y: int) -> Strip:
-        """The line at `y`, as `draw` formatted it."""
-        return self._strips[y] if y < len(self._strips) else Strip.blank(self.size.width, self.rich_style)
-
-    def notify_style_update(self) -> None:
-        super().notify_style_update()
-        if self.is_mounted:
-            self.draw(self._message)
-
-    def on_resize(self) -> None:
-        self.draw(self._message)
+        self.redraw()
 
     def action_move(self, rows: int) -> None:
         place = self._place()
@@ -183,18 +157,15 @@ class RowTable(Widget, can_focus=True):
         self._top = max(0, min(self._top + lines, self._rows.shown - self._page_rows()))
         self.draw(self._message)
 
-    def _format(self) -> list[Strip]:
-        width, height = self.size
-        if not width or not height:
-            return []
+    def format_lines(self, width: int, height: int) -> list[Strip]:
+        """Header and rows, or why there are none."""
         columns = self._columns()
         self._keep_in_sight()
         rows = self._rows.rows(self._top, self._top + self._page_rows())
-        strips = [self._header(columns, width)]
-        strips += [self._row(row, columns, width) for row in rows]
-        strips += self._message_strips(width, height - len(strips)) if not rows else []
-        strips += [Strip.blank(width, self.rich_style)] * (height - len(strips))
-        return strips[:height]
+        strips = [self._header(columns, width), *(self._row(row, columns, width) for row in rows)]
+        if not rows:
+            strips += self.message_strips(self._message, width, height - 1, "row-table--message")
+        return strips
 
     def _keep_in_sight(self) -> None:
         rows = self._page_rows()
@@ -260,11 +231,3 @@ class RowTable(Widget, can_focus=True):
                 return "quiet"
             return self._thresholds.level_of(row.figure(column.id))
         return ""
-
-    def _message_strips(self, width: int, height: int) -> list[Strip]:
-        style: Style = self.get_component_rich_style("row-table--message")
-        lines = [part for line in self._message.splitlines() for part in wrap(line, width) or [""]]
-        above = max(0, (height - len(lines)) // 3)
-        strips = [Strip.blank(width, self.rich_style)] * above
-        strips += [Strip([Segment(line.center(width), style)]) for line in lines]
-        return strips
