@@ -144,3 +144,12 @@ FRAMINGS = {
 def frames(series: Sequence[Passing], framing: Framing) -> list[tuple[int, bytes]]:
     """Each packet's time and frame."""
     return [(each.time_ns, framing.frame(each)) for each in series]
+
+
+def ng(series: Sequence[Passing], framing: Framing, order: str = "<", resolution: int = 9) -> bytes:
+    """Write a pcapng of one interface."""
+    file = Pcapng(order)
+    file.interface(framing.link_type, resolution=resolution)
+    for time_ns, frame in frames(series, framing):
+        file.enhanced(time_ns // 10 ** (9 - resolution), frame)
+    return file.written

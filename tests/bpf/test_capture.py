@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import io
-import itertools
-import os
-import threading
-from collections.abc import Sequence
-from typing import BinaryIO
 
 import pytest
 
 from bpf.captures import Capture, is_capture
 from bpf.errors import TcplatError
-from bpf.event import Direction, Handshake, Outcome
+from bpf.event import Direction, Outcome
 from bpf.lab.packets import ACK, SYN, Tcp
-from bpf.sides import Network
 from bpf.source import Account
-from bpf.tape import Piece, Tape
 from tests.bpf import containers
-from tests.bpf.containers import FRAMINGS, INBOUND, OUTBOUND, Framing, Passing, Pcapng, S, frames, pcap
+from tests.bpf.containers import FRAMINGS, INBOUND, OUTBOUND, Framing, Pcapng, S, frames, ng, pcap
 from tests.bpf.passing import (
     BEGAN_NS,
     LOCAL,
@@ -33,53 +26,10 @@ from tests.bpf.passing import (
     out,
     outbound_series,
 )
+from tests.bpf.playing import accounts, handshakes, play
 
 MAGICS = (containers.MICROSECOND_MAGIC, containers.NANOSECOND_MAGIC, containers.MODIFIED_MAGIC)
 EXPECTED = matched(both_ways_series())
-
-
-def play(data: bytes | BinaryIO, local: Sequence[Network] = LOCAL) -> tuple[list[Piece], Capture]:
-    """Read it all, and check what holds of every capture."""
-    stream = io.BytesIO(data) if isinstance(data, bytes) else data
-    tape: Tape
-    with Capture(stream, "x.pcap", local=local) as capture:
-        tape = capture
-        pieces = []
-        while piece := tape.read():
-            pieces.append(piece)
-        assert tape.read() is None
-    times_ns = [piece.time_ns for piece in pieces]
-    assert times_ns == sorted(times_ns)
-    assert all(each.time_ns <= piece.time_ns for piece in pieces for each in piece.handshakes)
-    for piece in pieces:
-        for account in piece.accounts:
-            check(account)
-    assert not pieces or pieces[-1].accounts
-    assert set(capture.interfaces) == {account.interface for account in accounts(pieces)}
-    assert stream.closed
-    return pieces, capture
-
-
-def check(account: Account) -> None:
-    ends = account.established + account.refused + account.unreachable + account.unanswered - account.late
-    left = account.superseded + account.unresolved + account.pending_full + account.pending
-    assert account.syns == ends + left
-
-
-def handshakes(pieces: Sequence[Piece]) -> list[Handshake]:
-    return [each for piece in pieces for each in piece.handshakes]
-
-
-def accounts(pieces: Sequence[Piece]) -> list[Account]:
-    return pieces[-1].accounts if pieces else []
-
-
-def ng(series: Sequence[Passing], framing: Framing, order: str = "<", resolution: int = 9) -> bytes:
-    file = Pcapng(order)
-    file.interface(framing.link_type, resolution=resolution)
-    for time_ns, frame in frames(series, framing):
-        file.enhanced(time_ns // 10 ** (9 - resolution), frame)
-    return file.written
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
@@ -237,107 +187,6 @@ def test_loopback_devices_in_cooked_captures_show_each_packet_once_as_if_it_came
         (276, [(each.time_ns, containers.cooked_v2(each.data, 0, 1, device)) for each in series]),
     ):
         assert comparable(handshakes(play(pcap(rows, link_type=link_type), ())[0])) == matched(series)
-
-
-def test_unanswered_at_their_time_though_nothing_follows_for_long() -> None:
-    series = [out(0, Tcp(1001, 443, SYN, 5)), *answered(86400 * S, 1002, MS)]
-    pieces, _ = play(pcap(frames(series, FRAMINGS["ethernet"])))
-    unanswered, established = handshakes(pieces)
-    assert unanswered.outcome == Outcome.UNANSWERED
-    assert 10 * S <= unanswered.time_ns - BEGAN_NS <= 11 * S
-    assert established.latency_ns == MS
-    assert len(pieces) < 20
-
-
-def test_a_clock_that_jumps_hangs_nothing() -> None:
-    ahead = [each._replace(time_ns=each.time_ns + 2_000_000_000 * S) for each in answered(0, 1002, MS)]
-    back = [each._replace(time_ns=each.time_ns - 1_600_000_000 * S) for each in answered(0, 1003, MS)]
-    lost = out(2 * S, Tcp(1004, 443, SYN, 5))
-    series = [*answered(0, 1001, MS), *ahead, *back, lost, *answered(20 * S, 1005, MS)]
-    pieces, _ = play(pcap(frames(series, FRAMINGS["ethernet"])))
-    found = [(each.local_port, each.outcome, each.latency_ns) for each in handshakes(pieces)]
-    assert found == [
-        *((port, 0, MS) for port in (1001, 1002, 1003)),
-        (1004, Outcome.UNANSWERED, 0),
-        (1005, 0, MS),
-    ]
-    assert len(pieces) < 60
-
-
-def test_stamps_that_cannot_be() -> None:
-    file = Pcapng()
-    file.interface(101, offset_s=-1_800_000_000)
-    file.interface(101, resolution=0)
-    for index in (0, 1):
-        for each in answered(0, 1001 + index, MS):
-            file.enhanced(each.time_ns if index == 0 else each.time_ns * 9, each.data, index)
-    pieces, capture = play(file.written)
-    assert len(handshakes(pieces)) == 2
-    assert capture.trouble == "6 packets have no time"
-
-
-def test_pieces_are_short() -> None:
-    series = [each for number in range(2000) for each in answered(number * MS, 1000 + number, MS // 2)]
-    pieces, _ = play(pcap(frames(sorted(series), FRAMINGS["ethernet"])))
-    for before, piece in itertools.pairwise(pieces):
-        assert piece.time_ns - before.time_ns < 110 * MS
-        assert len(piece.handshakes) <= 2000
-    assert len(handshakes(pieces)) == 2000
-
-
-def test_pieces_without_handshakes_are_few() -> None:
-    tcp = Tcp(1001, 443, ACK, 1, 1)
-    file = Pcapng()
-    file.interface(101)
-    for number in range(5000):
-        each = out(number * 200 * MS, tcp)
-        write = file.obsolete if number % 2 else file.enhanced
-        write(each.time_ns, each.data)
-        file.block(0x0BAD, b"")
-    pieces, _ = play(file.written)
-    assert all(piece.accounts for piece in pieces)
-    assert len(pieces) == 101
-    series = [out(number, tcp) for number in range(5000)]
-    pieces, _ = play(pcap(frames(series, FRAMINGS["raw"]), link_type=101))
-    assert len(pieces) >= 4
-
-
-def test_accounts_at_the_start_then_at_intervals_and_at_the_end() -> None:
-    series = [each for number in range(300) for each in answered(number * S // 10, 1000 + number, MS)]
-    pieces, _ = play(pcap(frames(series, FRAMINGS["ethernet"])))
-    times_s = [(piece.accounts[0].read_ns - BEGAN_NS) // S for piece in pieces if piece.accounts]
-    assert times_s == [0, 10, 20, 29]
-    assert accounts(pieces)[0].established == 300
-
-
-def test_a_pipe_yields_packets_as_they_come() -> None:
-    series = answered(0, 1001, 20 * MS)
-    for framing in ("pcap", "pcapng"):
-        raw = FRAMINGS["raw"]
-        data = pcap(frames(series, raw), link_type=101) if framing == "pcap" else ng(series, raw)
-        ours, theirs = os.pipe()
-        begin = len(data) - 70
-        os.write(theirs, data[:begin])
-        answering = threading.Event()
-
-        def finish(end: int = theirs, rest: bytes = data[begin:], told: threading.Event = answering) -> None:
-            told.wait(10)
-            os.write(end, rest)
-            os.close(end)
-
-        thread = threading.Thread(target=finish)
-        thread.start()
-        with Capture(os.fdopen(ours, "rb"), "stdin", local=LOCAL) as capture:
-            found: list[Handshake] = []
-            while not found:
-                piece = capture.read()
-                assert piece
-                found += piece.handshakes
-            answering.set()
-            while piece := capture.read():
-                found += piece.handshakes
-        thread.join()
-        assert comparable(found) == matched(series)
 
 
 def test_nothing_but_a_header() -> None:
