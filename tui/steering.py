@@ -34,7 +34,7 @@ class Steering(_Base):
 
     def action_next_interface(self, step: int) -> None:
         """Watch the next interface that can be watched."""
-        self._run_alone(partial(self._step_interface, step))
+        self._run_alone(partial(self._step_interface, step), "step")
 
     async def _step_interface(self, step: int) -> None:
         interfaces = await asyncio.to_thread(self.list_interfaces)
@@ -51,11 +51,12 @@ class Steering(_Base):
 
     def read_interfaces(self) -> None:
         """Show what there is by now."""
-        self._run_alone(self._read_interfaces)
+        self._run_alone(self._read_interfaces, "read")
 
-    def _run_alone(self, work: Callable[[], Coroutine[None, None, None]]) -> None:
+    def _run_alone(self, work: Callable[[], Coroutine[None, None, None]], group: str) -> None:
+        """Run it instead of what of its group is under way; a redraw's reading must not cancel what a key began."""
         # Not the coroutine itself: one that is cancelled before it begins is complained of.
-        _: Worker[None] = self.run_worker(work, exclusive=True, group="interfaces")
+        _: Worker[None] = self.run_worker(work, exclusive=True, group=group)
 
     async def _read_interfaces(self) -> None:
         try:
