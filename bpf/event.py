@@ -108,18 +108,26 @@ class Flow(NamedTuple):
     """Who opened it; None: that was before we looked."""
     is_closing: bool
     """The last sample: our FIN or RST leaves, or their RST has come. A connection may end without (a timeout)."""
+    opened_ns: int = 0
+    """When it was opened, on the clock of `time_ns`, up to 67 ms less: when our SYN left, or our first segment on
+    a connection of theirs. 0: not seen."""
+    cwnd: int = 0
+    """Congestion window, in segments."""
+    is_forwarded: bool = False
+    """No connection of ours: an estimate from what passes by, of `remote`'s round trips; the other figures are 0."""
 
 
-_LAYOUT = "QQQQ16s16s16sQQIIHHHBBBB6x"
+_LAYOUT = "QQQQ16s16s16sQQIIHHHBBBB14x"
 EVENT_BYTES = struct.calcsize("=" + _LAYOUT)
 RECORD = struct.Struct("=8x" + _LAYOUT)
 """One record as it lies in the ring: the kernel's 8-byte header (BPF_RINGBUF_HDR_SZ), then the event."""
 
-_FLOW_RECORD = struct.Struct("=8xQQQQ16s16s15sBQIIIIIIIHH")
+_FLOW_RECORD = struct.Struct("=8xQQQQ16s16s15sBQIIIIIIIHHII")
 assert _FLOW_RECORD.size == RECORD.size
 _KIND_OFFSET = 8 + 79
 """The last byte of a handshake's process name, which is NUL."""
-_IS_CLOSING, _DIRECTION = 0x04, 0x03
+_IS_CLOSING, _IS_FORWARDED, _DIRECTION = 0x04, 0x08, 0x03
+_TICK_SHIFT = 26
 _DIRECTIONS = (Direction.OUTBOUND, Direction.INBOUND, None, None)
 
 _MAPPED = bytes(10) + b"\xff\xff"
@@ -158,6 +166,8 @@ def _flow(
     delivery_rate_kbps: int,
     remote_port: int,
     local_port: int,
+    opened: int,
+    cwnd: int,
 ) -> Flow:
     """Make a sample of what lies in the ring, in the order of the C struct."""
     return Flow(
@@ -180,6 +190,9 @@ def _flow(
         local_port,
         _DIRECTIONS[kind & _DIRECTION],
         bool(kind & _IS_CLOSING),
+        opened << _TICK_SHIFT,
+        cwnd,
+        bool(kind & _IS_FORWARDED),
     )
 
 

@@ -210,15 +210,17 @@ class Recording:
 
     def _flow(self, entry: dict[str, Any]) -> Flow:
         direction = entry["direction"]
+        time_ns = _time_ns(entry["time"])
+        age_ns = entry.get("age_ns")
         return Flow(
-            time_ns=_time_ns(entry["time"]),
+            time_ns=time_ns,
             srtt_ns=_whole(entry["srtt_ns"], 1 << 64),
             min_rtt_ns=_whole(entry["min_rtt_ns"] or 0, 1 << 64),
             delivery_rate_bps=_whole(entry["delivery_rate_bps"] or 0, 1 << 64),
-            bytes_acked=_whole(entry["bytes_acked"], 1 << 64),
-            bytes_received=_whole(entry["bytes_received"], 1 << 64),
-            segments=_whole(entry["segments"], 1 << 32),
-            retransmits=_whole(entry["retransmits"], 1 << 32),
+            bytes_acked=_whole(entry["bytes_acked"] or 0, 1 << 64),
+            bytes_received=_whole(entry["bytes_received"] or 0, 1 << 64),
+            segments=_whole(entry["segments"] or 0, 1 << 32),
+            retransmits=_whole(entry["retransmits"] or 0, 1 << 32),
             remote=_address_bytes(_text(entry["remote_address"], _ADDRESS_MAX)),
             local=_address_bytes(_text(entry["local_address"], _ADDRESS_MAX)),
             process=_text(entry["process"] or "").encode(errors="surrogatepass"),
@@ -230,6 +232,9 @@ class Recording:
             local_port=_whole(entry["local_port"], 1 << 16),
             direction=None if direction is None else _DIRECTIONS[direction],
             is_closing=_truth(entry["closing"]),
+            opened_ns=0 if age_ns is None else time_ns - _whole(age_ns, time_ns + 1),
+            cwnd=_whole(entry.get("cwnd") or 0, 1 << 32),
+            is_forwarded=_truth(entry.get("forwarded", False)),
         )
 
     def _take_account(self, entry: dict[str, Any]) -> None:

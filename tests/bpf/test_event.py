@@ -11,13 +11,14 @@ from bpf.event import EVENT_BYTES, RECORD, Direction, Flow, Handshake, address_b
 
 REMOTE, LOCAL = address_bytes("142.250.180.3"), address_bytes("2001:db8::15")
 HANDSHAKE = RECORD.pack(1, 2, 3, 0, REMOTE, LOCAL, b"a name of 15 b.", 5, 6, 7, 8, 443, 38450, 1, 0, 1, 0, 0)
-CLOSING, FLOW = 0x04, 0x80
+CLOSING, FORWARDED, FLOW = 0x04, 0x08, 0x80
+TICK_NS = 1 << 26
 
 
 def flow_record(kind: int, process: bytes = b"a name of 15 b.") -> bytes:
     """As `struct flow` of handshake.bpf.c lies in the ring."""
     head = struct.pack("=8xQQQQ16s16s15sB", 9, 1 << 40, 1 << 41, 77, REMOTE, LOCAL, process, kind)
-    return head + struct.pack("=QIIIIIIIHH", 6, 7, 812, 20_500, 19_000, 1000, 3, 80_000, 443, 38450)
+    return head + struct.pack("=QIIIIIIIHHII", 6, 7, 812, 20_500, 19_000, 1000, 3, 80_000, 443, 38450, 31, 10)
 
 
 def test_records_are_of_one_size_and_c_asserts_the_same() -> None:
@@ -35,6 +36,7 @@ def test_a_batch_is_split_in_order() -> None:
     assert [flow.is_closing for flow in flows] == [False, True]
     assert [flow.direction for flow in flows] == [Direction.OUTBOUND, Direction.INBOUND]
     assert decode(flow_record(FLOW | 2))[1][0].direction is None
+    assert decode(flow_record(FLOW | FORWARDED | 2))[1][0].is_forwarded
 
 
 def test_a_sample_has_what_the_program_wrote() -> None:
@@ -59,4 +61,7 @@ def test_a_sample_has_what_the_program_wrote() -> None:
         local_port=38450,
         direction=Direction.OUTBOUND,
         is_closing=False,
+        opened_ns=31 * TICK_NS,
+        cwnd=10,
+        is_forwarded=False,
     )

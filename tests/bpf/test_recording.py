@@ -83,8 +83,15 @@ handshakes = st.builds(
     ambiguous=st.integers(0, 1),
     repeated=st.integers(0, 1),
 )
+
+
+def _flow(age_ns: int, **fields: Any) -> Flow:
+    return Flow(opened_ns=max(0, fields["time_ns"] - age_ns), **fields)
+
+
 flows = st.builds(
-    Flow,
+    _flow,
+    age_ns=st.integers(0, 2**41),
     time_ns=st.integers(0, 2**40),
     srtt_ns=_u64,
     min_rtt_ns=_u64,
@@ -104,6 +111,8 @@ flows = st.builds(
     local_port=_u16,
     direction=st.none() | st.sampled_from(Direction),
     is_closing=st.booleans(),
+    cwnd=_u32,
+    is_forwarded=st.booleans(),
 )
 _counts = {each.name: _u32 for each in fields(Account) if each.type == "int"}
 accounts = st.builds(
@@ -264,6 +273,27 @@ def test_what_a_later_version_adds_is_passed_over() -> None:
         json.dumps({"type": "weather", "rain": True}) + "\n" + json.dumps(one(colour="blue")) + "\n"
     )
     assert (len(pieces), recording.trouble) == (1, "")
+
+
+OLD_FLOW = """{"type":"flow","time":"2026-11-22T12:00:03.000000000Z","interface":"eth0","direction":null,\
+"remote_address":"142.250.180.3","remote_port":443,"local_address":"10.0.2.15","local_port":38450,"cookie":4097,\
+"srtt_ns":46120000,"min_rtt_ns":44875000,"segments":12,"retransmits":1,"delivery_rate_bps":8124000,\
+"bytes_acked":5001,"bytes_received":70000,"closing":false,"pid":812,"process":"curl","unit":"session-3.scope"}
+"""
+
+
+def test_samples_recorded_before_ages_and_windows_were_are_read() -> None:
+    pieces, recording = read(OLD_FLOW)
+    (flow,) = pieces[0].flows
+    assert (flow.srtt_ns, flow.segments, flow.bytes_acked) == (46_120_000, 12, 5001)
+    assert (flow.opened_ns, flow.cwnd, flow.is_forwarded) == (0, 0, False)
+    assert recording.trouble == ""
+
+
+@pytest.mark.parametrize("wrong", [{"age_ns": -1}, {"age_ns": 1 << 62}, {"cwnd": 1 << 32}, {"forwarded": 1}])
+def test_a_damaged_sample_is_skipped(wrong: dict[str, object]) -> None:
+    pieces, recording = read(json.dumps({**json.loads(OLD_FLOW), **wrong}) + "\n")
+    assert (pieces, recording.trouble) == ([], "1 damaged line skipped")
 
 
 def test_losses_are_said() -> None:

@@ -18,6 +18,7 @@ class TcpInfo(NamedTuple):
 
     unacked: int
     rtt_us: int
+    cwnd: int
     total_retrans: int
     bytes_acked: int
     bytes_received: int
@@ -28,7 +29,7 @@ class TcpInfo(NamedTuple):
 
 def tcp_info(connection: socket.socket) -> TcpInfo:
     raw = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 192)
-    return TcpInfo._make(struct.unpack_from("=24xI40xI28xI16xQQ12xI4xIQ", raw))
+    return TcpInfo._make(struct.unpack_from("=24xI40xI8xI16xI16xQQ12xI4xIQ", raw))
 
 
 def connected(lab: Lab, address: str = V4, port: int = 443) -> socket.socket:

@@ -26,6 +26,8 @@ pytestmark = pytest.mark.kernel
 
 V6 = "2001:db8:1::1"
 INTERVAL_S = 0.1
+TICK_NS = 1 << 26
+"""What opening times are rounded down to."""
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
@@ -69,6 +71,7 @@ def test_a_sample_is_what_tcp_says_while_the_delay_changes(lab: Lab, address: st
             assert settle(connection).rtt_us * 1000 == pytest.approx(rtt_of_ss(lab, port) * 1e6, abs=1000)
             assert flow.min_rtt_ns == info.min_rtt_us * 1000
             assert flow.segments == info.data_segs_out + 1
+            assert flow.cwnd == info.cwnd
             assert (flow.bytes_acked, flow.bytes_received) == (info.bytes_acked, 0)
             assert flow.delivery_rate_bps == pytest.approx(info.delivery_rate * 8, abs=8000)
             assert (address_text(flow.remote), flow.remote_port, flow.local_port) == (address, 443, port)
@@ -135,6 +138,7 @@ def test_who_opened_a_connection_is_known_if_that_was_seen() -> None:
             with watching(lab, flow_interval_s=INTERVAL_S) as watch:
                 theirs = lab.connect_to_us(Client("198.18.0.9"), 80)
                 accepted = listener.accept()[0]
+                accepted_ns = time.monotonic_ns()
                 with accepted:
                     before.send(b"x")
                     wait_for(watch, lambda: len(watch.flows) == 1)
@@ -142,8 +146,34 @@ def test_who_opened_a_connection_is_known_if_that_was_seen() -> None:
                         pass
     old, inbound = watch.flows[0], watch.flows[-1]
     assert (old.direction, old.pid, old.process) == (None, 0, bytes(15))
-    assert (old.remote_port, old.bytes_acked) == (443, 16)
+    assert (old.remote_port, old.bytes_acked, old.opened_ns) == (443, 16, 0)
     assert (inbound.direction, inbound.remote_port, inbound.local_port) == (Direction.INBOUND, theirs, 80)
+    assert accepted_ns - TICK_NS <= inbound.opened_ns <= accepted_ns + PATIENCE_S * 1e9
+
+
+def test_a_connection_is_as_old_as_its_syn() -> None:
+    with Lab("ethernet", [Host(V4, delay_s=0.3)]) as lab, watching(lab, flow_interval_s=INTERVAL_S) as watch:
+        began_ns = time.monotonic_ns()
+        with connected(lab) as connection:
+            opened = {flow.opened_ns for _, flow in exchanges(watch, connection, 3)}
+    assert len(opened) == 1
+    assert began_ns - TICK_NS <= opened.pop() <= began_ns + 0.1e9
+
+
+def test_an_idle_connection_that_was_there_before_us_has_no_age() -> None:
+    with Lab("ethernet", [Host(V4)]) as lab:
+        with lab.entered():
+            listener = socket.create_server(("", 80))
+        with listener, connected(lab) as ours:
+            lab.connect_to_us(Client("198.18.0.9"), 80)
+            with listener.accept()[0] as theirs:
+                theirs.send(b"x")
+                settle(theirs)
+                with watching(lab, flow_interval_s=INTERVAL_S) as watch:
+                    for each in (ours, theirs):
+                        for _ in exchanges(watch, each, 1):
+                            pass
+    assert [flow.opened_ns for flow in watch.flows] == [0, 0]
 
 
 def test_a_reset_of_theirs_is_the_last_sample() -> None:

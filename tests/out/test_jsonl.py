@@ -92,6 +92,8 @@ def test_flow_line_is_as_documented() -> None:
         local_port=38450,
         direction=None,
         is_closing=False,
+        opened_ns=23_456_789,
+        cwnd=10,
     )
     line = flow_line(one, NAMES, NOON_NS)
     assert parsed(line)["direction"] is None
@@ -99,10 +101,49 @@ def test_flow_line_is_as_documented() -> None:
         '{"type":"flow","time":"2026-11-22T12:00:00.123456789Z","interface":"eth0","direction":null'
         ',"remote_address":"142.250.180.3","remote_port":443,"local_address":"192.0.2.1","local_port":38450'
         ',"cookie":4097,"srtt_ns":20500000,"min_rtt_ns":19000000,"segments":12,"retransmits":1'
-        ',"delivery_rate_bps":null,"bytes_acked":5001,"bytes_received":70000,"closing":false'
+        ',"delivery_rate_bps":null,"bytes_acked":5001,"bytes_received":70000,"cwnd":10,"age_ns":100000000'
+        ',"closing":false,"forwarded":false'
         ',"pid":812,"process":"curl","unit":"cron.service"}\n'
     )
     assert parsed(flow_line(one._replace(direction=Direction.INBOUND), NAMES, 0))["direction"] == "inbound"
+    assert parsed(flow_line(one._replace(opened_ns=0), NAMES, 0))["age_ns"] is None
+
+
+def test_of_a_forwarded_connection_only_round_trips_are_known() -> None:
+    one = Flow(
+        time_ns=1,
+        srtt_ns=20_500_000,
+        min_rtt_ns=19_000_000,
+        delivery_rate_bps=0,
+        bytes_acked=0,
+        bytes_received=0,
+        segments=0,
+        retransmits=0,
+        remote=address_bytes("142.250.180.3"),
+        local=address_bytes("192.0.2.1"),
+        process=b"",
+        cookie=1 << 63,
+        cgroup=0,
+        ifindex=2,
+        pid=0,
+        remote_port=443,
+        local_port=38450,
+        direction=None,
+        is_closing=False,
+        is_forwarded=True,
+    )
+    line = parsed(flow_line(one, NAMES, NOON_NS))
+    unknown = (
+        "segments",
+        "retransmits",
+        "delivery_rate_bps",
+        "bytes_acked",
+        "bytes_received",
+        "cwnd",
+        "age_ns",
+    )
+    assert [line[name] for name in unknown] == [None] * len(unknown)
+    assert (line["forwarded"], line["srtt_ns"], line["cookie"]) == (True, 20_500_000, 1 << 63)
 
 
 def test_probe_line_begins_as_documented_and_holds_the_whole_account() -> None:

@@ -45,16 +45,21 @@ def flow_line(flow: Flow, names: Names, wall_offset_ns: int) -> str:
     unit = names.unit_of(flow.cgroup)
     process = flow.process.partition(b"\0")[0].decode(errors="replace")
     direction = "null" if flow.direction is None else f'"{_DIRECTIONS[flow.direction]}"'
+    counts = (flow.segments, flow.retransmits, flow.bytes_acked, flow.bytes_received)
+    segments, retransmits, acked, received = ("null",) * 4 if flow.is_forwarded else counts
+    age = flow.time_ns - flow.opened_ns if flow.opened_ns else "null"
     return (
         f'{{"type":"flow","time":"{timestamp(flow.time_ns + wall_offset_ns)}"'
         f',"interface":{_quoted(names.name_of(flow.ifindex))},"direction":{direction}'
         f',"remote_address":"{_address(flow.remote)}","remote_port":{flow.remote_port}'
         f',"local_address":"{_address(flow.local)}","local_port":{flow.local_port},"cookie":{flow.cookie}'
         f',"srtt_ns":{flow.srtt_ns},"min_rtt_ns":{flow.min_rtt_ns or "null"}'
-        f',"segments":{flow.segments},"retransmits":{flow.retransmits}'
+        f',"segments":{segments},"retransmits":{retransmits}'
         f',"delivery_rate_bps":{flow.delivery_rate_bps or "null"}'
-        f',"bytes_acked":{flow.bytes_acked},"bytes_received":{flow.bytes_received}'
+        f',"bytes_acked":{acked},"bytes_received":{received}'
+        f',"cwnd":{flow.cwnd or "null"},"age_ns":{age}'
         f',"closing":{"true" if flow.is_closing else "false"}'
+        f',"forwarded":{"true" if flow.is_forwarded else "false"}'
         f',"pid":{flow.pid or "null"},"process":{_quoted(process) if process else "null"}'
         f',"unit":{_quoted(unit) if unit else "null"}}}\n'
     )
