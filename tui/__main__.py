@@ -188,7 +188,7 @@ def _screen(options: argparse.Namespace, chosen: _Input, config: Config, recorde
         recording_trouble=recorder.trouble if recorder else str,
         redraw_interval_s=config.interval_s,
         filter=str(options.filter or ""),
-        columns=config.columns or IDS,
+        columns=config.columns,
         sort=config.sort,
         is_reversed=config.reverse,
         window=Window(config.window),

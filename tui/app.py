@@ -18,9 +18,9 @@ from bpf.source import Source
 from tui import themes
 from tui.collector import (
     AccountsRead,
+    BatchArrived,
     Collector,
     CommandFailed,
-    HandshakesArrived,
     PlaybackChanged,
     SourceFailed,
     WatchBegan,
@@ -139,8 +139,8 @@ class TcplatApp(Commands, Exporting, Steering, App[None]):
         worker = get_current_worker()
         self.collector.run(lambda: worker.is_cancelled)
 
-    @on(HandshakesArrived)
-    def _ingest(self, message: HandshakesArrived) -> None:
+    @on(BatchArrived)
+    def _ingest(self, message: BatchArrived) -> None:
         is_first = not len(self.model.rows)
         self.model.ingest(message)
         if is_first:

@@ -12,7 +12,7 @@ from math import inf
 from textual.message import Message
 
 from bpf.errors import TcplatError
-from bpf.event import Handshake, printable
+from bpf.event import Flow, Handshake, printable
 from bpf.source import Account, Batch, Playback, Player, Source, Taker
 
 _DRAIN_S = 0.05
@@ -24,10 +24,11 @@ _TOLD_MAX = 10_000
 
 
 @dataclass
-class HandshakesArrived(Message):
+class BatchArrived(Message):
     """A batch came out of the source, with what numbers in it stand for, where that was not told before."""
 
-    handshakes: list[Handshake]
+    handshakes: Sequence[Handshake]
+    flows: Sequence[Flow]
     interfaces: Mapping[int, str]
     units: Mapping[int, str]
 
@@ -139,11 +140,11 @@ class Collector:
         if batch.accounts:
             gone = frozenset(map(printable, source.gone))
             self._post(AccountsRead(_showable(batch.accounts), gone))
-        if batch.handshakes:
-            came = batch.handshakes
+        if batch.handshakes or batch.flows:
+            came: list[Handshake | Flow] = [*batch.handshakes, *batch.flows]
             interfaces = self._new_names((each.ifindex for each in came), self._interfaces, source.name_of)
             units = self._new_names((each.cgroup for each in came), self._units, source.unit_of)
-            self._post(HandshakesArrived(came, interfaces, units))
+            self._post(BatchArrived(batch.handshakes, batch.flows, interfaces, units))
         is_due = time.monotonic() - self._given_accounts >= _GIVEN_ACCOUNTS_INTERVAL_S
         self._give(source, batch if is_due else batch._replace(accounts=[]))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from bpf.event import Handshake
-from tui.collector import Collector, HandshakesArrived
+from tui.collector import BatchArrived, Collector
 from tui.core.event_subject import EventSubject, Known
 from tui.core.events import Events
 from tui.core.filter import Filter, Predicate
@@ -54,10 +54,10 @@ class Model:
         if self._is_resolving:
             self._resolver.stop()
 
-    def ingest(self, message: HandshakesArrived) -> None:
+    def ingest(self, message: BatchArrived) -> None:
         """Take a batch; it is shown after the next refresh."""
         self.labels.take(message.interfaces, message.units)
-        self.rows.ingest(message.handshakes)
+        self.rows.ingest(message.handshakes, message.flows)
         self.events.ingest(message.handshakes)
         bad_ns = self._bad_ns
         if bad_ns is not None and not self._is_bad:

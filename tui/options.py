@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bpf.source import Taker
-from tui.core.columns import IDS
 from tui.core.format import UNICODE, Glyphs
 from tui.core.grouping import Grouping
 from tui.core.thresholds import NO_THRESHOLDS, Thresholds
@@ -28,7 +27,7 @@ class ScreenOptions:
     """What the recording lacks; empty: nothing. From any thread."""
     redraw_interval_s: float = 1.0
     filter: str = ""
-    columns: Sequence[str] = IDS
+    columns: Sequence[str] = ()
     sort: str = "p95"
     is_reversed: bool = False
     window: Window = Window.ALL

@@ -1,8 +1,8 @@
-"""Handshakes for tests, by what matters in them, and what their numbers stand for."""
+"""Handshakes and samples for tests, by what matters in them, and what their numbers stand for."""
 
 from __future__ import annotations
 
-from bpf.event import Direction, Handshake, Outcome, address_bytes
+from bpf.event import Direction, Flow, Handshake, Outcome, address_bytes
 
 S = 1_000_000_000
 MS = 1_000_000
@@ -46,6 +46,51 @@ def handshake(
         direction=direction,
         ambiguous=int(ambiguous),
         repeated=0,
+    )
+
+
+def flow(
+    address: str,
+    time_ns: int,
+    srtt_ns: int,
+    *,
+    cookie: int = 1,
+    min_rtt_ns: int | None = None,
+    segments: int = 0,
+    retransmits: int = 0,
+    opened_ns: int = 0,
+    closing: bool = False,
+    port: int = 443,
+    other_port: int = OTHER_PORT,
+    process: str = "",
+    pid: int = 0,
+    cgroup: int = 0,
+    direction: Direction | None = Direction.OUTBOUND,
+    ifindex: int = 2,
+) -> Flow:
+    """A sample of a connection with `address`. `port`: the one connected to; direction None: theirs is."""
+    is_outbound = direction != Direction.INBOUND
+    return Flow(
+        time_ns=time_ns,
+        srtt_ns=srtt_ns,
+        min_rtt_ns=srtt_ns if min_rtt_ns is None else min_rtt_ns,
+        delivery_rate_bps=0,
+        bytes_acked=0,
+        bytes_received=0,
+        segments=segments,
+        retransmits=retransmits,
+        remote=address_bytes(address),
+        local=address_bytes("10.0.2.15"),
+        process=process.encode().ljust(15, b"\0"),
+        cookie=cookie,
+        cgroup=cgroup,
+        ifindex=ifindex,
+        pid=pid,
+        remote_port=port if is_outbound else other_port,
+        local_port=other_port if is_outbound else port,
+        direction=direction,
+        is_closing=closing,
+        opened_ns=opened_ns,
     )
 
 

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.core.handshakes import MS, FakeLabels, S, handshake
-from tui.core.columns import COLUMNS, GAP, IDS, column, fit
+from tests.core.handshakes import MS, FakeLabels, S, flow, handshake
+from tui.core.column import GAP, Main
+from tui.core.columns import COLUMNS, IDS, IDS_OF, chosen_for, column, fit
 from tui.core.format import ASCII, UNICODE
 from tui.core.grouping import Grouping
 from tui.core.row import Row
@@ -21,7 +22,13 @@ HOST_LEAST = 8
 def row_of(address: str, latencies_ns: list[int], *since_mark_ns: int, by: Grouping = Grouping.HOST) -> Row:
     model = Rows(0, FakeLabels())
     model.group_by(by)
-    model.ingest([handshake(address, S, ns) for ns in latencies_ns])
+    flows = [
+        flow(
+            address, S, ns, cookie=cookie, min_rtt_ns=ns // 40, segments=ns, retransmits=ns // 3, opened_ns=1
+        )
+        for cookie, ns in enumerate(latencies_ns)
+    ]
+    model.ingest([handshake(address, S, ns) for ns in latencies_ns], flows)
     model.refresh(S)
     if since_mark_ns:
         model.mark()
@@ -45,7 +52,7 @@ def test_in_80_columns_there_is_what_matters_most() -> None:
 
 def test_in_200_there_is_all_and_the_trend_is_whole() -> None:
     widths = {each.id: width for each, width in fit(200, is_marked=True)}
-    assert tuple(widths) == IDS
+    assert tuple(widths) == IDS_OF[Main.HANDSHAKE]
     assert (widths["trend"], widths["host"]) == (24, 39)
 
 
@@ -82,6 +89,29 @@ def test_what_is_sorted_by_is_there_and_what_is_not_there_had_no_room(
             assert room < missing.width + GAP + (column("host").width - HOST_LEAST)
 
 
+def test_in_80_columns_there_is_what_matters_most_of_open_connections() -> None:
+    fitting = fit(80, IDS_OF[Main.LIVE])
+    shown = ["host", "flows", "srtt", "srtt_max", "minrtt", "bloat", "loss", "sampled", "srtt_trend"]
+    assert [each.id for each, _ in fitting] == shown
+    assert [width for _, width in fitting] == [21, 6, 6, 9, 7, 6, 6, 4, 7]
+
+
+@pytest.mark.parametrize(
+    ("main", "chosen", "expected"),
+    [
+        (Main.HANDSHAKE, (), IDS_OF[Main.HANDSHAKE]),
+        (Main.HANDSHAKE, ("host", "p95", "srtt"), ("host", "p95", "srtt")),
+        (Main.LIVE, (), IDS_OF[Main.LIVE]),
+        (Main.LIVE, ("host", "p95"), IDS_OF[Main.LIVE]),
+        (Main.LIVE, ("host", "p95", "srtt"), ("host", "srtt")),
+    ],
+)
+def test_chosen_columns_stay_with_what_they_are_about(
+    main: Main, chosen: tuple[str, ...], expected: tuple[str, ...]
+) -> None:
+    assert tuple(chosen_for(main, chosen)) == expected
+
+
 def test_changes_are_there_only_with_a_baseline_or_if_they_are_sorted_by() -> None:
     assert {"dp50", "dp95"}.isdisjoint(each.id for each, _ in fit(200))
     assert [each.id for each, _ in fit(20, IDS, "dp95")] == ["host", "dp95"]
@@ -98,12 +128,15 @@ def test_a_cell_is_as_wide_as_its_column(
     address: str, latencies_ns: list[int], since_mark_ns: list[int], by: Grouping, total: int
 ) -> None:
     row = row_of(address, latencies_ns, *since_mark_ns, by=by)
-    for each, width in fit(total, is_marked=True):
+    fitting = [*fit(total, is_marked=True), *fit(total, IDS_OF[Main.LIVE])]
+    for each, width in fitting:
         for glyphs in (UNICODE, ASCII):
             text = each.cell(row, width, glyphs)
             assert len(text) == width
             assert glyphs is UNICODE or text.isascii()
-            assert each.id in ("host", "trend") or text.strip() == each.text(row, glyphs).strip()
+            assert (
+                each.id in ("host", "trend", "srtt_trend") or text.strip() == each.text(row, glyphs).strip()
+            )
 
 
 def test_a_narrow_trend_keeps_the_newest() -> None:

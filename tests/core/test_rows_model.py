@@ -11,7 +11,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from bpf.event import Direction, Handshake, Outcome
 from tests.core.handshakes import MS, FakeLabels, S, handshake
 from tests.core.naive_rows import NaiveRows, Shown
-from tui.core.columns import COLUMNS
+from tui.core.column import Main
+from tui.core.columns import IDS_OF, column
 from tui.core.figures import Figures
 from tui.core.filter import parse
 from tui.core.grouping import Grouping
@@ -32,7 +33,7 @@ CELLS = [
     ("2001:db8::ff:a", 22, "", Direction.INBOUND, 3),
 ]
 """Few, so that each sees much; of each grouping some go together."""
-SORTABLE = [each.id for each in COLUMNS if each.value]
+SORTABLE = [id_ for id_ in IDS_OF[Main.HANDSHAKE] if column(id_).value]
 FILTERS = [
     *("", "10.0.0", "0.2 or web", "nowhere", "/^10\\.0\\.[01]\\.2/", "!ip:10.0.0.0/8", "host:web or dir:in"),
     *("if:eth0", "port:443", "port:1-100 or service:https", "proc:curl", "!proc:curl pid>800", "unit:nginx"),

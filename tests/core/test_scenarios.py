@@ -11,7 +11,8 @@ import pytest
 
 from bpf.event import Direction, Handshake, Outcome
 from tests.core.handshakes import MS, FakeLabels, S, handshake
-from tui.core.columns import IDS, Column, fit
+from tui.core.column import Column
+from tui.core.columns import fit
 from tui.core.filter import parse
 from tui.core.format import ASCII, UNICODE
 from tui.core.grouping import Grouping
@@ -46,7 +47,7 @@ class Screen:
     @property
     def columns(self) -> list[tuple[Column, int]]:
         is_marked = self.model.marked_ns is not None
-        return fit(self.width, IDS, self.model.sorting[0], is_marked=is_marked)
+        return fit(self.width, sorted_by=self.model.sorting[0], is_marked=is_marked)
 
     def ingest(self, lines: list[list[Any]]) -> None:
         self.model.ingest([event(*line) for line in lines])

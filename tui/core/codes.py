@@ -1,4 +1,4 @@
-"""What a handshake counts as: small numbers, so that one kind of table counts everything there is to count.
+"""What a handshake, or a sample, counts as: small numbers, so that one kind of table counts everything.
 
 A latency is its histogram bucket (`tui.core.histogram`), below 4,096. Everything else has a code above.
 """
@@ -21,7 +21,9 @@ ESTABLISHED_END = BUCKETS + 1
 """Codes below are established handshakes."""
 REFUSED, UNREACHABLE, UNANSWERED = FAILURES = range(ESTABLISHED_END, ESTABLISHED_END + 3)
 RETRANSMITS = ESTABLISHED_END + 3
-"""Counts SYNs (SYN-ACKs) sent again, not handshakes."""
+"""Counts SYNs (SYN-ACKs) sent again, not handshakes; where samples are counted, segments with data sent again."""
+SEGMENTS = ESTABLISHED_END + 4
+"""Counts the segments with data that were sent, retransmissions included, where samples are counted."""
 CONNECT = 2 * BUCKETS
 """Plus a bucket: what connect() took, where that is not the latency: a SYN was sent again."""
 REPLACED = 3 * BUCKETS
@@ -117,6 +119,22 @@ class Delta:
         if cgroup:
             self.cgroups = self.cgroups or set()
             self.cgroups.add(cgroup)
+
+    def add_sample(self, time_ns: int, srtt_ns: int, segments: int, retransmits: int) -> None:
+        """Count a sample of an open connection: its srtt as a latency, and what was sent since the one before."""
+        base = time_ns // SLICE_NS << CODE_BITS
+        self._count(base | bucket_of(srtt_ns), 1)
+        if segments:
+            self._count(base | SEGMENTS, segments)
+        if retransmits:
+            self._count(base | RETRANSMITS, retransmits)
+        self.min_ns = srtt_ns if self.min_ns is None else min(srtt_ns, self.min_ns)
+        self.max_ns = max(srtt_ns, self.max_ns)
+        self.sum_ns += srtt_ns
+        self.squares_ns2 += srtt_ns * srtt_ns
+        self.last_seen_ns = max(time_ns, self.last_seen_ns)
+        if time_ns >= self.timed_ns:
+            self.timed_ns, self.last_latency_ns = time_ns, srtt_ns
 
     def merge(self, other: Delta) -> None:
         """Add what another has counted, but for processes."""

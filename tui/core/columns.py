@@ -1,90 +1,25 @@
-"""The columns of the table. This one list drives headers, sort keys, formats and help."""
+"""The columns of the table, about handshakes and about open connections: headers, sort keys, formats and help."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping, Sequence
 
 from tui.core.baseline import change
+from tui.core.column import GAP, Column, Main, latency
 from tui.core.format import (
     CHANGE_WIDTH,
     COUNT_WIDTH,
-    DURATION_WIDTH,
     FAILURES_WIDTH,
-    UNICODE,
-    Glyphs,
     age_text,
     change_text,
     count_text,
-    duration_text,
     failures_text,
     levels_text,
     rate_text,
-    shorten_middle,
 )
+from tui.core.live_columns import LIVE_COLUMNS
 from tui.core.row import Row
 from tui.core.trend import SLICES
-
-Value = Callable[[Row], float | None]
-GAP = 1
-"""Blank columns between two cells."""
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column. `width` is the least it needs, the mark of the sort column beside its title included."""
-
-    id: str
-    title: str
-    width: int
-    align: Literal["left", "right"]
-    help: str
-    text: Callable[[Row, Glyphs], str]
-    value: Value | None
-    """What rows are ordered by: a number, or None for a row that has no such figure. None: cannot be sorted by."""
-    priority: int
-    """Which columns have room first: the least."""
-    descending: bool = True
-    """The direction that sorting by it starts with: what needs attention on top."""
-    time_dependent: bool = False
-    """Whether `value` changes with time alone: where handshakes leave the window, or the last minute if that is all."""
-    quantile: float | None = None
-    """Which quantile it is of the latency."""
-    is_latency: bool = False
-    """Whether thresholds colour it."""
-    needs_mark: bool = False
-    """Whether it is there only with a baseline."""
-
-    def cell(self, row: Row, width: int, glyphs: Glyphs = UNICODE) -> str:
-        """Its text for `row`, exactly `width` wide. A text on the left loses its middle, one on the right its left."""
-        text = self.text(row, glyphs)
-        if self.align == "left":
-            return shorten_middle(text, width, glyphs).ljust(width)
-        return text[-width:].rjust(width)
-
-    def is_thin(self, row: Row) -> bool:
-        """Whether too few handshakes carry the figure: fewer than one would lie beyond the quantile."""
-        return self.quantile is not None and row.figures.latencies * (1 - self.quantile) < 1
-
-
-def _latency(id_: str, help_: str, priority: int, quantile: float | None = None) -> Column:
-    return Column(
-        id=id_,
-        title=id_,
-        width=max(DURATION_WIDTH, len(id_) + 1),
-        align="right",
-        help=help_,
-        text=lambda row, glyphs: duration_text(_whole(row.figure(id_)), glyphs),
-        value=lambda row: row.figure(id_),
-        priority=priority,
-        quantile=quantile,
-        is_latency=True,
-    )
-
-
-def _whole(value: float | None) -> int | None:
-    return None if value is None else int(value)
 
 
 def _change(id_: str, title: str, q: float) -> Column:
@@ -107,7 +42,7 @@ def _change(id_: str, title: str, q: float) -> Column:
     )
 
 
-COLUMNS: tuple[Column, ...] = (
+_HANDSHAKE: tuple[Column, ...] = (
     Column(
         id="host",
         title="host",
@@ -160,13 +95,13 @@ COLUMNS: tuple[Column, ...] = (
         value=lambda row: row.figures.retransmits,
         priority=10,
     ),
-    _latency("last", "latency of the latest handshake that had one", 8),
-    _latency("min", "least latency", 12),
-    _latency("p50", "median latency", 3, 0.5),
-    _latency("p95", "95 of 100 were answered within this", 1, 0.95),
-    _latency("p99", "99 of 100 were answered within this", 7, 0.99),
-    _latency("max", "greatest latency", 6),
-    _latency("jitter", "how much latencies differ: their standard deviation, which ping calls mdev", 13),
+    latency("last", "latency of the latest handshake that had one", 8),
+    latency("min", "least latency", 12),
+    latency("p50", "median latency", 3, 0.5),
+    latency("p95", "95 of 100 were answered within this", 1, 0.95),
+    latency("p99", "99 of 100 were answered within this", 7, 0.99),
+    latency("max", "greatest latency", 6),
+    latency("jitter", "how much latencies differ: their standard deviation, which ping calls mdev", 13),
     _change("dp50", "Δp50", 0.5),
     _change("dp95", "Δp95", 0.95),
     Column(
@@ -192,9 +127,15 @@ COLUMNS: tuple[Column, ...] = (
         priority=9,
     ),
 )
+COLUMNS: tuple[Column, ...] = (*_HANDSHAKE, *LIVE_COLUMNS)
+IDS_OF: Mapping[Main, Sequence[str]] = {
+    Main.HANDSHAKE: tuple(each.id for each in _HANDSHAKE),
+    Main.LIVE: ("host", *(each.id for each in LIVE_COLUMNS)),
+}
+"""Which columns are about what; whom a row stands for is in both."""
 _HOST_WIDTH = 8
 """The least that shows something of an address."""
-_GROWTH = (("host", 24), ("trend", SLICES), ("host", 39))
+_GROWTH = (("host", 24), ("trend", SLICES), ("srtt_trend", SLICES), ("host", 39))
 """Which columns grow where there is room, and to what width, one after the other."""
 IDS = tuple(each.id for each in COLUMNS)
 
@@ -207,8 +148,17 @@ def column(id_: str) -> Column:
     raise KeyError(id_)
 
 
+def chosen_for(main: Main, chosen: Sequence[str]) -> Sequence[str]:
+    """The columns of a table about `main`, where people have chosen some for it, or for all."""
+    own = IDS_OF[main]
+    if main is Main.HANDSHAKE:
+        return chosen or own
+    live = [id_ for id_ in chosen if id_ in own]
+    return live if set(live) - {"host"} else own
+
+
 def fit(
-    total: int, ids: Sequence[str] = IDS, sorted_by: str = "", *, is_marked: bool = False
+    total: int, ids: Sequence[str] = IDS_OF[Main.HANDSHAKE], sorted_by: str = "", *, is_marked: bool = False
 ) -> list[tuple[Column, int]]:
     """The columns that have room in `total` characters, in the order of `ids`, and their widths.
 

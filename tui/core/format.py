@@ -80,8 +80,22 @@ def change_text(change: Change | None, glyphs: Glyphs = UNICODE) -> str:
     return f"{'' if change.is_carried else '~'}{sign}{duration_text(abs(change.ns), glyphs)}"
 
 
-def age_text(ns: int) -> str:
+def factor_text(factor: float | None, *, is_marked: bool = False) -> str:
+    """At most 6 characters: "1.00x", "12.5x!" if it is marked; never above 999."""
+    if factor is None:
+        return NONE
+    return f"{rate_text(min(factor, 999))}x{'!' if is_marked else ''}"
+
+
+def percent_text(percent: float | None) -> str:
+    """At most 6 characters: "0%", "<0.01%", "12.5%"."""
+    return NONE if percent is None else f"{rate_text(percent)}%"
+
+
+def age_text(ns: int | None) -> str:
     """At most 4 characters: "5s", "12m", "3h", "9d"."""
+    if ns is None:
+        return NONE
     seconds = ns // 1_000_000_000
     for size, unit in ((86_400, "d"), (3600, "h"), (60, "m")):
         if seconds >= size:

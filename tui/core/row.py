@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from bpf.event import Handshake, address_text
 from tui.core.codes import REFUSED, UNANSWERED, UNREACHABLE, Delta
 from tui.core.figures import Figures
 from tui.core.grouping import CellKey, Grouping, Labels, RowKey, direction_text, process_text
+from tui.core.live import Live, LiveFigures
 from tui.core.order import Place
 from tui.core.tally import Tally
 from tui.core.window import Moment, Window
@@ -19,7 +22,7 @@ _PIDS = 64
 class Cell:
     """The finest there is to count. Made and written by `Rows` only."""
 
-    __slots__ = ("cgroups", "held", "key", "mark", "pending", "pids", "row", "tally")
+    __slots__ = ("cgroups", "held", "key", "live", "mark", "pending", "pids", "row", "tally")
 
     def __init__(self, key: CellKey) -> None:
         self.key = key
@@ -34,6 +37,19 @@ class Cell:
         """Counts by code at the baseline; None: it was not there then."""
         self.pids: tuple[int, ...] = ()
         self.cgroups: tuple[int, ...] = ()
+        self.live: Live | None = None
+        """What its open connections say; None: there has been no sample of any."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to show of it yet."""
+        return not self.tally.counts and not (self.live and self.live.tally.counts)
+
+    def give_live(self) -> Live:
+        """Return what its open connections say, made now if there has been none."""
+        if self.live is None:
+            self.live = Live()
+        return self.live
 
     def digest(self) -> None:
         """Count what is pending, which then takes no more room however much it was, and however long it goes on."""
@@ -70,6 +86,7 @@ class Row:
     __slots__ = (
         "_figures",
         "_labels",
+        "_live",
         "_mark",
         "_moment",
         "cells",
@@ -93,6 +110,7 @@ class Row:
         self._labels = labels
         self._figures: Figures | None = None
         self._mark: Figures | None = None
+        self._live: LiveFigures | None = None
 
     def add(self, cell: Cell) -> None:
         """Let a cell belong to it, with all it has counted."""
@@ -115,7 +133,23 @@ class Row:
 
     def outdate(self) -> None:
         """Its figures have to be worked out anew."""
-        self._figures = self._mark = None
+        self._figures = self._mark = self._live = None
+
+    @property
+    def has_samples(self) -> bool:
+        """Whether it has had open connections: what they say changes as time passes."""
+        return any(cell.live for cell in self.cells)
+
+    @property
+    def live(self) -> LiveFigures:
+        """What its open connections say, in the window."""
+        if self._live is None:
+            self._live = LiveFigures([cell.live for cell in self.cells if cell.live], self._moment)
+        return self._live
+
+    def outdate_live(self) -> None:
+        """What its open connections say has to be worked out anew."""
+        self._live = None
 
     @property
     def figures(self) -> Figures:
@@ -160,19 +194,33 @@ class Row:
         return self.tally.last_latency_ns
 
     @property
-    def age_ns(self) -> int:
-        """How long ago its last handshake ended."""
-        return max(0, self._moment.now_ns - self.tally.last_seen_ns)
+    def age_ns(self) -> int | None:
+        """How long ago its last handshake ended; None: there was none."""
+        return self._age_ns(self.tally)
+
+    @property
+    def sample_age_ns(self) -> int | None:
+        """How long ago the last sample of its connections was taken; None: there was none."""
+        return self._age_ns(self.live.tally)
+
+    def _age_ns(self, tally: Tally) -> int | None:
+        return max(0, self._moment.now_ns - tally.last_seen_ns) if tally.counts else None
 
     @property
     def is_quiet(self) -> bool:
         """Whether nothing has happened for a while."""
-        return self.age_ns > QUIET_NS
+        seen_ns = max(self.tally.last_seen_ns, self.live.tally.last_seen_ns)
+        return self._moment.now_ns - seen_ns > QUIET_NS
 
     @property
     def levels(self) -> bytes:
         """The sparkline's 24 levels."""
         return self.tally.levels(self._moment.slice)
+
+    @property
+    def live_levels(self) -> bytes:
+        """The sparkline's 24 levels, of its connections' smoothed round trips."""
+        return self.live.tally.levels(self._moment.slice)
 
     @property
     def marked(self) -> Figures | None:
@@ -247,7 +295,7 @@ def _summed(tables: list[dict[int, int]]) -> dict[int, int]:
     return counts
 
 
-_FIGURES = {
+_FIGURES: dict[str, Callable[[Row], float | None]] = {
     "count": lambda row: row.count,
     "rate": lambda row: row.rate,
     "last": lambda row: row.last_ns,
@@ -263,4 +311,12 @@ _FIGURES = {
     "unanswered": lambda row: row.figures.failed(UNANSWERED),
     "fail": lambda row: row.failed,
     "age": lambda row: row.age_ns,
+    "flows": lambda row: len(row.live.connections),
+    "srtt": lambda row: row.live.srtt_ns,
+    "srtt_max": lambda row: row.live.srtt_max_ns,
+    "minrtt": lambda row: row.live.min_rtt_ns,
+    "minrtt_max": lambda row: row.live.min_rtt_max_ns,
+    "bloat": lambda row: row.live.bloat,
+    "loss": lambda row: row.live.loss_percent,
+    "sampled": lambda row: row.sample_age_ns,
 }

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from math import inf
 from operator import itemgetter
 
-from bpf.event import Handshake
+from bpf.event import Flow, Handshake
 from tui.core.codes import Delta
-from tui.core.columns import column
-from tui.core.grouping import Grouping, Labels, RowKey, cell_key
-from tui.core.order import Order, Place
+from tui.core.column import Main
+from tui.core.connections import Connections
+from tui.core.grouping import CellKey, Grouping, Labels, RowKey, cell_key
+from tui.core.ranking import Ranking
 from tui.core.row import Cell, Row
 from tui.core.window import Moment, Window
 
@@ -25,7 +25,7 @@ _PENDING_MAX = 50_000
 
 
 class Rows:
-    """Handshakes in (`ingest`), rows out (`rows`). `refresh`, once per redraw, takes over what came in between.
+    """Handshakes and samples in (`ingest`), rows out (`rows`). `refresh`, once per redraw, takes over what came.
 
     Without `refresh` (a paused screen) rows, figures and order stand still; sorting, filtering, grouping and windows
     still work. One thread writes and reads. No call blocks or does I/O; times are of the source's clock, in ns.
@@ -38,21 +38,23 @@ class Rows:
         """`began_ns`: since when handshakes have been watched; rates are averages from then on at the earliest."""
         self._labels = labels
         self._pending_max = pending_max
-        self._column = column("count")
-        self._descending = self._column.descending
-        self._predicate: Callable[[Row], bool] | None = None
+        self._ranking = Ranking("count")
         self._grouping = Grouping.HOST
         self._direction: int | None = None
         self._window = Window.ALL
+        self._main = Main.HANDSHAKE
+        self._other_sorting: tuple[str, bool | None] = ("srtt_max", None)
+        self._connections = Connections(self._cell_of)
         self.reset(began_ns)
 
     def reset(self, now_ns: int) -> None:
-        """Forget everything and begin at `now_ns`. Sorting, filter, grouping, direction and window stay."""
+        """Forget everything and begin at `now_ns`. Sorting, filter, grouping, direction, window and figure stay."""
         self._moment = Moment.at(now_ns, self._window)
         self._cells: dict[tuple[bytes, int, bytes, int, int], Cell] = {}
         """By `CellKey`, to which a plain tuple is equal."""
         self._touched: list[Cell] = []
         self._pending = 0
+        self._connections.reset(now_ns)
         self.marked_ns: int | None = None
         """When the baseline was marked; None: there is none."""
         self._clear_rows()
@@ -61,11 +63,17 @@ class Rows:
         self.totals = Row((), self._grouping, self._moment, self._labels)
         """The same figures as a row's, over all that the direction lets through, whatever the filter."""
         self._rows: dict[RowKey, Row] = {}
-        self._order = Order()
-        self._is_frozen = False
+        self._ranking.clear()
 
-    def ingest(self, handshakes: Iterable[Handshake]) -> None:
-        """Take handshakes. What is shown waits for `refresh`."""
+    def _cell_of(self, key: CellKey) -> Cell:
+        cell = self._cells.get(key)
+        if cell is None:
+            cell = self._cells[key] = Cell(key)
+        return cell
+
+    def ingest(self, handshakes: Iterable[Handshake], flows: Iterable[Flow] = ()) -> None:
+        """Take handshakes, and samples of open connections. What is shown waits for `refresh`."""
+        self._connections.ingest(flows)
         cells, touched = self._cells, self._touched
         count = 0
         for handshake in handshakes:
@@ -75,8 +83,7 @@ class Rows:
             # cell_key, written out: a plain tuple is made in half the time.
             cell = cells.get((remote, local_port if direction else remote_port, process, ifindex, direction))
             if cell is None:
-                key = cell_key(handshake)
-                cell = cells[key] = Cell(key)
+                cell = self._cell_of(cell_key(handshake))
             if not cell.pending:
                 touched.append(cell)
             cell.pending.append(handshake)
@@ -99,9 +106,10 @@ class Rows:
         first = moment.rate_first_slice
         has_aged = moment.move_to(now_ns)
         changed = self._apply()
+        self._apply_samples(changed)
         if has_aged:
             self._add_aged(changed, first, moment.rate_first_slice)
-        self._place(changed)
+        self._ranking.move(changed.values())
 
     def _apply(self) -> dict[RowKey, Row]:
         """Count what came; return the rows that it changed."""
@@ -126,6 +134,14 @@ class Rows:
         self._touched, self._pending = [], 0
         return changed
 
+    def _apply_samples(self, changed: dict[RowKey, Row]) -> None:
+        for cell in self._connections.refresh(self._moment.now_ns):
+            row = cell.row or (self._adopt(cell) if self._is_shown(cell) else None)
+            if row is not None:
+                row.outdate_live()
+                changed[row.key] = row
+                self.totals.outdate_live()
+
     def _is_shown(self, cell: Cell) -> bool:
         return self._direction is None or cell.key.direction == self._direction
 
@@ -145,42 +161,15 @@ class Rows:
         It began with slice `before`, and begins with `first`. A filter is asked about all rows: they are older.
         """
         self.totals.outdate()
-        is_asked = self._predicate is not None
-        if not is_asked and self._window is Window.ALL and not self._column.time_dependent:
+        ranking = self._ranking
+        if not ranking.is_time_dependent and self._window is Window.ALL:
             return
         for row in self._rows.values():
-            has_left = row.tally.has_between(before, first)
+            has_left = row.tally.has_between(before, first) or row.has_samples
             if has_left:
                 row.outdate()
-            if has_left or is_asked:
+            if has_left or ranking.has_filter:
                 changed[row.key] = row
-
-    def _place(self, changed: dict[RowKey, Row]) -> None:
-        """Give rows their places of now, and move those that the filter lets through to where they belong."""
-        stale: list[Place] = []
-        fresh: list[Place] = []
-        predicate = self._predicate
-        for row in changed.values():
-            matched, row.matches = row.matches, predicate is None or predicate(row)
-            before, row.place = row.place, self._place_of(row)
-            if row.place == before and matched == row.matches:
-                continue
-            if before is not None and matched:
-                stale.append(before)
-            if row.matches:
-                fresh.append(row.place)
-        self._order.move(stale, fresh)
-
-    def _place_of(self, row: Row) -> Place:
-        if self._is_frozen:
-            # Where it is; if it is new, behind all others.
-            return row.place or (inf, inf, row.key)
-        assert self._column.value is not None
-        value = self._column.value(row)
-        if value is None:
-            # No figure, but what fails is what to look at first.
-            return (inf, -row.failed, row.key)
-        return (-value if self._descending else value, 0, row.key)
 
     def sort_by(self, column_id: str, descending: bool | None = None) -> None:
         """Order rows by a column (KeyError), in its own direction if none is given.
@@ -188,39 +177,43 @@ class Rows:
         Rows without the figure come last in both directions, those that failed most often first; equals are in the
         order of their addresses. Raises ValueError for a column that has no order.
         """
-        chosen = column(column_id)
-        if chosen.value is None:
-            raise ValueError(f"cannot sort by {column_id}")
-        self._column = chosen
-        self._descending = chosen.descending if descending is None else descending
-        self._is_frozen = False
-        self._reorder()
+        self._ranking.sort_by(column_id, descending)
+        self._ranking.rebuild(self._rows.values())
 
     @property
     def sorting(self) -> tuple[str, bool]:
         """The sort column's id, and whether it is descending."""
-        return self._column.id, self._descending
+        return self._ranking.sorting
+
+    @property
+    def main(self) -> Main:
+        """What the figures in sight are about."""
+        return self._main
+
+    def turn_to(self, main: Main) -> None:
+        """Let the table be about something else, in the order that it was in when it was last."""
+        if main is not self._main:
+            self._main = main
+            wanted, self._other_sorting = self._other_sorting, self.sorting
+            self.sort_by(*wanted)
 
     @property
     def is_frozen(self) -> bool:
         """Whether rows stay where they are whatever their figures."""
-        return self._is_frozen
+        return self._ranking.is_frozen
 
     def freeze(self, is_frozen: bool) -> None:
         """Let rows stay where they are, or move again. Rows that come meanwhile go to the end.
 
         Sorting, another grouping or direction, and a reset let them move again, too.
         """
-        self._is_frozen = is_frozen
+        self._ranking.freeze(is_frozen)
         if not is_frozen:
-            self._reorder()
+            self._ranking.rebuild(self._rows.values())
 
     def narrow(self, predicate: Callable[[Row], bool] | None) -> None:
         """Show only rows that `predicate` lets through; None: all. It is asked anew when a row changes."""
-        self._predicate = predicate
-        for row in self._rows.values():
-            row.matches = predicate is None or predicate(row)
-        self._reorder()
+        self._ranking.narrow(predicate, self._rows.values())
 
     @property
     def grouping(self) -> Grouping:
@@ -270,28 +263,20 @@ class Rows:
         self.totals.outdate()
         for row in self._rows.values():
             row.outdate()
-        self.narrow(self._predicate)
+        self._ranking.review(self._rows.values())
 
     def _regroup(self) -> None:
         """Make all rows anew of the cells that have been shown."""
         self._clear_rows()
         for cell in self._cells.values():
             cell.row = None
-            if cell.tally.counts and self._is_shown(cell):
+            if not cell.is_empty and self._is_shown(cell):
                 self._adopt(cell)
-        self.narrow(self._predicate)
-
-    def _reorder(self) -> None:
-        places = []
-        for row in self._rows.values():
-            row.place = place = self._place_of(row)
-            if row.matches:
-                places.append(place)
-        self._order = Order(places)
+        self._ranking.review(self._rows.values())
 
     def rows(self, start: int, stop: int) -> list[Row]:
         """The rows in places `start` to `stop - 1` of the visible order, fewer where it ends."""
-        return [self._rows[key] for key in self._order.keys(start, stop)]
+        return [self._rows[key] for key in self._ranking.keys(start, stop)]
 
     def find(self, key: RowKey) -> Row | None:
         """The row of a key; None: there is none."""
@@ -299,9 +284,7 @@ class Rows:
 
     def rank(self, row: Row) -> int | None:
         """The place of `row` in the visible order; None: filtered out, or gone by a reset or another grouping."""
-        if row.place is None or not row.matches or self._rows.get(row.key) is not row:
-            return None
-        return self._order.rank(row.place)
+        return self._ranking.rank(row) if self._rows.get(row.key) is row else None
 
     @property
     def now_ns(self) -> int:
@@ -311,7 +294,7 @@ class Rows:
     @property
     def shown(self) -> int:
         """How many rows the filter lets through, as of the last refresh."""
-        return len(self._order)
+        return len(self._ranking)
 
     def __len__(self) -> int:
         """How many rows there are, as of the last refresh."""

@@ -17,7 +17,8 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.strip import Strip
 
-from tui.core.columns import GAP, IDS, Column, fit
+from tui.core.column import GAP, Column
+from tui.core.columns import chosen_for, fit
 from tui.core.format import ASCII, Glyphs
 from tui.core.row import Row
 from tui.core.rows import Rows
@@ -63,11 +64,15 @@ class RowTable(LineView, can_focus=True):
         column_id: str
 
     def __init__(
-        self, rows: Rows, glyphs: Glyphs, ids: Sequence[str] = IDS, thresholds: Thresholds = NO_THRESHOLDS
+        self,
+        rows: Rows,
+        glyphs: Glyphs,
+        chosen: Sequence[str] = (),
+        thresholds: Thresholds = NO_THRESHOLDS,
     ) -> None:
-        """`ids`: which columns, in which order."""
+        """`chosen`: which columns, in which order; none: all."""
         super().__init__()
-        self._ids = ids
+        self._chosen = chosen
         self._thresholds = thresholds
         self._rows = rows
         self._glyphs = glyphs
@@ -134,7 +139,8 @@ class RowTable(LineView, can_focus=True):
 
     def _columns(self) -> list[tuple[Column, int]]:
         is_marked = self._rows.marked_ns is not None
-        return fit(self.size.width, self._ids, self._rows.sorting[0], is_marked=is_marked)
+        ids = chosen_for(self._rows.main, self._chosen)
+        return fit(self.size.width, ids, self._rows.sorting[0], is_marked=is_marked)
 
     def has_column(self, id_: str) -> bool:
         """Whether a column is in sight."""
@@ -208,7 +214,7 @@ class RowTable(LineView, can_focus=True):
         for column, column_width in columns:
             text = column.cell(row, column_width, self._glyphs)
             # In reverse, a sparkline would show what is not there.
-            own = self._own_style(column, row) if column.id == "trend" or not is_selected else ""
+            own = self._own_style(column, row) if column.value is None or not is_selected else ""
             if not own:
                 run += text + " " * GAP
                 continue
@@ -222,8 +228,10 @@ class RowTable(LineView, can_focus=True):
 
     def _own_style(self, column: Column, row: Row) -> str:
         """How a cell looks if not like the rest of its row."""
-        if column.id == "trend":
+        if column.value is None:
             return "" if row.is_quiet else "trend"
+        if column.id == "bloat":
+            return "warn" if row.live.is_bloated else ""
         if column.id == "fail":
             return "fail" if row.failed else ""
         if column.is_latency:

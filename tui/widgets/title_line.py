@@ -9,6 +9,7 @@ from textual.widget import Widget
 
 from bpf.event import printable
 from bpf.source import ANY
+from tui.core.column import Main
 from tui.core.format import Glyphs, count_text, duration_text, rate_text
 from tui.core.grouping import Grouping
 from tui.core.rows import Rows
@@ -60,14 +61,22 @@ class TitleLine(Widget):
         not_followed = sum(account.pending_full for account in situation.accounts)
         parts.append(f"{count_text(lost)} EVENTS LOST" if lost else "")
         parts.append(f"{count_text(not_followed)} NOT FOLLOWED" if not_followed else "")
-        totals = self._rows.totals
-        parts += [
-            self._number_of_rows(),
+        return [*parts, self._number_of_rows(), *self._totals()]
+
+    def _totals(self) -> list[str]:
+        totals, glyphs = self._rows.totals, self._glyphs
+        if self._rows.main is Main.LIVE:
+            live = totals.live
+            return [
+                f"{count_text(len(live.connections))} open connections",
+                f"median srtt {duration_text(live.srtt_ns, glyphs)}",
+                f"greatest {duration_text(live.srtt_max_ns, glyphs)}",
+            ]
+        return [
             f"{rate_text(totals.rate)} conn/s",
-            f"median {duration_text(totals.figures.quantile_ns(0.5), self._glyphs)}",
-            f"p99 {duration_text(totals.figures.quantile_ns(0.99), self._glyphs)}",
+            f"median {duration_text(totals.figures.quantile_ns(0.5), glyphs)}",
+            f"p99 {duration_text(totals.figures.quantile_ns(0.99), glyphs)}",
         ]
-        return parts
 
     def _number_of_rows(self) -> str:
         shown, known, grouping = self._rows.shown, len(self._rows), self._rows.grouping

@@ -53,6 +53,8 @@ _TIME = Measure(
     {"": 10**6, "ns": 1, "us": 10**3, "\u00b5s": 10**3, "\u03bcs": 10**3, "ms": 10**6, "s": _S},
     ("s", "ms", "us", "ns"),
 )
+_PERCENT = Measure({"": 10**6, "%": 10**6}, ("%",), figure_size=10**6)
+_FACTOR = Measure({"": 10**6, "x": 10**6}, ("x",), figure_size=10**6)
 _AGE = Measure({"": _S, "s": _S, "m": 60 * _S, "h": 3600 * _S}, ("h", "m", "s"))
 
 
@@ -181,6 +183,27 @@ KEYS: tuple[Key, ...] = (
         example="age<5m",
         help="time since the last handshake",
         measure=_AGE,
+    ),
+    _count("flows", "open connections", "flows>0"),
+    _time("srtt", "median of the open connections' smoothed round-trip times", "srtt>80ms"),
+    _time("minrtt", "median of their least round-trip times", "minrtt<1ms"),
+    Key(
+        name="bloat",
+        kind=Kind.FIGURE,
+        reads="bloat",
+        takes="a factor like 4 or 2.5x",
+        example="bloat>=3",
+        help="srtt over min RTT, of the open connection where that is most",
+        measure=_FACTOR,
+    ),
+    Key(
+        name="loss",
+        kind=Kind.FIGURE,
+        reads="loss",
+        takes="a percentage like 2 or 0.5%",
+        example="loss>1%",
+        help="of 100 segments of open connections, so many were sent again",
+        measure=_PERCENT,
     ),
 )
 """Times are nanoseconds, `age` too; the rate is per second."""

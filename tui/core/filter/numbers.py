@@ -7,7 +7,7 @@ import re
 from tui.core.filter.keys import Measure
 from tui.core.filter.nodes import Span
 
-_NUMBER = re.compile(r"([0-9]{1,19})(?:\.([0-9]{1,9}))?([^\W\d_]*)")
+_NUMBER = re.compile(r"([0-9]{1,19})(?:\.([0-9]{1,9}))?([^\W\d_]*|%)")
 _DECIMALS = 9
 
 

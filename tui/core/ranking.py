@@ -1,0 +1,119 @@
+"""Ranking: which rows are in sight, and in which order: a column's, a filter's, or held as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from math import inf
+
+from tui.core.columns import column
+from tui.core.grouping import RowKey
+from tui.core.order import Order, Place
+from tui.core.row import Row
+
+
+class Ranking:
+    """Gives rows their places when told that they changed. One thread."""
+
+    def __init__(self, column_id: str) -> None:
+        self._column = column(column_id)
+        self._descending = self._column.descending
+        self._predicate: Callable[[Row], bool] | None = None
+        self.clear()
+
+    def clear(self) -> None:
+        """There are no rows any more; what there will be is not held."""
+        self._order = Order()
+        self._is_frozen = False
+
+    def sort_by(self, column_id: str, descending: bool | None = None) -> None:
+        """Choose a column (KeyError; ValueError for one that has no order), in its own direction if none is given."""
+        chosen = column(column_id)
+        if chosen.value is None:
+            raise ValueError(f"cannot sort by {column_id}")
+        self._column = chosen
+        self._descending = chosen.descending if descending is None else descending
+        self._is_frozen = False
+
+    @property
+    def sorting(self) -> tuple[str, bool]:
+        """The sort column's id, and whether it is descending."""
+        return self._column.id, self._descending
+
+    @property
+    def is_time_dependent(self) -> bool:
+        """Whether places change with time alone, or what is in sight does: a filter may ask for an age."""
+        return self._column.time_dependent or self._predicate is not None
+
+    @property
+    def has_filter(self) -> bool:
+        """Whether rows have to be asked whether they are in sight."""
+        return self._predicate is not None
+
+    def freeze(self, is_frozen: bool) -> None:
+        """Let rows stay where they are, or move again from the next `rebuild` on."""
+        self._is_frozen = is_frozen
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether rows stay where they are whatever their figures."""
+        return self._is_frozen
+
+    def narrow(self, predicate: Callable[[Row], bool] | None, rows: Collection[Row]) -> None:
+        """Let only rows pass that `predicate` lets through; None: all."""
+        self._predicate = predicate
+        self.review(rows)
+
+    def review(self, rows: Collection[Row]) -> None:
+        """Ask about all rows anew, and give them their places of now."""
+        predicate = self._predicate
+        for row in rows:
+            row.matches = predicate is None or predicate(row)
+        self.rebuild(rows)
+
+    def move(self, rows: Iterable[Row]) -> None:
+        """Give rows that changed their places of now, and move those in sight to where they belong."""
+        stale: list[Place] = []
+        fresh: list[Place] = []
+        predicate = self._predicate
+        for row in rows:
+            matched, row.matches = row.matches, predicate is None or predicate(row)
+            before, row.place = row.place, self._place_of(row)
+            if row.place == before and matched == row.matches:
+                continue
+            if before is not None and matched:
+                stale.append(before)
+            if row.matches:
+                fresh.append(row.place)
+        self._order.move(stale, fresh)
+
+    def rebuild(self, rows: Iterable[Row]) -> None:
+        """Give all rows their places of now."""
+        places = []
+        for row in rows:
+            row.place = place = self._place_of(row)
+            if row.matches:
+                places.append(place)
+        self._order = Order(places)
+
+    def _place_of(self, row: Row) -> Place:
+        if self._is_frozen:
+            # Where it is; if it is new, behind all others.
+            return row.place or (inf, inf, row.key)
+        assert self._column.value is not None
+        value = self._column.value(row)
+        if value is None:
+            # No figure, but what fails is what to look at first.
+            return (inf, -row.failed, row.key)
+        return (-value if self._descending else value, 0, row.key)
+
+    def keys(self, start: int, stop: int) -> list[RowKey]:
+        """The keys of the rows in places `start` to `stop - 1`, fewer where it ends."""
+        return self._order.keys(start, stop)
+
+    def rank(self, row: Row) -> int | None:
+        """The place of a row; None: it is not in sight."""
+        return self._order.rank(row.place) if row.place is not None and row.matches else None
+
+    def __len__(self) -> int:
+        """How many rows are in sight."""
+        return len(self._order)
