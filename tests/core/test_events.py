@@ -11,17 +11,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from bpf.event import Direction, Handshake, Outcome, address_bytes
 from tests.core.handshakes import MS, S, handshake
-from tui.core.event_columns import (
-    EVENT_COLUMNS,
-    GAP,
-    Writing,
-    event_line,
-    fit_events,
-    process_text,
-    rest_text,
-)
+from tui.core.event_columns import EVENT_COLUMNS, event_line, fit_events, rest_text
 from tui.core.event_subject import EventSubject, Known
 from tui.core.events import Event, Events, Predicate
+from tui.core.fields import GAP, Writing, process_text
 from tui.core.filter import parse
 from tui.core.format import ASCII, NONE
 from tui.core.runs import Role, text_of
@@ -205,9 +198,7 @@ def test_failure_is_a_word_and_stands_out() -> None:
 
 
 def test_process_cannot_command_the_terminal() -> None:
-    assert (
-        process_text(OUTBOUND._replace(process=b"\x1b[2J\xff\n".ljust(16, b"\0"), pid=1)) == "?[2J\ufffd?[1]"
-    )
+    assert process_text(b"\x1b[2J\xff\n".ljust(16, b"\0"), 1) == "?[2J\ufffd?[1]"
 
 
 @pytest.mark.parametrize(

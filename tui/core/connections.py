@@ -32,11 +32,10 @@ class Connections:
     def __init__(self, cell_of: Callable[[CellKey], Cell], limit: int = LIMIT) -> None:
         self._cell_of = cell_of
         self._limit = limit
-        self.reset(0)
+        self.reset()
 
-    def reset(self, began_ns: int) -> None:
-        """Forget all. `began_ns`: what was sent from then on counts."""
-        self._began_ns = began_ns
+    def reset(self) -> None:
+        """Forget all."""
         self._followed: dict[int, _Followed] = {}
         """By cookie; those that sent last come last."""
         self._changed: dict[int, _Followed] = {}
@@ -49,8 +48,10 @@ class Connections:
         followed = self._followed
         for flow in flows:
             cookie = flow.cookie
+            if not flow.srtt_ns:  # Of one that was refused TCP knows nothing.
+                continue
             each = followed.pop(cookie, None) or _Followed(self._cell_of(cell_key_of(flow)))
-            self._count(each, flow)
+            _count(each, flow)
             self._cells[each.cell] = None
             followed[cookie] = each
             if flow.is_closing:
@@ -60,16 +61,6 @@ class Connections:
                 self._changed[cookie] = each
         while len(followed) > self._limit:
             self._let_go(next(iter(followed)))
-
-    def _count(self, each: _Followed, flow: Flow) -> None:
-        segments, retransmits = flow.segments, flow.retransmits
-        if each.connection:
-            before = each.connection.flow
-            segments, retransmits = segments - before.segments, retransmits - before.retransmits
-        elif not flow.opened_ns or flow.opened_ns < self._began_ns:
-            # What it sent before we looked is of another time.
-            segments = retransmits = 0
-        each.live.pending.add_sample(flow.time_ns, flow.srtt_ns, max(0, segments), max(0, retransmits))
 
     def _let_go(self, cookie: int) -> None:
         each = self._followed.pop(cookie)
@@ -103,3 +94,10 @@ class Connections:
                 break
             found.append(cookie)
         return found
+
+
+def _count(each: _Followed, flow: Flow) -> None:
+    """Count a sample, and what was sent since the one before: earlier retransmissions may be those of a SYN."""
+    before = each.connection.flow if each.connection else flow
+    segments, retransmits = flow.segments - before.segments, flow.retransmits - before.retransmits
+    each.live.pending.add_sample(flow.time_ns, flow.srtt_ns, max(0, segments), max(0, retransmits))

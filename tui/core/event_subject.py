@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from bpf.event import Direction, Handshake, Outcome, address_text, printable
-from tui.core.event_columns import Names
+from tui.core.fields import Names
 
 _address = lru_cache(maxsize=65536)(address_text)
 _LATENCIES = frozenset({"last", "min", "p50", "p95", "p99", "max"})
