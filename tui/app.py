@@ -191,7 +191,7 @@ class TcplatApp(Commands, Exporting, Steering, App[None]):
         note = note_text(situation, rows, self.options.recording_trouble())
         self._title_line.draw(Status(situation, note, now_ns))
         self._filter_line.draw(rows.shown, len(rows))
-        self._account_line.draw(situation.accounts)
+        self._account_line.draw(situation.accounts, rows.main)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action in ("seek", "change_speed"):
