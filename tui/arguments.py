@@ -200,8 +200,6 @@ def _contradiction(options: argparse.Namespace) -> str:
         return "--record goes with --read only if --log or --json is there too"
     if options.flows and options.read:
         return "--flows goes with a live interface: a recording has the samples it has"
-    if options.flows and options.filter and options.form:
-        return "--filter is about handshakes: it does not go with --flows"
     if options.flows and options.form == "log" and not options.record:
         return "--flows goes with --json, --record or the screen: a line of --log is a handshake"
     if options.config and options.form:

@@ -29,7 +29,7 @@ def detail_of(row: Row, events: Events, labels: Labels, now_ns: int, main: Main)
     slowest = sorted(row.live.connections, key=lambda each: -each.flow.srtt_ns)
     figures = tally.all_time
     durations = [_line("srtt" if is_live else "latency", figures)]
-    outbound = [cell for cell in row.cells if cell.key.direction == Direction.OUTBOUND]
+    outbound = [cell for cell in row.cells if cell.key.direction == Direction.OUTBOUND and cell.tally.counts]
     if outbound and not is_live:
         durations.append(_line("connect", _added(outbound).connects()))
     keys = {cell.key for cell in row.cells}
@@ -62,7 +62,8 @@ def _splits(row: Row, labels: Labels) -> list[Split]:
         if name not in told_already:
             parts: dict[str, list[Cell]] = {}
             for cell in row.cells:
-                parts.setdefault(part_of(cell), []).append(cell)
+                if cell.tally.counts:
+                    parts.setdefault(part_of(cell), []).append(cell)
             lines = [_line(label, _added(cells)) for label, cells in parts.items()]
             lines.sort(key=lambda line: (-line.count - line.failures, line.label))
             found.append(Split(name, lines[:_PARTS]))

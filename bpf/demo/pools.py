@@ -9,6 +9,8 @@ from bpf.demo.scene import Pool
 from bpf.demo.timetable import Timetable
 
 _MESSAGE = bytes(200)
+_FIRST_S = 2.5
+"""The probe is attached by then, so it sees who opens what."""
 
 
 class Kept:
@@ -39,5 +41,5 @@ class Kept:
 def keep(pool: Pool, timetable: Timetable) -> None:
     """Keep a pool's connections open, from soon on."""
     for number in range(pool.connections):
-        first_s = pool.every_s * number / pool.connections
+        first_s = _FIRST_S + pool.every_s * number / pool.connections
         timetable.add(Kept(pool.address, pool.port).send, pool.every_s, first_s)

@@ -85,6 +85,8 @@ async def test_details_list_the_connections_and_show_their_round_trips_over_time
         await screen.press("f")
         await screen.until(lambda: "latency over time" in screen.text)
         assert "open connections" in screen.text
+        # The connections' cell has no handshake to tell of.
+        assert "psql" not in screen.text.partition("open connections")[0]
 
 
 async def test_a_filter_narrows_to_hosts_by_what_their_connections_say() -> None:

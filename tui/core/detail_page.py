@@ -96,7 +96,7 @@ def _distribution(detail: Detail, width: int, height: int, glyphs: Glyphs) -> li
     found = zip(_QUANTILES, quantiles_of(detail.counts, tuple(_QUANTILES.values())), strict=False)
     marks = {f"{label} {duration_text(ns, glyphs)}": ns for label, ns in found}
     count = count_text(sum(detail.counts.values()))
-    what = "samples of srtt" if detail.main is Main.LIVE else "latencies"
+    what = "samples" if detail.main is Main.LIVE else "latencies"
     heading = [("distribution  ", Role.HEADING), (f"{count} {what} since the start", Role.NOTE)]
     return [heading, *histogram_chart(detail.counts, width, height, marks, glyphs)]
 
