@@ -77,9 +77,9 @@ class Connections:
             self._let_go(cookie)
         for cookie, each in self._changed.items():
             if each.connection is None:
-                del each.live.connections[cookie]
+                each.live.hide(cookie)
             else:
-                each.live.connections[cookie] = each.connection
+                each.live.show(cookie, each.connection)
         cells = list(self._cells)
         for cell in cells:
             cell.give_live().take()

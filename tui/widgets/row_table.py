@@ -225,7 +225,7 @@ class RowTable(LineView, can_focus=True):
 
     def _is_dim(self, row: Row) -> bool:
         """Whether there is nothing to see of it now."""
-        return row.is_quiet or (self._rows.main is Main.LIVE and not row.live.connections)
+        return row.is_quiet or (self._rows.main is Main.LIVE and not row.live.count)
 
     def _style(self, name: str) -> Style:
         return self.get_component_rich_style(f"row-table--{name}") if name else self.rich_style
