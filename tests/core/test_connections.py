@@ -163,6 +163,29 @@ def test_while_paused_nothing_of_it_changes_and_what_came_is_shown_afterwards() 
     ]
 
 
+def test_while_paused_a_row_stays_among_those_without_samples_until_the_refresh() -> None:
+    model = Rows(0, FakeLabels())
+    model.ingest([handshake("10.0.0.1", S, MS), handshake("10.0.0.2", S, MS)], [flow("10.0.0.1", S, MS)])
+    model.refresh(2 * S)
+    model.ingest([], [flow("10.0.0.2", 3 * S, MS, cookie=2)])
+    model.sort_by("sampled", descending=True)
+    assert [row.label for row in model.rows(0, 9)] == ["10.0.0.1", "10.0.0.2"]
+    model.refresh(3 * S)
+    assert [row.label for row in model.rows(0, 9)] == ["10.0.0.1", "10.0.0.2"]
+    model.sort_by("sampled")
+    assert [row.label for row in model.rows(0, 9)] == ["10.0.0.2", "10.0.0.1"]
+
+
+def test_by_age_a_row_without_handshakes_comes_last_in_both_directions() -> None:
+    model = Rows(0, FakeLabels())
+    model.ingest([handshake("10.0.0.2", S, MS), handshake("10.0.0.3", 2 * S, MS)], [flow("10.0.0.1", S, MS)])
+    model.refresh(3 * S)
+    model.sort_by("age")
+    assert [row.label for row in model.rows(0, 9)] == ["10.0.0.3", "10.0.0.2", "10.0.0.1"]
+    model.sort_by("age", descending=True)
+    assert [row.label for row in model.rows(0, 9)] == ["10.0.0.2", "10.0.0.3", "10.0.0.1"]
+
+
 def test_a_long_pause_holds_no_more_than_what_is_followed() -> None:
     cells: dict[CellKey, Cell] = {}
 
