@@ -6,8 +6,9 @@ import pytest
 
 from bpf.event import Direction
 from tests.core.handshakes import MS, FakeLabels, S, flow, handshake
+from tui.core.codes import SEGMENTS
 from tui.core.column import Main
-from tui.core.connection import opener_of
+from tui.core.connection import cell_key_of, opener_of
 from tui.core.connections import Connections
 from tui.core.filter import parse
 from tui.core.grouping import CellKey, Grouping
@@ -104,6 +105,26 @@ def test_loss_is_what_was_sent_again_since_we_look_of_what_was_sent() -> None:
     model.ingest([], [flow("10.0.0.1", 12 * S, MS, cookie=1, segments=1160, retransmits=901, closing=True)])
     model.refresh(13 * S)
     assert only(model).figure("loss") == pytest.approx(1.0)
+
+
+def test_what_was_sent_before_a_long_silence_is_not_counted_again() -> None:
+    model = model_of(flow("10.0.0.1", 2 * S, MS, segments=100, retransmits=2, opened_ns=S))
+    model.refresh(1000 * S)
+    model.ingest([], [flow("10.0.0.1", 2000 * S, MS, segments=110, retransmits=12, opened_ns=S)])
+    model.ingest([], [flow("10.0.0.1", 2001 * S, MS, segments=210, retransmits=12, opened_ns=S)])
+    model.refresh(2001 * S)
+    assert only(model).figure("loss") == pytest.approx(1.0)  # 2 of 100 and 0 of 100.
+
+
+def test_what_was_sent_before_there_were_too_many_is_not_counted_again() -> None:
+    cell = Cell(cell_key_of(flow("10.0.0.1", S, MS)))
+    connections = Connections(lambda key: cell, limit=1)
+    for time_ns in (2 * S, 3 * S):
+        for cookie in (1, 2):
+            connections.ingest([flow("10.0.0.1", time_ns, MS, cookie=cookie, segments=100, opened_ns=S)])
+    connections.ingest([flow("10.0.0.1", 5 * S, MS, cookie=3, segments=7, opened_ns=4 * S)])
+    connections.refresh(5 * S)
+    assert cell.give_live().tally.counts[SEGMENTS] == 207
 
 
 def test_loss_is_none_where_nothing_was_sent() -> None:

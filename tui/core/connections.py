@@ -36,7 +36,8 @@ class Connections:
 
     def reset(self, began_ns: int) -> None:
         """Forget all. `began_ns`: what was sent from then on counts."""
-        self._began_ns = began_ns
+        self._new_from_ns = began_ns
+        """What was opened from then on, and is not followed, has never been counted."""
         self._followed: dict[int, _Followed] = {}
         """By cookie; those that sent last come last."""
         self._changed: dict[int, _Followed] = {}
@@ -59,17 +60,24 @@ class Connections:
                 each.connection = sampled(flow, each.connection)
                 self._changed[cookie] = each
         while len(followed) > self._limit:
-            self._let_go(next(iter(followed)))
+            self._forget(next(iter(followed)))
 
     def _count(self, each: _Followed, flow: Flow) -> None:
         segments, retransmits = flow.segments, flow.retransmits
         if each.connection:
             before = each.connection.flow
             segments, retransmits = segments - before.segments, retransmits - before.retransmits
-        elif not flow.opened_ns or flow.opened_ns < self._began_ns:
-            # What it sent before we looked is of another time.
+        elif not flow.opened_ns or flow.opened_ns < self._new_from_ns:
+            # What it sent before we looked is of another time, and what it sent before it was forgotten was counted.
             segments = retransmits = 0
         each.live.pending.add_sample(flow.time_ns, flow.srtt_ns, max(0, segments), max(0, retransmits))
+
+    def _forget(self, cookie: int) -> None:
+        """Let go of one that may come again."""
+        connection = self._followed[cookie].connection
+        if connection:
+            self._new_from_ns = max(self._new_from_ns, connection.flow.time_ns + 1)
+        self._let_go(cookie)
 
     def _let_go(self, cookie: int) -> None:
         each = self._followed.pop(cookie)
@@ -83,7 +91,7 @@ class Connections:
     def refresh(self, now_ns: int) -> list[Cell]:
         """Let cells show what has come, and no longer what is over; return those that changed."""
         for cookie in self._silent(now_ns):
-            self._let_go(cookie)
+            self._forget(cookie)
         for cookie, each in self._changed.items():
             if each.connection is None:
                 del each.live.connections[cookie]
