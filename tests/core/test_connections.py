@@ -300,3 +300,12 @@ def test_a_filter_on_open_connections_hides_a_row_once_they_are_closed() -> None
     model.ingest([], [flow("10.0.0.1", 3 * S, MS, closing=True)])
     model.refresh(4 * S)
     assert model.shown == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "passes"), [("pid:812", True), ("pid:813", False), ("unit:nginx", True), ("!unit:nginx", False)]
+)
+def test_a_filter_finds_a_row_by_the_process_of_its_open_connections(text: str, passes: bool) -> None:
+    model = model_of(flow("10.0.0.1", S, MS, pid=812, cgroup=7))
+    model.narrow(parse(text).predicate())
+    assert model.shown == passes

@@ -50,7 +50,7 @@ class Connections:
         followed = self._followed
         for flow in flows:
             cookie = flow.cookie
-            each = followed.pop(cookie, None) or _Followed(self._cell_of(cell_key_of(flow)))
+            each = followed.pop(cookie, None) or self._follow(flow)
             self._count(each, flow)
             self._cells[each.cell] = None
             followed[cookie] = each
@@ -61,6 +61,11 @@ class Connections:
                 self._changed[cookie] = each
         while len(followed) > self._limit:
             self._forget(next(iter(followed)))
+
+    def _follow(self, flow: Flow) -> _Followed:
+        each = _Followed(self._cell_of(cell_key_of(flow)))
+        each.live.pending.add_owner(flow.pid, flow.cgroup)
+        return each
 
     def _count(self, each: _Followed, flow: Flow) -> None:
         segments, retransmits = flow.segments, flow.retransmits
@@ -99,7 +104,7 @@ class Connections:
                 each.live.connections[cookie] = each.connection
         cells = list(self._cells)
         for cell in cells:
-            cell.give_live().take()
+            cell.take_samples()
         self._changed, self._cells = {}, {}
         return cells
 

@@ -28,11 +28,13 @@ class Live:
         self.pending = Delta()
         """Came since the last refresh."""
 
-    def take(self) -> None:
-        """Count what came."""
-        if self.pending.counts:
-            self.tally.apply(self.pending)
+    def take(self) -> Delta:
+        """Count what came; return it."""
+        news = self.pending
+        if news.counts:
+            self.tally.apply(news)
             self.pending = Delta()
+        return news
 
 
 class LiveFigures:
