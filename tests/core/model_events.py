@@ -26,6 +26,7 @@ SOCKETS = [
     *((CELLS[0], True, 812, 7), (CELLS[0], True, 900, 0), (CELLS[0], False, 0, 0), (CELLS[2], True, 812, 0)),
     *((CELLS[4], True, 0, 7), (CELLS[4], False, 0, 0), (CELLS[7], False, 0, 7)),
     (("198.51.100.4", 5432, "postgres", Direction.OUTBOUND, 2), True, 700, 0),
+    (("198.51.100.4", OTHER_PORT, "", Direction.OUTBOUND, 2), False, 0, 0),
 ]
 """The cell of a connection; whether it was seen who opened it; its process and unit."""
 LATENESS_NS = [0] * 12 + [1, 4 * S, 8 * S, 59 * S, 70 * S, 150 * S, 400 * S, 1000 * S]
@@ -66,6 +67,8 @@ class Said(NamedTuple):
     is_closing: bool
     age_ns: int
     """If it is the first: how long ago the connection was opened; 0: not seen."""
+    is_sharp: bool
+    """Whether it was taken as a slice began."""
 
 
 class Sockets:
@@ -78,6 +81,8 @@ class Sockets:
 
     def sample(self, time_ns: int, said: Said) -> Flow:
         """The next of a connection; never older than one that was reported before."""
+        if said.is_sharp:
+            time_ns -= time_ns % (5 * S)
         self._last_ns = time_ns = max(time_ns, self._last_ns)
         (address, port, process, direction, ifindex), is_seen, pid, cgroup = SOCKETS[said.socket]
         is_theirs = direction == Direction.INBOUND and not is_seen
@@ -121,6 +126,7 @@ def samples(draw: st.DrawFn) -> Said:
         draw(st.just(0) | st.integers(0, segments)),
         draw(st.sampled_from([False] * 5 + [True])),
         draw(AGES_NS),
+        draw(st.booleans()),
     )
 
 

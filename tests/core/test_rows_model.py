@@ -162,6 +162,12 @@ class Model(RuleBasedStateMachine):
         self.rows.sort_by(column_id, descending)
         self.naive.sort_by(column_id, descending)
 
+    @rule(descending=st.booleans())
+    def sort_by_each(self, descending: bool) -> None:
+        for column_id in SORTABLE:
+            self.sort_by(column_id, descending)
+            self.shows_the_same_rows_in_the_same_order()
+
     @rule(main=st.sampled_from(Main))
     def turn_to(self, main: Main) -> None:
         self.rows.turn_to(main)
