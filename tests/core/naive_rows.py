@@ -1,56 +1,21 @@
-"""What `Rows` promises, from the definitions: keeps every handshake, and works everything out anew."""
+"""What `Rows` promises, from the definitions: keeps all that came, and works everything out anew."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import isqrt
+from functools import cached_property
 from typing import Any
 
-from bpf.event import Direction, Handshake, Outcome, address_text
+from bpf.event import Direction, Flow, Handshake, address_text
 from tests.core.handshakes import FakeLabels, S
-from tui.core.grouping import Grouping, RowKey, cell_key
-from tui.core.histogram import bucket_of, middle_ns, nearest_rank
+from tests.core.naive_figures import Shown, counted, timed
+from tests.core.naive_live import NaiveConnection, NaiveConnections, Sample, figures_of
+from tui.core.column import Main
+from tui.core.grouping import CellKey, Grouping, RowKey, cell_key
+from tui.core.histogram import bucket_of
 from tui.core.trend import EDGES_NS
 from tui.core.window import Window
-
-Shown = dict[str, Any]
-
-
-def quantile(latencies: Sequence[int], q: float, is_exact: bool) -> int | None:
-    """The nearest rank, as exactly as buckets tell it."""
-    if not latencies:
-        return None
-    rank = nearest_rank(q, len(latencies))
-    true = sorted(latencies)[rank - 1]
-    near = middle_ns(bucket_of(true))
-    if not is_exact:
-        return near
-    return true if rank in (1, len(latencies)) else min(max(near, min(latencies)), max(latencies))
-
-
-def jitter(latencies: Sequence[int]) -> int | None:
-    """The standard deviation, rounded down."""
-    n = len(latencies)
-    return isqrt(n * sum(ns * ns for ns in latencies) - sum(latencies) ** 2) // n if n > 1 else None
-
-
-def counted(handshakes: Sequence[Handshake], is_exact: bool) -> Shown:
-    """What `Figures` say; exact extremes and jitter, or those of buckets."""
-    established = [each for each in handshakes if not each.outcome]
-    latencies = [each.latency_ns for each in established if each.latency_ns]
-    middles = latencies if is_exact else [middle_ns(bucket_of(ns)) for ns in latencies]
-    shown = {f"p{q}": quantile(latencies, q / 100, is_exact) for q in (50, 95, 99)}
-    return shown | {
-        "count": len(established),
-        "fail": len(handshakes) - len(established),
-        **{each.name.lower(): sum(each == one.outcome for one in handshakes) for each in Outcome if each},
-        "retx": sum(each.retransmits for each in handshakes),
-        "latencies": len(latencies),
-        "min": min(middles, default=None),
-        "max": max(middles, default=None),
-        "jitter": jitter(middles) if is_exact or len(set(middles)) > 1 else None,
-    }
 
 
 @dataclass(frozen=True)
@@ -60,21 +25,30 @@ class NaiveRow:
     key: RowKey
     model: NaiveRows
     handshakes: list[Handshake]
+    samples: list[Sample]
+    connections: list[NaiveConnection]
 
+    @cached_property
     def shown(self) -> Shown:
         """All its figures."""
-        model = self.model
-        now = model.now_ns // (5 * S)
-        first = {
+        return {**self._of_handshakes(), **self._of_connections(), "is_quiet": self._is_quiet()}
+
+    @property
+    def _first_slice(self) -> int:
+        now = self.model.now_slice
+        return {
             Window.ALL: 0,
             Window.MINUTE: now - 11,
             Window.MINUTES_5: now - 59 + (59 - now) % 6,
             Window.MINUTES_15: now - 179 + (179 - now) % 6,
-        }[model.window]
+        }[self.model.window]
+
+    def _of_handshakes(self) -> Shown:
+        model, first, now = self.model, self._first_slice, self.model.now_slice
         is_all = model.window is Window.ALL
         found = counted([one for one in self.handshakes if slice_of(one) >= first], is_all)
         rate_first = now - 11 if is_all else first
-        timed = [
+        answered = [
             (each.time_ns, each.latency_ns)
             for each in self.handshakes
             if each.latency_ns and not each.outcome
@@ -82,13 +56,35 @@ class NaiveRow:
         found["recent"] = sum(slice_of(one) >= rate_first and not one.outcome for one in self.handshakes)
         covered_s = min(model.now_ns - rate_first * 5 * S, model.now_ns - model.began_ns) / 1e9
         found["rate"] = found["recent"] / max(1.0, covered_s)
-        found["last"] = max(timed)[1] if timed else None
-        found["age"] = model.now_ns - max((each.time_ns for each in self.handshakes), default=0)
-        found["levels"] = bytes(
-            self._level([ns for at, ns in timed if at // (5 * S) == now - age]) for age in range(23, -1, -1)
-        )
+        found["last"] = max(answered)[1] if answered else None
+        found["age"] = self._age([each.time_ns for each in self.handshakes])
+        found["levels"] = self._levels(answered)
         found["marked"], found["since"] = self._marked()
         return found
+
+    def _of_connections(self) -> Shown:
+        first = self._first_slice
+        samples = [each for each in self.samples if slice_of(each.flow) >= first]
+        found = figures_of([each for each in self.connections if slice_of(each.last) >= first], samples)
+        flows = [each.flow for each in self.samples]
+        found["sampled"] = self._age([each.time_ns for each in flows])
+        found["live_levels"] = self._levels([(each.time_ns, each.srtt_ns) for each in flows])
+        found["samples"] = timed([each.flow.srtt_ns for each in samples], self.model.window is Window.ALL)
+        return found
+
+    def _age(self, times_ns: Sequence[int]) -> int | None:
+        return self.model.now_ns - max(times_ns) if times_ns else None
+
+    def _is_quiet(self) -> bool:
+        seen_ns = [each.time_ns for each in self.handshakes] + [each.flow.time_ns for each in self.samples]
+        return all(time_ns < self.model.now_ns - 60 * S for time_ns in seen_ns)
+
+    def _levels(self, latencies: list[tuple[int, int]]) -> bytes:
+        now = self.model.now_slice
+        return bytes(
+            self._level([ns for at, ns in latencies if at // (5 * S) == now - age])
+            for age in range(23, -1, -1)
+        )
 
     def _level(self, latencies: list[int]) -> int:
         slowest = bucket_of(max(latencies, default=0))
@@ -103,7 +99,7 @@ class NaiveRow:
         """What it is ordered by."""
         if column_id == "host":
             return self.model.grouping.order_of(self.key)
-        shown = self.shown()
+        shown = self.shown
         if column_id.startswith("dp"):
             q = column_id[1:]
             was = shown["marked"][q] if shown["marked"] else None
@@ -111,34 +107,41 @@ class NaiveRow:
         found: float | None = shown["recent" if column_id == "rate" else column_id]
         return found
 
+    @cached_property
+    def _seen(self) -> set[tuple[CellKey, int, int]]:
+        """Cells, and which processes and units are known of them."""
+        return {(cell_key(each), each.pid, each.cgroup) for each in self.handshakes} | {
+            (each.cell, each.flow.pid, each.flow.cgroup) for each in self.samples
+        }
+
     def texts(self) -> list[str]:
         label = self.model.grouping.label_of(self.key, self.model.labels)
         return [label, *self.labels("host"), *self.labels("service"), *self.labels("proc")]
 
     def addresses(self) -> set[bytes]:
-        return {each.remote for each in self.handshakes}
+        return {cell.remote for cell, _, _ in self._seen}
 
     def labels(self, id_: str) -> set[str]:
         labels = self.model.labels
         found = set()
-        for each in self.handshakes:
+        for cell, _, cgroup in self._seen:
             found |= {
-                "host": {address_text(each.remote), labels.host(each.remote)},
-                "service": {labels.service(cell_key(each).port)},
-                "dir": {"in" if each.direction else "out"},
-                "if": {labels.interface(each.ifindex)},
-                "proc": {each.process.rstrip(b"\0").decode()},
-                "unit": {labels.unit(each.cgroup)},
+                "host": {address_text(cell.remote), labels.host(cell.remote)},
+                "service": {labels.service(cell.port)},
+                "dir": {"in" if cell.direction else "out"},
+                "if": {labels.interface(cell.ifindex)},
+                "proc": {cell.process.rstrip(b"\0").decode()},
+                "unit": {labels.unit(cgroup)},
             }[id_]
         return found - {""}
 
     def numbers(self, id_: str) -> set[int]:
         if id_ == "port":
-            return {cell_key(each).port for each in self.handshakes}
-        return {each.pid for each in self.handshakes} - {0}
+            return {cell.port for cell, _, _ in self._seen}
+        return {pid for _, pid, _ in self._seen} - {0}
 
     def figure(self, id_: str) -> float | None:
-        found: float | None = self.shown()[id_]
+        found: float | None = self.shown[id_]
         return found
 
 
@@ -152,12 +155,16 @@ class NaiveRows:
         self.direction: Direction | None = None
         self.predicate: Callable[[NaiveRow], bool] | None = None
         self.sorting = ("count", True)
+        self.main = Main.HANDSHAKE
+        self.other_sorting = ("srtt_max", True)
         self.reset(began_ns)
 
     def reset(self, now_ns: int) -> None:
         self.now_ns = self.began_ns = now_ns
         self.pending: list[Handshake] = []
         self.handshakes: list[Handshake] = []
+        self.pending_flows: list[Flow] = []
+        self.connections = NaiveConnections()
         self.marked: set[int] = set()
         self.marked_ns: int | None = None
         self._begin_anew()
@@ -171,31 +178,57 @@ class NaiveRows:
         self.make_rows()
         self.matches = {key: self._passes(row) for key, row in self.all.items()}
 
+    @property
+    def now_slice(self) -> int:
+        return self.now_ns // (5 * S)
+
     def make_rows(self) -> None:
-        cells: dict[RowKey, list[Handshake]] = {}
-        shown = [each for each in self.handshakes if self.direction in (None, each.direction)]
-        for each in shown:
-            cells.setdefault(self.grouping.key_of(cell_key(each)), []).append(each)
-        self.all = {key: NaiveRow(key, self, handshakes) for key, handshakes in cells.items()}
-        self.totals = NaiveRow((), self, shown)
+        handshakes = [each for each in self.handshakes if self._is_shown(cell_key(each))]
+        samples = [each for each in self.connections.samples if self._is_shown(each.cell)]
+        connections = [each for each in self.connections.open.values() if self._is_shown(each.cell)]
+        rows: dict[RowKey, NaiveRow] = {}
+
+        def row_of(cell: CellKey) -> NaiveRow:
+            key = self.grouping.key_of(cell)
+            return rows.setdefault(key, NaiveRow(key, self, [], [], []))
+
+        for handshake in handshakes:
+            row_of(cell_key(handshake)).handshakes.append(handshake)
+        for sample in samples:
+            row_of(sample.cell).samples.append(sample)
+        for connection in connections:
+            row_of(connection.cell).connections.append(connection)
+        self.all = rows
+        self.totals = NaiveRow((), self, handshakes, samples, connections)
+
+    def _is_shown(self, cell: CellKey) -> bool:
+        return self.direction in (None, cell.direction)
 
     def _passes(self, row: NaiveRow) -> bool:
         return self.predicate is None or self.predicate(row)
 
     def refresh(self, now_ns: int) -> None:
-        """The filter is asked about rows that something came for, and about all when a slice has begun."""
-        has_aged = now_ns // (5 * S) != self.now_ns // (5 * S)
+        """The filter is asked about rows that have changed, and about all when a slice has begun."""
+        has_aged = now_ns // (5 * S) != self.now_slice
         self.now_ns = now_ns
         came, self.pending = self.pending, []
         self.handshakes += came
+        flows, self.pending_flows = self.pending_flows, []
+        cells = set(map(cell_key, came)) | self.connections.refresh(now_ns, flows)
         self.make_rows()
-        changed = {self.grouping.key_of(cell_key(each)) for each in came} & set(self.all)
+        changed = set(map(self.grouping.key_of, cells)) & set(self.all)
         for key in self.all if has_aged else changed:
             self.matches[key] = self._passes(self.all[key])
 
     def sort_by(self, column_id: str, descending: bool) -> None:
         self.sorting = (column_id, descending)
         self.held = None
+
+    def turn_to(self, main: Main) -> None:
+        if main is not self.main:
+            self.main = main
+            sorting, self.other_sorting = self.other_sorting, self.sorting
+            self.sort_by(*sorting)
 
     def freeze(self, is_frozen: bool) -> None:
         if not is_frozen:
@@ -238,7 +271,7 @@ class NaiveRows:
             row = self.all[key]
             value = row.value(column_id)
             if value is None:
-                return True, -row.shown()["fail"], key
+                return True, -row.shown["fail"], key
             return False, -value if descending else value, key
 
         return sorted(self.all, key=place)
@@ -248,5 +281,5 @@ class NaiveRows:
         return [self.all[key] for key in self.in_order() if self.matches[key]]
 
 
-def slice_of(handshake: Handshake) -> int:
-    return handshake.time_ns // (5 * S)
+def slice_of(each: Handshake | Flow) -> int:
+    return each.time_ns // (5 * S)

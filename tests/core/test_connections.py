@@ -107,6 +107,17 @@ def test_loss_is_what_was_sent_again_of_what_was_sent_from_sample_to_sample() ->
     assert only(model).figure("loss") == pytest.approx(1.0)
 
 
+def test_what_was_sent_in_a_long_silence_is_not_counted() -> None:
+    model = model_of(flow("10.0.0.1", 2 * S, MS, segments=100, retransmits=2, opened_ns=S))
+    model.refresh(1000 * S)
+    model.ingest([], [flow("10.0.0.1", 2000 * S, MS, segments=110, retransmits=12, opened_ns=S)])
+    model.ingest([], [flow("10.0.0.1", 2001 * S, MS, segments=210, retransmits=12, opened_ns=S)])
+    model.refresh(2001 * S)
+    assert (
+        only(model).figure("loss") == 0
+    )  # Of the last 100; what was sent in the silence is not of this window.
+
+
 def test_loss_is_none_where_nothing_was_sent() -> None:
     assert only(model_of(flow("10.0.0.1", S, MS))).figure("loss") is None
 
@@ -162,6 +173,29 @@ def test_while_paused_nothing_of_it_changes_and_what_came_is_shown_afterwards() 
         ("10.0.0.2", 9 * MS),
         ("10.0.0.1", 1 * MS),
     ]
+
+
+def test_while_paused_a_row_stays_among_those_without_samples_until_the_refresh() -> None:
+    model = Rows(0, FakeLabels())
+    model.ingest([handshake("10.0.0.1", S, MS), handshake("10.0.0.2", S, MS)], [flow("10.0.0.1", S, MS)])
+    model.refresh(2 * S)
+    model.ingest([], [flow("10.0.0.2", 3 * S, MS, cookie=2)])
+    model.sort_by("sampled", descending=True)
+    assert [row.label for row in model.rows(0, 9)] == ["10.0.0.1", "10.0.0.2"]
+    model.refresh(3 * S)
+    assert [row.label for row in model.rows(0, 9)] == ["10.0.0.1", "10.0.0.2"]
+    model.sort_by("sampled")
+    assert [row.label for row in model.rows(0, 9)] == ["10.0.0.2", "10.0.0.1"]
+
+
+def test_by_age_a_row_without_handshakes_comes_last_in_both_directions() -> None:
+    model = Rows(0, FakeLabels())
+    model.ingest([handshake("10.0.0.2", S, MS), handshake("10.0.0.3", 2 * S, MS)], [flow("10.0.0.1", S, MS)])
+    model.refresh(3 * S)
+    model.sort_by("age")
+    assert [row.label for row in model.rows(0, 9)] == ["10.0.0.3", "10.0.0.2", "10.0.0.1"]
+    model.sort_by("age", descending=True)
+    assert [row.label for row in model.rows(0, 9)] == ["10.0.0.2", "10.0.0.3", "10.0.0.1"]
 
 
 def test_a_long_pause_holds_no_more_than_what_is_followed() -> None:
@@ -264,3 +298,12 @@ def test_one_that_was_refused_is_no_connection() -> None:
     model.ingest([], [flow("10.0.0.1", S, 0, closing=True)])
     model.refresh(S)
     assert len(model) == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "passes"), [("pid:812", True), ("pid:813", False), ("unit:nginx", True), ("!unit:nginx", False)]
+)
+def test_a_filter_finds_a_row_by_the_process_of_its_open_connections(text: str, passes: bool) -> None:
+    model = model_of(flow("10.0.0.1", S, MS, pid=812, cgroup=7))
+    model.narrow(parse(text).predicate())
+    assert model.shown == passes

@@ -1,94 +1,41 @@
-"""Rows against naive ones that keep every handshake: any sequence of calls, all that is shown compared."""
+"""Rows against naive ones that keep all that comes: any sequence of calls, all that is shown compared."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from bpf.event import Direction, Handshake, Outcome
+from bpf.event import Direction, Flow, Handshake, Outcome
 from tests.core.handshakes import MS, FakeLabels, S, handshake
-from tests.core.naive_rows import NaiveRows, Shown
+from tests.core.model_events import AFTER_NS, EVENTS, STEPS, Events, Said, Sockets, Steps
+from tests.core.naive_figures import Shown
+from tests.core.naive_rows import NaiveRows
 from tui.core.column import Main
-from tui.core.columns import IDS_OF, column
+from tui.core.columns import COLUMNS
 from tui.core.figures import Figures
 from tui.core.filter import parse
 from tui.core.grouping import Grouping
 from tui.core.row import Row
 from tui.core.rows import Rows
-from tui.core.window import Window
+from tui.core.window import Moment, Window
 
 LABELS = FakeLabels({"10.0.0.2": "web.example.org"})
-CELLS = [
-    ("10.0.0.1", 443, "curl", Direction.OUTBOUND, 2),
-    ("10.0.0.1", 443, "sshd", Direction.OUTBOUND, 2),
-    ("10.0.0.1", 22, "sshd", Direction.OUTBOUND, 3),
-    ("10.0.0.2", 443, "curl", Direction.OUTBOUND, 2),
-    ("10.0.0.2", 443, "", Direction.INBOUND, 2),
-    ("10.0.1.20", 8080, "", Direction.INBOUND, 9),
-    ("192.0.2.7", 443, "curl", Direction.OUTBOUND, 3),
-    ("2001:db8::a", 443, "curl", Direction.OUTBOUND, 2),
-    ("2001:db8::ff:a", 22, "", Direction.INBOUND, 3),
-]
-"""Few, so that each sees much; of each grouping some go together."""
-SORTABLE = [id_ for id_ in IDS_OF[Main.HANDSHAKE] if column(id_).value]
+SORTABLE = [each.id for each in COLUMNS if each.value]
 FILTERS = [
     *("", "10.0.0", "0.2 or web", "nowhere", "/^10\\.0\\.[01]\\.2/", "!ip:10.0.0.0/8", "host:web or dir:in"),
     *("if:eth0", "port:443", "port:1-100 or service:https", "proc:curl", "!proc:curl pid>800", "unit:nginx"),
     *("p95>20ms", "n>=2 or failed>0", "retx>0 last<1s", "rate>0.1", "age<30s", "!max>1ms", "min<1us"),
     *("unanswered>0 or refused>0", "p50:0-300ms p99>2ms", "!unreachable:0"),
+    *("srtt>12ms", "minrtt:4ms-10ms flows>=1", "flows:0 or n>0", "loss>1%", "bloat>=3 or loss:0", "!bloat<4"),
+    *("pid:700,812", "!unit:nginx flows>0"),
 ]
 BEGAN_NS = 1_003_200_000_000
-LATENESS_NS = [0] * 12 + [1, 4 * S, 8 * S, 59 * S, 70 * S, 150 * S, 400 * S, 1000 * S]
-AFTER_NS = (
-    st.integers(0, 2 * S)
-    | st.integers(0, 30 * S)
-    | st.integers(0, 300 * S)
-    | st.sampled_from([5 * S, 60 * S, 15 * 60 * S, 3600 * S])
-)
-LATENCIES = st.just(0) | st.integers(1, 300) | st.integers(1, 2 * S) | st.sampled_from([MS, 300 * MS])
-
-Events = list[tuple[int, int, dict[str, Any]]]
 
 
-@st.composite
-def events(draw: st.DrawFn) -> tuple[int, int, dict[str, Any]]:
-    """How long after the one before; how late it is reported; a handshake but for its time."""
-    latency_ns = draw(LATENCIES)
-    retransmits = draw(st.sampled_from([0, 0, 0, 1, 3]))
-    address, port, process, direction, ifindex = draw(st.sampled_from(CELLS))
-    return (
-        draw(st.integers(0, 8 * S) | st.just(0)),
-        draw(st.sampled_from(LATENESS_NS)),
-        {
-            "address": address,
-            "latency_ns": latency_ns,
-            "outcome": draw(st.sampled_from([Outcome.ESTABLISHED] * 6 + list(Outcome))),
-            "retransmits": retransmits,
-            "connect_ns": latency_ns + retransmits * S,
-            "port": port,
-            "process": process,
-            "pid": draw(st.sampled_from([0, 812, 900])),
-            "cgroup": draw(st.sampled_from([0, 7])),
-            "direction": direction,
-            "ifindex": ifindex,
-        },
-    )
-
-
-Steps = list[tuple[Events, int]]
-STEPS = st.lists(st.tuples(st.lists(events(), min_size=1, max_size=4), AFTER_NS), min_size=2, max_size=6)
-
-
-def counted(figures: Figures) -> Shown:
+def timed(figures: Figures) -> Shown:
     return {
         **{f"p{q}": figures.quantile_ns(q / 100) for q in (50, 95, 99)},
-        "count": figures.established,
-        "fail": figures.failed(),
-        **{each.name.lower(): figures.failed(4096 + each) for each in Outcome if each},
-        "retx": figures.retransmits,
         "latencies": figures.latencies,
         "min": figures.min_ns,
         "max": figures.max_ns,
@@ -96,21 +43,58 @@ def counted(figures: Figures) -> Shown:
     }
 
 
-def shown(row: Row) -> Shown:
+def counted(figures: Figures) -> Shown:
+    return {
+        **timed(figures),
+        "count": figures.established,
+        "fail": figures.failed(),
+        **{each.name.lower(): figures.failed(4096 + each) for each in Outcome if each},
+        "retx": figures.retransmits,
+    }
+
+
+def live(row: Row, moment: Moment) -> Shown:
+    """All figures of its open connections."""
+    found = row.live
+    figures = {
+        "flows": len(found.connections),
+        "srtt": found.srtt_ns,
+        "srtt_max": found.srtt_max_ns,
+        "minrtt": found.min_rtt_ns,
+        "minrtt_max": found.min_rtt_max_ns,
+        "bloat": found.bloat,
+        "loss": found.loss_percent,
+        "sampled": row.sample_age_ns,
+    }
+    for id_, value in figures.items():
+        assert row.figure(id_) == value
+    return figures | {
+        "is_bloated": found.is_bloated,
+        "live_levels": row.live_levels,
+        "samples": timed(found.tally.figures(moment)),
+    }
+
+
+def shown(row: Row, moment: Moment) -> Shown:
     """All figures of a row."""
     figures = counted(row.figures)
     for id_, value in figures.items():
         assert id_ == "latencies" or row.figure(id_) == value
     assert (row.count, row.failed) == (figures["count"], figures["fail"])
-    return figures | {
-        "recent": row.recent,
-        "rate": row.rate,
-        "last": row.last_ns,
-        "age": row.age_ns,
-        "levels": row.levels,
-        "marked": counted(row.marked) if row.marked else None,
-        "since": counted(row.since_mark),
-    }
+    return (
+        figures
+        | live(row, moment)
+        | {
+            "recent": row.recent,
+            "rate": row.rate,
+            "last": row.last_ns,
+            "age": row.age_ns,
+            "levels": row.levels,
+            "marked": counted(row.marked) if row.marked else None,
+            "since": counted(row.since_mark),
+            "is_quiet": row.is_quiet,
+        }
+    )
 
 
 class Model(RuleBasedStateMachine):
@@ -123,10 +107,12 @@ class Model(RuleBasedStateMachine):
         self.now_ns = BEGAN_NS
         self.rows = Rows(BEGAN_NS, LABELS, self.pending_max)
         self.naive = NaiveRows(BEGAN_NS, LABELS)
+        self.sockets = Sockets()
 
-    def take(self, made: list[Handshake]) -> None:
-        self.rows.ingest(made)
+    def take(self, made: list[Handshake], flows: list[Flow]) -> None:
+        self.rows.ingest(made, flows)
         self.naive.pending += made
+        self.naive.pending_flows += flows
 
     @initialize(
         window=st.sampled_from(Window),
@@ -142,13 +128,17 @@ class Model(RuleBasedStateMachine):
         self.narrow(text)
         self.go_on(steps)
 
-    @rule(events=st.lists(events(), max_size=8))
+    @rule(events=st.lists(EVENTS, max_size=8))
     def ingest(self, events: Events) -> None:
-        made = []
+        made, flows = [], []
         for after_ns, late_ns, what in events:
             self.now_ns += after_ns
-            made.append(handshake(time_ns=self.now_ns - late_ns, **what))
-        self.take(made)
+            time_ns = self.now_ns - late_ns
+            if isinstance(what, Said):
+                flows.append(self.sockets.sample(time_ns, what))
+            else:
+                made.append(handshake(time_ns=time_ns, **what))
+        self.take(made, flows)
 
     @rule(after_ns=AFTER_NS)
     def refresh(self, after_ns: int) -> None:
@@ -171,6 +161,17 @@ class Model(RuleBasedStateMachine):
     def sort_by(self, column_id: str, descending: bool) -> None:
         self.rows.sort_by(column_id, descending)
         self.naive.sort_by(column_id, descending)
+
+    @rule(descending=st.booleans())
+    def sort_by_each(self, descending: bool) -> None:
+        for column_id in SORTABLE:
+            self.sort_by(column_id, descending)
+            self.shows_the_same_rows_in_the_same_order()
+
+    @rule(main=st.sampled_from(Main))
+    def turn_to(self, main: Main) -> None:
+        self.rows.turn_to(main)
+        self.naive.turn_to(main)
 
     @rule(text=st.sampled_from(FILTERS))
     def narrow(self, text: str) -> None:
@@ -235,17 +236,19 @@ class Model(RuleBasedStateMachine):
             assert row.matches or self.rows.rank(row) is None
 
     def all_figures_are_those_of_the_last_refresh(self) -> None:
+        moment = Moment.at(self.rows.now_ns, self.rows.window)
         for key, expected in self.naive.all.items():
             row = self.rows.find(key)
-            assert row and shown(row) == expected.shown()
+            assert row and shown(row, moment) == expected.shown
             assert set(row.texts()) == set(expected.texts())
 
     def totals_are_of_all_rows(self) -> None:
-        assert shown(self.rows.totals) == self.naive.totals.shown()
+        moment = Moment.at(self.rows.now_ns, self.rows.window)
+        assert shown(self.rows.totals, moment) == self.naive.totals.shown
 
     def says_what_it_does(self) -> None:
         rows, naive = self.rows, self.naive
-        assert rows.sorting == naive.sorting
+        assert (rows.main, rows.sorting) == (naive.main, naive.sorting)
         assert rows.is_frozen is (naive.held is not None)
         assert (rows.grouping, rows.direction, rows.window) == (naive.grouping, naive.direction, naive.window)
         assert (rows.now_ns, rows.marked_ns) == (naive.now_ns, naive.marked_ns)
@@ -257,7 +260,7 @@ class CrowdedModel(Model):
     def __init__(self) -> None:
         super().__init__()
         crowd = [handshake(f"10.9.0.{number}", BEGAN_NS, MS) for number in range(60)]
-        self.take(crowd)
+        self.take(crowd, [])
         self.refresh(0)
 
 

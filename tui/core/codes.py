@@ -98,7 +98,7 @@ class Delta:
             if retransmits:
                 self._add_retransmitted(base, retransmits, 0 if outcome else connect_ns, latency_ns)
             if pid or cgroup:
-                self._add_owner(pid, cgroup)
+                self.add_owner(pid, cgroup)
         self.last_seen_ns = last_seen_ns
         if latencies:
             self.timed_ns, self.last_latency_ns = timed_ns, last_ns
@@ -112,7 +112,8 @@ class Delta:
             if latency_ns:
                 self._count(base | REPLACED + bucket_of(latency_ns), 1)
 
-    def _add_owner(self, pid: int, cgroup: int) -> None:
+    def add_owner(self, pid: int, cgroup: int) -> None:
+        """Note which process it was, and of which unit; 0: unknown."""
         if pid:
             self.pids = self.pids or set()
             self.pids.add(pid)

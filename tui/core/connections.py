@@ -50,7 +50,7 @@ class Connections:
             cookie = flow.cookie
             if not flow.srtt_ns:  # Of one that was refused TCP knows nothing.
                 continue
-            each = followed.pop(cookie, None) or _Followed(self._cell_of(cell_key_of(flow)))
+            each = followed.pop(cookie, None) or self._changed.get(cookie) or self._follow(flow)
             _count(each, flow)
             self._cells[each.cell] = None
             followed[cookie] = each
@@ -61,6 +61,11 @@ class Connections:
                 self._changed[cookie] = each
         while len(followed) > self._limit:
             self._let_go(next(iter(followed)))
+
+    def _follow(self, flow: Flow) -> _Followed:
+        each = _Followed(self._cell_of(cell_key_of(flow)))
+        each.live.pending.add_owner(flow.pid, flow.cgroup)
+        return each
 
     def _let_go(self, cookie: int) -> None:
         each = self._followed.pop(cookie)
@@ -82,7 +87,7 @@ class Connections:
                 each.live.show(cookie, each.connection)
         cells = list(self._cells)
         for cell in cells:
-            cell.give_live().take()
+            cell.take_samples()
         self._changed, self._cells = {}, {}
         return cells
 

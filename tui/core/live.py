@@ -49,11 +49,13 @@ class Live:
         for table in (self.connections, self.times_ns, self.srtts_ns, self.min_rtts_ns):
             del table[cookie]
 
-    def take(self) -> None:
-        """Count what came."""
-        if self.pending.counts:
-            self.tally.apply(self.pending)
+    def take(self) -> Delta:
+        """Count what came; return it."""
+        news = self.pending
+        if news.counts:
+            self.tally.apply(news)
             self.pending = Delta()
+        return news
 
 
 class LiveFigures:

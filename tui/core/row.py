@@ -67,14 +67,21 @@ class Cell:
         self.tally.apply(news)
         return news
 
+    def take_samples(self) -> None:
+        """Count what came of its open connections."""
+        self._note_owners(self.give_live().take())
+
     def _counted(self) -> Delta:
         delta = Delta(self.pending)
         self.pending = []
+        self._note_owners(delta)
+        return delta
+
+    def _note_owners(self, delta: Delta) -> None:
         if delta.pids:
             self.pids = _latest(self.pids, delta.pids)
         if delta.cgroups:
             self.cgroups = _latest(self.cgroups, delta.cgroups)
-        return delta
 
 
 class Row:
