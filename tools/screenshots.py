@@ -55,7 +55,9 @@ async def draw(recording: Path) -> None:
 
 _VIEWS = {
     "table": [],
-    "details": ["slash", *"192.0.2.33", "enter", "enter"],
+    "live": ["f"],
+    "connections": ["slash", *"192.0.2.33", "enter", "enter"],
+    "details": ["f"],
     "events": ["escape", "3"],
     "interfaces": ["4"],
     "probe": ["5"],

@@ -88,7 +88,8 @@ def _run(options: argparse.Namespace, stack: ExitStack) -> int:
             # With rotation it would be renamed, and the new one read while it is written.
             raise TcplatError("--record would write to what --read reads", "name another file")
         stack.callback(lambda: _tell_recording(options.record, recorder))
-        recorder = stack.enter_context(Recorder(Path(options.record), options.record_rotate))
+        path, has_flows = Path(options.record), bool(options.flows)
+        recorder = stack.enter_context(Recorder(path, options.record_rotate, has_flows=has_flows))
     return _screen(options, chosen, config, recorder) if config else _stream(options, chosen, recorder)
 
 
@@ -105,8 +106,8 @@ def _watching(options: argparse.Namespace, stack: ExitStack) -> _Input:
         from bpf.probe import Probe
 
         mode = AttachMode(options.attach)
-        # The screen always wants them.
-        flow_interval_s = options.flow_interval if options.flows else 0.0
+        wants_flows = not options.form if options.flows is None else options.flows
+        flow_interval_s = options.flow_interval if wants_flows else 0.0
         return Probe(options.interfaces, mode, options.timeout, _account_interval_s(options), flow_interval_s)
 
     def list_interfaces() -> Sequence[Interface]:
@@ -191,6 +192,7 @@ def _screen(options: argparse.Namespace, chosen: _Input, config: Config, recorde
         columns=config.columns,
         sort=config.sort,
         is_reversed=config.reverse,
+        is_live=config.live,
         window=Window(config.window),
         grouping=Grouping(config.group),
         has_names=config.names,

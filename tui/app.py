@@ -26,6 +26,7 @@ from tui.collector import (
     WatchBegan,
 )
 from tui.commands import Commands
+from tui.core.column import Main
 from tui.core.format import ASCII
 from tui.driver import QuietMouseDriver
 from tui.exporting import Exporting
@@ -59,6 +60,7 @@ class TcplatApp(Commands, Exporting, Steering, App[None]):
         # Done before the next key is handed on: what is typed right after it belongs to the filter.
         Binding("slash", "filter", "Filter", id="app.filter", priority=True),
         Binding("space", "pause", "Pause", id="app.pause"),
+        Binding("f", "turn", "Live", id="app.turn", tooltip="Handshakes, or open connections"),
         Binding("1", "view('table')", "Table", id="app.table", show=False),
         Binding("2", "view('details')", "Details of the row", id="app.details", show=False),
         Binding("3", "view('events')", "Events", id="app.events", show=False),
@@ -189,7 +191,7 @@ class TcplatApp(Commands, Exporting, Steering, App[None]):
         note = note_text(situation, rows, self.options.recording_trouble())
         self._title_line.draw(Status(situation, note, now_ns))
         self._filter_line.draw(rows.shown, len(rows))
-        self._account_line.draw(situation.accounts)
+        self._account_line.draw(situation.accounts, rows.main)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action in ("seek", "change_speed"):
@@ -225,6 +227,11 @@ class TcplatApp(Commands, Exporting, Steering, App[None]):
             return
         self.situation.is_paused = not self.situation.is_paused
         self._redraw()
+
+    def action_turn(self) -> None:
+        rows = self.model.rows
+        rows.turn_to(Main.LIVE if rows.main is Main.HANDSHAKE else Main.HANDSHAKE)
+        self._draw()
 
     def action_names(self) -> None:
         self.model.toggle_names()

@@ -125,8 +125,9 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--flows",
-        action="store_true",
-        help="with --json or --record: also what TCP measures of connections that stay open, as they send",
+        action=argparse.BooleanOptionalAction,
+        help="also what TCP measures of connections that stay open, as they send: on the screen they are anyway, "
+        "with --json and --record when asked for",
     )
     parser.add_argument(
         "--flow-interval",
@@ -199,10 +200,8 @@ def _contradiction(options: argparse.Namespace) -> str:
         return "--record goes with --read only if --log or --json is there too"
     if options.flows and options.read:
         return "--flows goes with a live interface: a recording has the samples it has"
-    if options.flows and options.filter:
-        return "--filter is about handshakes: it does not go with --flows"
-    if options.flows and options.form != "jsonl" and not options.record:
-        return "--flows goes with --json or --record"
+    if options.flows and options.form == "log" and not options.record:
+        return "--flows goes with --json, --record or the screen: a line of --log is a handshake"
     if options.config and options.form:
         return "--config is for the screen, not for --log or --json"
     if options.local and not options.read:

@@ -197,6 +197,7 @@ def _showable(accounts: Sequence[Account]) -> list[Account]:
             interface=printable(each.interface),
             attach=printable(each.attach),
             trouble=printable(each.trouble),
+            flow_trouble=printable(each.flow_trouble),
         )
         for each in accounts
     ]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from bpf.event import Direction, address_text
 from tui.core.charts import Slice
 from tui.core.codes import BUCKETS, FAILURES
+from tui.core.column import Main
 from tui.core.detail import Detail, Split
 from tui.core.detail import Figures as Line
 from tui.core.events import Events
@@ -21,13 +22,15 @@ _PARTS = 50
 _SECOND_NS = 1_000_000_000
 
 
-def detail_of(row: Row, events: Events, labels: Labels, now_ns: int) -> Detail:
-    """All about a row. `now_ns`: when its figures were taken."""
-    tally = row.tally
+def detail_of(row: Row, events: Events, labels: Labels, now_ns: int, main: Main) -> Detail:
+    """All about a row. `now_ns`: when its figures were taken; `main`: what the charts are of."""
+    is_live = main is Main.LIVE
+    tally = row.live.tally if is_live else row.tally
+    slowest = sorted(row.live.connections, key=lambda each: -each.flow.srtt_ns)
     figures = tally.all_time
-    durations = [_line("latency", figures)]
-    outbound = [cell for cell in row.cells if cell.key.direction == Direction.OUTBOUND]
-    if outbound:
+    durations = [_line("srtt" if is_live else "latency", figures)]
+    outbound = [cell for cell in row.cells if cell.key.direction == Direction.OUTBOUND and cell.tally.counts]
+    if outbound and not is_live:
         durations.append(_line("connect", _added(outbound).connects()))
     keys = {cell.key for cell in row.cells}
     return Detail(
@@ -36,8 +39,11 @@ def detail_of(row: Row, events: Events, labels: Labels, now_ns: int) -> Detail:
         slices=[_slice(each.first, each.slices, each.counts) for each in tally.history()],
         counts={code: count for code, count in tally.counts.items() if code < BUCKETS},
         durations=durations,
-        splits=_splits(row, labels),
+        splits=[] if is_live else _splits(row, labels),
         last=events.latest(lambda each: cell_key(each) in keys, _LAST),
+        connections=slowest[:_LAST],
+        open_connections=len(slowest),
+        main=main,
     )
 
 
@@ -56,7 +62,8 @@ def _splits(row: Row, labels: Labels) -> list[Split]:
         if name not in told_already:
             parts: dict[str, list[Cell]] = {}
             for cell in row.cells:
-                parts.setdefault(part_of(cell), []).append(cell)
+                if cell.tally.counts:
+                    parts.setdefault(part_of(cell), []).append(cell)
             lines = [_line(label, _added(cells)) for label, cells in parts.items()]
             lines.sort(key=lambda line: (-line.count - line.failures, line.label))
             found.append(Split(name, lines[:_PARTS]))

@@ -17,7 +17,7 @@ from typing import Protocol, TextIO
 from bpf.errors import TcplatError
 from bpf.event import Flow, Handshake, printable
 from bpf.source import Account, Batch, Names, Player, Source, Taker
-from tui.core.event_subject import EventSubject, Known
+from tui.core.event_subject import EventSubject, FlowSubject, Known
 from tui.core.filter import Filter
 from tui.names import service_of
 
@@ -134,7 +134,9 @@ class _Stream:
                 taker.take(batch._replace(handshakes=came), source, wall_offset_ns)
             lines = [form.account_line(each, wall_offset_ns) for each in batch.accounts]
             lines += [form.handshake_line(each, source, wall_offset_ns) for each in chosen]
-            lines += [form.flow_line(each, source, wall_offset_ns) for each in batch.flows]
+            passes = self._passes
+            flows = [each for each in batch.flows if not passes or passes(FlowSubject(each, self._known))]
+            lines += [form.flow_line(each, source, wall_offset_ns) for each in flows]
             self._emit("".join(lines))
         return None if left is None else left - len(chosen)
 

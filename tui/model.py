@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from bpf.event import Handshake
 from tui.collector import BatchArrived, Collector
+from tui.core.column import Main
+from tui.core.columns import IDS_OF
 from tui.core.event_subject import EventSubject, Known
 from tui.core.events import Events
 from tui.core.filter import Filter, Predicate
@@ -13,7 +15,7 @@ from tui.core.grouping import cell_key, process_text
 from tui.core.rows import Rows
 from tui.labels import ScreenLabels
 from tui.names import Resolver
-from tui.options import ScreenOptions
+from tui.options import DEFAULTS, ScreenOptions
 
 _KNOWN_EVENTS = 500
 
@@ -29,9 +31,7 @@ class Model:
         self.rows = Rows(self.now_ns(), self.labels)
         self.rows.group_by(options.grouping)
         self.rows.look_at(options.window)
-        self.rows.sort_by(options.sort)
-        if options.is_reversed:
-            self.rows.sort_by(options.sort, not self.rows.sorting[1])
+        self._sort(options)
         self.events = Events()
         self.filter = Filter()
         """The one that is used: what is typed may be wrong."""
@@ -40,6 +40,15 @@ class Model:
         self._is_bad = False
         if options.has_names:
             self.toggle_names()
+
+    def _sort(self, options: ScreenOptions) -> None:
+        if options.is_live:
+            self.rows.sort_by(DEFAULTS.sort)
+            self.rows.turn_to(Main.LIVE)
+        if not options.is_live or options.sort in IDS_OF[Main.LIVE]:
+            self.rows.sort_by(options.sort)
+        if options.is_reversed:
+            self.rows.sort_by(self.rows.sorting[0], not self.rows.sorting[1])
 
     def now_ns(self) -> int:
         """The time on the source's clock."""

@@ -30,6 +30,8 @@ class ScreenOptions:
     columns: Sequence[str] = ()
     sort: str = "p95"
     is_reversed: bool = False
+    is_live: bool = False
+    """Whether it begins with open connections."""
     window: Window = Window.ALL
     grouping: Grouping = Grouping.HOST
     has_names: bool = False

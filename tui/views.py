@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from textual.widget import Widget
 from textual.widgets import ContentSwitcher
 
-from tui.core.event_columns import Writing
+from tui.core.fields import Writing
 from tui.core.grouping import RowKey
 from tui.detailing import detail_of
 from tui.model import Model
@@ -67,7 +67,8 @@ class Views:
         return [("table", self._table_view), *self._focused.items()]
 
     def _writing(self) -> Writing:
-        return Writing(self._model.labels, self._model.wall_offset_ns(), self._glyphs)
+        model = self._model
+        return Writing(model.labels, model.wall_offset_ns(), self._glyphs, model.rows.now_ns)
 
     def show(self, name: str) -> None:
         """Go to a view. Details are those of the selected row, or of the first."""
@@ -103,7 +104,9 @@ class Views:
         if self._detailed is None:
             self._detailed = self._chosen()
         row = rows.find(self._detailed) if self._detailed is not None else None
-        detail = detail_of(row, self._model.events, self._model.labels, rows.now_ns) if row else None
+        detail = (
+            detail_of(row, self._model.events, self._model.labels, rows.now_ns, rows.main) if row else None
+        )
         self.details.draw(detail, empty if self._detailed is None else "")
 
     def _chosen(self) -> RowKey | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 
-from bpf.demo.scene import Call, Caller, Scene, Server, Spell, Visit
+from bpf.demo.scene import Call, Caller, Pool, Scene, Server, Spell, Visit
 from bpf.lab.hosts import Behaviour, Client, Host, Unreachable
 
 _DELAYS = 40
@@ -26,7 +26,7 @@ def _around(seed: str, *medians_ms: float, spread: float = 0.1) -> tuple[float, 
 
 def _hosts(delays_ms: Mapping[str, float], spread: float) -> Sequence[Host]:
     return [
-        Host(address, delays_s=_around(address, median_ms, spread=spread))
+        Host(address, delays_s=_around(address, median_ms, spread=spread), data_delay_s=median_ms / 1e3)
         for address, median_ms in delays_ms.items()
     ]
 
@@ -70,8 +70,8 @@ FAR_MS = {
 }
 """On the Internet."""
 
-TWO_PATHS = Host("198.51.100.7", delays_s=_around("198.51.100.7", 12, 85, spread=0.04))
-LOSSY = Host("2001:db8:51::90", 0.014, lost_syns=1, loses_every=3)
+TWO_PATHS = Host("198.51.100.7", delays_s=_around("198.51.100.7", 12, 85, spread=0.04), data_delay_s=0.012)
+LOSSY = Host("2001:db8:51::90", 0.014, lost_syns=1, loses_every=3, data_delay_s=0.014, loses_data_every=25)
 LOSSY_WITHOUT_TIMESTAMPS = Host("198.19.5.5", 0.065, lost_syns=1, loses_every=2, timestamps=False)
 REFUSING = (
     Host("192.0.2.60", 0.0005, Behaviour.REFUSES),
@@ -86,7 +86,7 @@ SILENT = (
     Host("198.51.100.66", behaviour=Behaviour.SILENT),
     Host("2001:db8:f::f", behaviour=Behaviour.SILENT),
 )
-TIRED = Host("192.0.2.33", delays_s=_around("tired", 160, spread=0.3))
+TIRED = Host("192.0.2.33", delays_s=_around("tired", 160, spread=0.3), data_delay_s=0.16)
 """One of the near, while it is slow."""
 
 CALLERS = (
@@ -100,6 +100,12 @@ CALLERS = (
             Call("2001:db8::21", 8080, 0.5),
             Call("203.0.113.25", 587, 9),
         ),
+        (
+            Pool("192.0.2.10", 5432, 8, 0.5),
+            Pool("192.0.2.11", 6379, 4, 0.4),
+            Pool("198.51.100.7", 443, 2, 1),
+            Pool("2001:db8::21", 8080, 3, 1),
+        ),
     ),
     Caller(
         "nginx",
@@ -108,6 +114,12 @@ CALLERS = (
             Call("192.0.2.32", 8080, 0.25),
             Call("192.0.2.33", 8080, 0.4),
             Call("2001:db8:51::64", 8443, 1.2),
+        ),
+        (
+            Pool("192.0.2.31", 8080, 3, 0.5),
+            Pool("192.0.2.32", 8080, 3, 0.5),
+            Pool("192.0.2.33", 8080, 3, 0.5),
+            Pool("2001:db8:51::64", 8443, 2, 1),
         ),
     ),
     Caller(
@@ -139,10 +151,15 @@ CALLERS = (
             Call("2001:db8::61", 9100, 5),
         ),
     ),
-    Caller("postgres", (Call("198.51.100.20", 5432, 3), Call("2001:db8:51::20", 5432, 4))),
+    Caller(
+        "postgres",
+        (Call("198.51.100.20", 5432, 3), Call("2001:db8:51::20", 5432, 4)),
+        (Pool("198.51.100.20", 5432, 1, 0.3), Pool("2001:db8:51::20", 5432, 1, 0.3)),
+    ),
     Caller(
         "backup",
         (Call("198.51.100.90", 22, 6), Call("2001:db8:51::90", 873, 1.2), Call("198.19.5.5", 443, 2.5)),
+        (Pool("2001:db8:51::90", 873, 1, 0.2), Pool("198.19.21.8", 443, 1, 2)),
     ),
     Caller(
         "systemd-resolve",

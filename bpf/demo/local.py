@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import NoReturn
 
+from bpf.demo.pools import keep
 from bpf.demo.scene import Caller
 from bpf.demo.timetable import Timetable
 from bpf.lab.connections import Connector
@@ -19,9 +20,11 @@ _PATIENCE_S = 3.2
 
 
 def call(caller: Caller) -> NoReturn:
-    """Connect to what the caller connects to, and close again; never returns."""
+    """Connect to what the caller connects to, and close again, but for its pools; never returns."""
     timetable = Timetable(random.Random(caller.name))
     connector = Connector(_PATIENCE_S)
+    for pool in caller.pools:
+        keep(pool, timetable)
     for target in caller.calls:
         timetable.add_soon(partial(connector.begin, (target.address, target.port)), target.every_s)
     while True:

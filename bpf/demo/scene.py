@@ -18,12 +18,24 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class Pool:
+    """Connections that a local process keeps open."""
+
+    address: str
+    port: int
+    connections: int
+    every_s: float
+    """How often something is sent through each, on average."""
+
+
+@dataclass(frozen=True, slots=True)
 class Caller:
     """A local process that connects to remote hosts."""
 
     name: str
     """At most 15 bytes, as the kernel keeps it."""
     calls: tuple[Call, ...]
+    pools: tuple[Pool, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +83,11 @@ class Scene:
     def over_ipv4(self) -> Scene:
         """Return what is left of it on a machine without IPv6."""
         callers = (
-            Caller(caller.name, tuple(call for call in caller.calls if _is_ipv4(call.address)))
+            Caller(
+                caller.name,
+                tuple(call for call in caller.calls if _is_ipv4(call.address)),
+                tuple(pool for pool in caller.pools if _is_ipv4(pool.address)),
+            )
             for caller in self.callers
         )
         return Scene(

@@ -50,19 +50,16 @@ class NaiveConnection:
 class NaiveConnections:
     """All samples, and those connections that are followed, as of the last refresh."""
 
-    def __init__(self, began_ns: int) -> None:
+    def __init__(self) -> None:
         self.samples: list[Sample] = []
         self.open: dict[int, NaiveConnection] = {}
-        self._new_from_ns = began_ns
-        """What is opened from then on and not followed has never been sampled."""
 
     def refresh(self, now_ns: int, flows: Iterable[Flow]) -> set[CellKey]:
         """Take what came; return the cells that have changed."""
-        came = [self._take(each) for each in flows]
+        came = [self._take(each) for each in flows if each.srtt_ns]
         silent = [each for each in self.open.values() if each.last.time_ns < now_ns - SILENT_NS]
         for each in silent:
             del self.open[each.last.cookie]
-            self._new_from_ns = max(self._new_from_ns, each.last.time_ns + 1)
         self.samples += came
         return {each.cell for each in came} | {each.cell for each in silent}
 
@@ -72,8 +69,6 @@ class NaiveConnections:
         sent = (0, 0)
         if known:
             sent = flow.segments - known.last.segments, flow.retransmits - known.last.retransmits
-        elif flow.opened_ns >= self._new_from_ns:
-            sent = flow.segments, flow.retransmits
         connection.flows.append(flow)
         self.open[flow.cookie] = connection
         if flow.is_closing:

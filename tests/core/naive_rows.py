@@ -164,7 +164,7 @@ class NaiveRows:
         self.pending: list[Handshake] = []
         self.handshakes: list[Handshake] = []
         self.pending_flows: list[Flow] = []
-        self.connections = NaiveConnections(now_ns)
+        self.connections = NaiveConnections()
         self.marked: set[int] = set()
         self.marked_ns: int | None = None
         self._begin_anew()

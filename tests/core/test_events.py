@@ -10,18 +10,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from bpf.event import Direction, Handshake, Outcome, address_bytes
-from tests.core.handshakes import MS, S, handshake
-from tui.core.event_columns import (
-    EVENT_COLUMNS,
-    GAP,
-    Writing,
-    event_line,
-    fit_events,
-    process_text,
-    rest_text,
-)
-from tui.core.event_subject import EventSubject, Known
+from tests.core.handshakes import MS, S, flow, handshake
+from tui.core.event_columns import EVENT_COLUMNS, event_line, fit_events, rest_text
+from tui.core.event_subject import EventSubject, FlowSubject, Known
 from tui.core.events import Event, Events, Predicate
+from tui.core.fields import GAP, Writing, process_text
 from tui.core.filter import parse
 from tui.core.format import ASCII, NONE
 from tui.core.runs import Role, text_of
@@ -205,9 +198,7 @@ def test_failure_is_a_word_and_stands_out() -> None:
 
 
 def test_process_cannot_command_the_terminal() -> None:
-    assert (
-        process_text(OUTBOUND._replace(process=b"\x1b[2J\xff\n".ljust(16, b"\0"), pid=1)) == "?[2J\ufffd?[1]"
-    )
+    assert process_text(b"\x1b[2J\xff\n".ljust(16, b"\0"), 1) == "?[2J\ufffd?[1]"
 
 
 @pytest.mark.parametrize(
@@ -251,6 +242,33 @@ def test_filter_asks_of_a_handshake_what_it_asks_of_a_row(filter_: str, passing:
     matches = parse(filter_).predicate()
     found = (("o", OUTBOUND), ("i", INBOUND), ("r", REFUSED))
     assert "".join(name for name, each in found if matches(EventSubject(each, known))) == passing
+
+
+@pytest.mark.parametrize(
+    ("filter_", "passing"),
+    [
+        ("srtt>=90ms", "s"),
+        ("srtt<90ms", "fc"),
+        ("minrtt:10ms bloat:9", "s"),
+        ("flows:1", "sf"),
+        ("loss>=0 or p95>=0 or n>=0 or age>=0", ""),
+        ("!loss>=0", "sfc"),
+        ("port:443 dir:out", "sf"),
+        ("port:22 dir:in", "c"),
+        ("proc:psql pid:77 ip:10.0.0.0/24", "f"),
+        ("unit:unit7 if:eth2", "f"),
+        ("10.0.0", "sfc"),
+    ],
+)
+def test_filter_asks_of_a_sample_what_it_asks_of_a_row(filter_: str, passing: str) -> None:
+    known = Known(Told(), service_of=lambda port: "ssh" if port == 22 else "")
+    matches = parse(filter_).predicate()
+    found = (
+        ("s", flow("10.0.0.1", S, 90 * MS, min_rtt_ns=10 * MS, direction=None)),
+        ("f", flow("10.0.0.2", S, 1 * MS, process="psql", pid=77, cgroup=7)),
+        ("c", flow("10.0.0.3", S, 1 * MS, port=22, direction=Direction.INBOUND, closing=True)),
+    )
+    assert "".join(name for name, each in found if matches(FlowSubject(each, known))) == passing
 
 
 def test_without_a_clock_there_is_no_age() -> None:

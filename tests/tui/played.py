@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any
 
 from bpf.errors import NoSuchInterface
-from bpf.event import Direction, Handshake, Outcome, address_bytes
+from bpf.event import Direction, Flow, Handshake, Outcome, address_bytes
 from bpf.source import Account, Batch
 
 MS = 1_000_000
@@ -80,7 +80,7 @@ class Played:
         self.closed = threading.Event()
         self.threads: list[int] = []
         """Who opened, switched and closed it."""
-        self._steps: queue.SimpleQueue[Step | list[Handshake]] = queue.SimpleQueue()
+        self._steps: queue.SimpleQueue[Step | list[Handshake] | tuple[Flow, ...]] = queue.SimpleQueue()
         self._account = Account(interface, "tcx")
         self._accounted = -inf
         if handshakes:
@@ -89,6 +89,10 @@ class Played:
     def play(self, *handshakes: Handshake) -> None:
         """Let one drain return these."""
         self._steps.put(list(handshakes))
+
+    def sample(self, *flows: Flow) -> None:
+        """Let one drain return these."""
+        self._steps.put(flows)
 
     def then(self, step: Step) -> None:
         """Let one drain call `step`, in the thread that drains."""
@@ -156,6 +160,8 @@ class Played:
         if callable(step):
             step()
             return Batch([], accounts)
+        if isinstance(step, tuple):
+            return Batch([], accounts, flows=step)
         established = self._account.established + sum(not each.outcome for each in step)
         self.count(established=established)
         return Batch(step, accounts)

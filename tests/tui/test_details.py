@@ -15,7 +15,7 @@ from tests.tui.test_event_table import Told
 from tests.tui.viewed import Viewed, viewed
 from tui.core.charts import Slice, merged
 from tui.core.detail import Detail, Figures, Split
-from tui.core.event_columns import Writing
+from tui.core.fields import Writing
 from tui.core.format import ASCII, UNICODE, Glyphs
 from tui.widgets.details import GONE, Details
 

@@ -10,8 +10,8 @@ from textual import events as textual_events
 from bpf.event import Handshake, Outcome
 from tests.tui.played import CGROUP, MS, UNIT, handshake
 from tests.tui.viewed import Viewed, viewed
-from tui.core.event_columns import Writing
 from tui.core.events import Events
+from tui.core.fields import Writing
 from tui.core.format import ASCII, UNICODE
 from tui.widgets.event_table import EventTable
 

@@ -20,6 +20,7 @@ class Config:
     columns: tuple[str, ...] = ()
     sort: str = "p95"
     reverse: bool = False
+    live: bool = False
     window: str = "all"
     group: str = "host"
     names: bool = False
@@ -59,6 +60,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("sort", Choice(lambda known: known.sortable), "The column that rows are ordered by."),
     Setting("reverse", Flag(), "Order them the other way round than that column starts with, as S does."),
+    Setting("live", Flag(), "Begin with open connections, as f does, instead of handshakes."),
     Setting("window", Choice(lambda _: ("all", "1m", "5m", "15m")), "The time that figures are about."),
     Setting(
         "group",

@@ -21,6 +21,8 @@ class Connection(NamedTuple):
     """The last sample."""
     bloated_ns: int | None
     """Since when all of its samples have had a queue in them; None: the last one has none."""
+    first_ns: int
+    """When the first sample was taken: it may have been open long before."""
 
     @property
     def bloat(self) -> float | None:
@@ -37,10 +39,10 @@ def sampled(flow: Flow, before: Connection | None) -> Connection:
     """The connection after another sample."""
     least_ns = flow.min_rtt_ns
     has_queue = least_ns and flow.srtt_ns >= BLOAT_FACTOR * least_ns and flow.srtt_ns - least_ns >= BLOAT_NS
-    if not has_queue:
-        return Connection(flow, None)
-    since_ns = before.bloated_ns if before else None
-    return Connection(flow, flow.time_ns if since_ns is None else since_ns)
+    bloated_ns = before.bloated_ns if before else None
+    if bloated_ns is None:
+        bloated_ns = flow.time_ns
+    return Connection(flow, bloated_ns if has_queue else None, before.first_ns if before else flow.time_ns)
 
 
 def opener_of(flow: Flow) -> Direction:

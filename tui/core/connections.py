@@ -32,12 +32,10 @@ class Connections:
     def __init__(self, cell_of: Callable[[CellKey], Cell], limit: int = LIMIT) -> None:
         self._cell_of = cell_of
         self._limit = limit
-        self.reset(0)
+        self.reset()
 
-    def reset(self, began_ns: int) -> None:
-        """Forget all. `began_ns`: what was sent from then on counts."""
-        self._new_from_ns = began_ns
-        """What was opened from then on, and is not followed, has never been counted."""
+    def reset(self) -> None:
+        """Forget all."""
         self._followed: dict[int, _Followed] = {}
         """By cookie; those that sent last come last."""
         self._changed: dict[int, _Followed] = {}
@@ -50,8 +48,10 @@ class Connections:
         followed = self._followed
         for flow in flows:
             cookie = flow.cookie
+            if not flow.srtt_ns:  # Of one that was refused TCP knows nothing.
+                continue
             each = followed.pop(cookie, None) or self._follow(flow)
-            self._count(each, flow)
+            _count(each, flow)
             self._cells[each.cell] = None
             followed[cookie] = each
             if flow.is_closing:
@@ -60,29 +60,12 @@ class Connections:
                 each.connection = sampled(flow, each.connection)
                 self._changed[cookie] = each
         while len(followed) > self._limit:
-            self._forget(next(iter(followed)))
+            self._let_go(next(iter(followed)))
 
     def _follow(self, flow: Flow) -> _Followed:
         each = _Followed(self._cell_of(cell_key_of(flow)))
         each.live.pending.add_owner(flow.pid, flow.cgroup)
         return each
-
-    def _count(self, each: _Followed, flow: Flow) -> None:
-        segments, retransmits = flow.segments, flow.retransmits
-        if each.connection:
-            before = each.connection.flow
-            segments, retransmits = segments - before.segments, retransmits - before.retransmits
-        elif not flow.opened_ns or flow.opened_ns < self._new_from_ns:
-            # What it sent before we looked is of another time, and what it sent before it was forgotten was counted.
-            segments = retransmits = 0
-        each.live.pending.add_sample(flow.time_ns, flow.srtt_ns, max(0, segments), max(0, retransmits))
-
-    def _forget(self, cookie: int) -> None:
-        """Let go of one that may come again."""
-        connection = self._followed[cookie].connection
-        if connection:
-            self._new_from_ns = max(self._new_from_ns, connection.flow.time_ns + 1)
-        self._let_go(cookie)
 
     def _let_go(self, cookie: int) -> None:
         each = self._followed.pop(cookie)
@@ -96,12 +79,12 @@ class Connections:
     def refresh(self, now_ns: int) -> list[Cell]:
         """Let cells show what has come, and no longer what is over; return those that changed."""
         for cookie in self._silent(now_ns):
-            self._forget(cookie)
+            self._let_go(cookie)
         for cookie, each in self._changed.items():
             if each.connection is None:
-                del each.live.connections[cookie]
+                each.live.hide(cookie)
             else:
-                each.live.connections[cookie] = each.connection
+                each.live.show(cookie, each.connection)
         cells = list(self._cells)
         for cell in cells:
             cell.take_samples()
@@ -116,3 +99,10 @@ class Connections:
                 break
             found.append(cookie)
         return found
+
+
+def _count(each: _Followed, flow: Flow) -> None:
+    """Count a sample, and what was sent since the one before: earlier retransmissions may be those of a SYN."""
+    before = each.connection.flow if each.connection else flow
+    segments, retransmits = flow.segments - before.segments, flow.retransmits - before.retransmits
+    each.live.pending.add_sample(flow.time_ns, flow.srtt_ns, max(0, segments), max(0, retransmits))

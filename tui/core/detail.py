@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from bpf.event import Handshake
 from tui.core.charts import Slice
+from tui.core.column import Main
+from tui.core.connection import Connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +47,9 @@ class Detail:
     splits: Sequence[Split] = ()
     last: Sequence[Handshake] = field(default=())
     """Newest first."""
+    connections: Sequence[Connection] = ()
+    """Of those open, the ones with the greatest srtt, that first."""
+    open_connections: int = 0
+    """How many there are."""
+    main: Main = Main.HANDSHAKE
+    """What `slices` and `counts` are of: latencies of handshakes, or smoothed round trips as they were sampled."""

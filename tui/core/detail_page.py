@@ -6,8 +6,11 @@ from collections.abc import Sequence
 
 from bpf.event import printable
 from tui.core.charts import heatmap, histogram_chart, latency_chart, merged, quantiles_of
+from tui.core.column import Main
+from tui.core.connection_columns import connection_line, fit_connections
 from tui.core.detail import Detail, Figures, Split
-from tui.core.event_columns import GAP, Writing, event_line, fit_events
+from tui.core.event_columns import event_line, fit_events
+from tui.core.fields import GAP, Writing, titles_of
 from tui.core.format import (
     COUNT_WIDTH,
     DURATION_WIDTH,
@@ -33,14 +36,16 @@ _FIGURES_WIDTH = COUNT_WIDTH + 2 * DURATION_WIDTH + FAILURES_WIDTH + 4 * GAP
 
 def detail_page(detail: Detail, width: int, height: int, writing: Writing) -> list[Line]:
     """The whole page, however long; `height` is what is seen at a time, and charts are as high as that allows."""
-    glyphs = writing.glyphs
+    glyphs, is_live = writing.glyphs, detail.main is Main.LIVE
     if width < TWO_COLUMNS:
         chart_rows = max(6, min(14, (height - 2) // 2 - 1))
         blocks = [
             _latency(detail, width, chart_rows, glyphs),
+            *([_connections(detail, width, writing)] if is_live else []),
             _distribution(detail, width, chart_rows, glyphs),
             _heatmap(detail, width, chart_rows, glyphs),
             _tables(detail, width, glyphs),
+            *([] if is_live else [_connections(detail, width, writing)]),
         ]
     else:
         right_width = min(60, width * 2 // 5)
@@ -58,7 +63,7 @@ def detail_page(detail: Detail, width: int, height: int, writing: Writing) -> li
                 _tables(detail, right_width, glyphs),
             ]
         )
-        blocks = [beside(left, right, left_width, _BETWEEN)]
+        blocks = [beside(left, right, left_width, _BETWEEN), _connections(detail, width, writing)]
     return _joined([*blocks, _last(detail, width, writing)])
 
 
@@ -73,15 +78,17 @@ def _joined(blocks: Sequence[list[Line]]) -> list[Line]:
 def _latency(detail: Detail, width: int, height: int, glyphs: Glyphs) -> list[Line]:
     found = quantiles_of(merged(each.latencies for each in detail.slices), (0.99, 0.5))
     p99, p50 = found or (None, None)
-    failures = sum(each.failures for each in detail.slices)
+    what = "srtt" if detail.main is Main.LIVE else "latency"
     heading = [
-        ("latency over time  ", Role.HEADING),
+        (f"{what} over time  ", Role.HEADING),
         (f"upper p99 {duration_text(p99, glyphs)}", Role.P99),
         ("  ", Role.NOTE),
         (f"lower p50 {duration_text(p50, glyphs)}", Role.P50),
-        ("  ", Role.NOTE),
-        (f"{glyphs.failure} failed {count_text(failures)}", Role.FAILURE if failures else Role.NOTE),
     ]
+    if detail.main is Main.HANDSHAKE:
+        failures = sum(each.failures for each in detail.slices)
+        failed = f"  {glyphs.failure} failed {count_text(failures)}"
+        heading.append((failed, Role.FAILURE if failures else Role.NOTE))
     return [heading, *latency_chart(detail.slices, width, height, detail.now_ns, glyphs)]
 
 
@@ -89,12 +96,14 @@ def _distribution(detail: Detail, width: int, height: int, glyphs: Glyphs) -> li
     found = zip(_QUANTILES, quantiles_of(detail.counts, tuple(_QUANTILES.values())), strict=False)
     marks = {f"{label} {duration_text(ns, glyphs)}": ns for label, ns in found}
     count = count_text(sum(detail.counts.values()))
-    heading = [("distribution  ", Role.HEADING), (f"{count} latencies since the start", Role.NOTE)]
+    what = "samples" if detail.main is Main.LIVE else "latencies"
+    heading = [("distribution  ", Role.HEADING), (f"{count} {what} since the start", Role.NOTE)]
     return [heading, *histogram_chart(detail.counts, width, height, marks, glyphs)]
 
 
 def _heatmap(detail: Detail, width: int, height: int, glyphs: Glyphs) -> list[Line]:
-    heading = [("heatmap  ", Role.HEADING), ("the denser, the more handshakes took so long", Role.NOTE)]
+    what = "samples said so" if detail.main is Main.LIVE else "handshakes took so long"
+    heading = [("heatmap  ", Role.HEADING), (f"the denser, the more {what}", Role.NOTE)]
     return [heading, *heatmap(detail.slices, width, height, detail.now_ns, glyphs)]
 
 
@@ -148,10 +157,25 @@ def _figures(figures: Figures, label_width: int, glyphs: Glyphs) -> Line:
     )
 
 
+def _connections(detail: Detail, width: int, writing: Writing) -> list[Line]:
+    if not detail.connections:
+        return []
+    columns = fit_connections(width)
+    number = "the slowest first"
+    if len(detail.connections) < detail.open_connections:
+        number = f"the {len(detail.connections)} slowest of {count_text(detail.open_connections)}"
+    lines = [connection_line(each, columns, writing) for each in detail.connections]
+    heading: Line = [("open connections  ", Role.HEADING), (number, Role.NOTE)]
+    return [heading, [(titles_of(columns), Role.NOTE)], *lines]
+
+
 def _last(detail: Detail, width: int, writing: Writing) -> list[Line]:
     if not detail.last:
         return []
     columns = fit_events(width)
-    titles = "".join(column.header(each_width) + " " * GAP for column, each_width in columns)
     heading: Line = [("last handshakes  ", Role.HEADING), ("newest first", Role.NOTE)]
-    return [heading, [(titles, Role.NOTE)], *(event_line(each, columns, writing) for each in detail.last)]
+    return [
+        heading,
+        [(titles_of(columns), Role.NOTE)],
+        *(event_line(each, columns, writing) for each in detail.last),
+    ]

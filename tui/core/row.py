@@ -318,7 +318,7 @@ _FIGURES: dict[str, Callable[[Row], float | None]] = {
     "unanswered": lambda row: row.figures.failed(UNANSWERED),
     "fail": lambda row: row.failed,
     "age": lambda row: row.age_ns,
-    "flows": lambda row: len(row.live.connections),
+    "flows": lambda row: row.live.count,
     "srtt": lambda row: row.live.srtt_ns,
     "srtt_max": lambda row: row.live.srtt_max_ns,
     "minrtt": lambda row: row.live.min_rtt_ns,

@@ -54,7 +54,7 @@ class Rows:
         """By `CellKey`, to which a plain tuple is equal."""
         self._touched: list[Cell] = []
         self._pending = 0
-        self._connections.reset(now_ns)
+        self._connections.reset()
         self.marked_ns: int | None = None
         """When the baseline was marked; None: there is none."""
         self._clear_rows()

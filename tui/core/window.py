@@ -56,13 +56,6 @@ class Moment:
         return first_slice(self.slice, self.window)
 
     @property
-    def live_first_ns(self) -> int:
-        """From when on a sample makes its connection one of the window; of all, as long ago as slices are kept."""
-        if self.window is Window.ALL:
-            return (self.slice - KEPT_SLICES) * SLICE_NS
-        return self.first_slice * SLICE_NS
-
-    @property
     def rate_first_slice(self) -> int:
         """The oldest slice that rates are made of: the window's, but the last minute's for all."""
         return first_slice(self.slice, Window.MINUTE if self.window is Window.ALL else self.window)

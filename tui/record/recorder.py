@@ -23,7 +23,9 @@ def header() -> str:
 class Recorder:
     """A `Taker`, while it is entered. Entered and left by one thread; another may give it what to take."""
 
-    def __init__(self, path: Path, rotation: Rotation | None = None) -> None:
+    def __init__(self, path: Path, rotation: Rotation | None = None, *, has_flows: bool = True) -> None:
+        """`has_flows`: whether samples of open connections are recorded, too."""
+        self._has_flows = has_flows
         self._file = RecordingFile(path, header, rotation)
         self._writer = Writer(self._file, lost_line)
 
@@ -43,7 +45,8 @@ class Recorder:
         """Record accounts, handshakes, then samples. In the thread that drains the source; does not block."""
         lines = [account_line(each, wall_offset_ns) for each in batch.accounts]
         lines += [handshake_line(each, names, wall_offset_ns) for each in batch.handshakes]
-        lines += [flow_line(each, names, wall_offset_ns) for each in batch.flows]
+        if self._has_flows:
+            lines += [flow_line(each, names, wall_offset_ns) for each in batch.flows]
         self._writer.put("".join(lines), len(batch.handshakes))
 
     def trouble(self) -> str:

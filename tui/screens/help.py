@@ -21,7 +21,11 @@ Each figure is the far side's answer, timed in the kernel where packets cross th
 Outbound: from our SYN going out to its SYN-ACK coming in. Inbound: from our SYN-ACK going out to the first segment \
 that acknowledges it. Where a SYN (or SYN-ACK) was retransmitted it is unknown which one was answered: such a \
 handshake is counted and has no latency. Percentiles are those of the window (w), within 1%. A dim figure is made of \
-too few handshakes to mean much; a dim row has been quiet for a minute."""
+too few handshakes to mean much; a dim row has been quiet for a minute.
+
+Open connections (f) are another figure: what TCP on this machine itself measures of each (srtt, min RTT, segments \
+sent again), read as it sends, at most once a second. They are never mixed into those of handshakes. There, a row is \
+dim where no connection is known to be open."""
 _FILTER = [
     ("> >= < <=", "compare: p95>80ms; numbers without a unit are milliseconds"),
     ("or not ! ( )", "combine; a space is and: dir:out !ip:10.0.0.0/8 p95>80ms or retx>0"),

@@ -1,4 +1,4 @@
-"""The line below the table: what became of every SYN the probe saw, over all interfaces watched."""
+"""The line below the table: what became of every SYN the probe saw, or of every sample, over all interfaces watched."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from rich.text import Text
 from textual.widget import Widget
 
 from bpf.source import Account
+from tui.core.column import Main
 
 _PARTS = (
     ("established", "established"),
@@ -32,6 +33,19 @@ def account_text(accounts: Sequence[Account]) -> str:
     return f"{sum(account.syns for account in accounts):,} SYNs: {', '.join(parts)}"
 
 
+def samples_text(accounts: Sequence[Account]) -> str:
+    """Write how many samples of open connections were taken, and how many were not."""
+    troubles = [account.flow_trouble for account in accounts if account.flow_trouble]
+    if troubles:
+        return troubles[0]
+    parts = {
+        "samples": sum(account.samples for account in accounts),
+        "put off or left out, there being so many": sum(account.samples_thinned for account in accounts),
+        "LOST": sum(account.samples_lost for account in accounts),
+    }
+    return ", ".join(f"{count:,} {what}" for what, count in parts.items() if count or what == "samples")
+
+
 class AccountLine(Widget):
     """One line; `draw` repaints it if its text changed."""
 
@@ -39,9 +53,10 @@ class AccountLine(Widget):
         super().__init__()
         self._text = ""
 
-    def draw(self, accounts: Sequence[Account]) -> None:
-        """Take over the accounts; none: nothing is said."""
-        text = account_text(accounts) if accounts else ""
+    def draw(self, accounts: Sequence[Account], main: Main) -> None:
+        """Take over the accounts; none: nothing is said. `main`: what the table is about."""
+        write = samples_text if main is Main.LIVE else account_text
+        text = write(accounts) if accounts else ""
         if text != self._text:
             self._text = text
             self.refresh()

@@ -32,6 +32,13 @@ _ROWS = (
     ("syn_retransmits", "SYN retransmits", "SYNs sent or received again"),
     ("unsolicited", "unsolicited", "SYN-ACKs that answer no SYN known: duplicates, scans, too late"),
     ("events_lost", "events lost", "ended and counted, but the ring to this program was full"),
+    ("samples", "samples", "taken of open connections as they sent"),
+    (
+        "samples_thinned",
+        "samples thinned",
+        "put off, or left out at the end: there were more than can be looked at",
+    ),
+    ("samples_lost", "samples lost", "taken, but the ring to this program was full"),
     ("truncated", "truncated", "looked like part of a handshake, ended before their headers did"),
     ("malformed", "malformed", "... with headers that contradict themselves"),
     ("fragments", "fragments", "... later fragments, which carry no TCP header"),
@@ -74,7 +81,8 @@ def _table(account: Account, before: Account | None) -> Table:
     table.add_column(justify="right", no_wrap=True, style="bold")
     table.add_column()
     state = "gone" if account.is_gone else account.attach or "not watched"
-    table.add_row(Text(printable(account.interface), style="bold reverse"), state, Text(account.trouble))
+    trouble = "  ".join(filter(None, (account.trouble, account.flow_trouble)))
+    table.add_row(Text(printable(account.interface), style="bold reverse"), state, Text(trouble))
     for name, title, help_ in _ROWS:
         table.add_row(title, f"{getattr(account, name):,}", help_)
     table.add_row("time per packet", *_time_per_packet(account))

@@ -10,7 +10,7 @@ from textual.strip import Strip
 
 from tui.core.detail import Detail
 from tui.core.detail_page import detail_page
-from tui.core.event_columns import Writing
+from tui.core.fields import Writing
 from tui.core.format import shorten_middle
 from tui.core.runs import Line
 from tui.widgets.line_view import LineView

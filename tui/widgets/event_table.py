@@ -11,8 +11,9 @@ from textual.binding import Binding, BindingType
 from textual.strip import Strip
 
 from bpf.event import Handshake
-from tui.core.event_columns import GAP, EventColumn, Writing, event_line, fit_events, rest_text
+from tui.core.event_columns import event_line, fit_events, rest_text
 from tui.core.events import Event, Events
+from tui.core.fields import Fitted, Writing, titles_of
 from tui.core.runs import text_of
 from tui.widgets.line_view import LineView
 
@@ -176,11 +177,10 @@ class EventTable(LineView, can_focus=True):
         style = self.get_component_rich_style(component)
         return Strip([Segment(text, style)]).adjust_cell_length(width, style)
 
-    def _header(self, columns: list[tuple[EventColumn, int]], width: int) -> Strip:
-        titles = "".join(column.header(each_width) + " " * GAP for column, each_width in columns)
-        return self._styled(titles, "event-table--header", width)
+    def _header(self, columns: Fitted[Handshake], width: int) -> Strip:
+        return self._styled(titles_of(columns), "event-table--header", width)
 
-    def _row(self, event: Event, columns: list[tuple[EventColumn, int]], width: int) -> Strip:
+    def _row(self, event: Event, columns: Fitted[Handshake], width: int) -> Strip:
         line = event_line(event[1], columns, self._writing)
         if self._selected and event[0] == self._selected[0]:
             return self._styled(text_of(line), "event-table--cursor", width)

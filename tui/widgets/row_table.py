@@ -17,7 +17,7 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.strip import Strip
 
-from tui.core.column import GAP, Column
+from tui.core.column import GAP, Column, Main
 from tui.core.columns import chosen_for, fit
 from tui.core.format import ASCII, Glyphs
 from tui.core.row import Row
@@ -208,7 +208,7 @@ class RowTable(LineView, can_focus=True):
 
     def _row(self, row: Row, columns: list[tuple[Column, int]], width: int) -> Strip:
         is_selected = row is self._selected
-        plain = self._style("cursor" if is_selected else "quiet" if row.is_quiet else "")
+        plain = self._style("cursor" if is_selected else "quiet" if self._is_dim(row) else "")
         segments: list[Segment] = []
         run = ""
         for column, column_width in columns:
@@ -223,13 +223,17 @@ class RowTable(LineView, can_focus=True):
             run = " " * GAP
         return Strip([*segments, Segment(run, plain)]).adjust_cell_length(width, plain)
 
+    def _is_dim(self, row: Row) -> bool:
+        """Whether there is nothing to see of it now."""
+        return row.is_quiet or (self._rows.main is Main.LIVE and not row.live.count)
+
     def _style(self, name: str) -> Style:
         return self.get_component_rich_style(f"row-table--{name}") if name else self.rich_style
 
     def _own_style(self, column: Column, row: Row) -> str:
         """How a cell looks if not like the rest of its row."""
         if column.value is None:
-            return "" if row.is_quiet else "trend"
+            return "" if self._is_dim(row) else "trend"
         if column.id == "bloat":
             return "warn" if row.live.is_bloated else ""
         if column.id == "fail":

@@ -11,7 +11,6 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container
 
 from bpf.event import Direction
-from tui.core.column import Main
 from tui.core.columns import COLUMNS
 from tui.core.grouping import Grouping
 from tui.core.rows import Rows
@@ -35,7 +34,6 @@ class TableView(Container):
         Binding("w", "window", "Window", id="table.window", show=False),
         Binding("d", "direction", "Direction", id="table.direction", show=False),
         Binding("o", "freeze", "Hold the order of rows", id="table.freeze", show=False),
-        Binding("f", "main", "Live", id="table.main"),
         Binding("m", "mark", "Mark a baseline, or forget it", id="table.mark", show=False),
     ]
 
@@ -84,10 +82,6 @@ class TableView(Container):
 
     def action_freeze(self) -> None:
         self._rows.freeze(not self._rows.is_frozen)
-        self._changed()
-
-    def action_main(self) -> None:
-        self._rows.turn_to(_after(tuple(Main), self._rows.main))
         self._changed()
 
     def action_mark(self) -> None:

@@ -68,7 +68,7 @@ class TitleLine(Widget):
         if self._rows.main is Main.LIVE:
             live = totals.live
             return [
-                f"{count_text(len(live.connections))} open connections",
+                f"{count_text(live.count)} open connections",
                 f"median srtt {duration_text(live.srtt_ns, glyphs)}",
                 f"greatest {duration_text(live.srtt_max_ns, glyphs)}",
             ]
