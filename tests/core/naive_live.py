@@ -56,7 +56,7 @@ class NaiveConnections:
 
     def refresh(self, now_ns: int, flows: Iterable[Flow]) -> set[CellKey]:
         """Take what came; return the cells that have changed."""
-        came = [self._take(each) for each in flows]
+        came = [self._take(each) for each in flows if each.srtt_ns]
         silent = [each for each in self.open.values() if each.last.time_ns < now_ns - SILENT_NS]
         for each in silent:
             del self.open[each.last.cookie]
@@ -66,8 +66,9 @@ class NaiveConnections:
     def _take(self, flow: Flow) -> Sample:
         known = self.open.get(flow.cookie)
         connection = known or NaiveConnection(cell_of(flow))
-        before = known.last if known else flow
-        sent = flow.segments - before.segments, flow.retransmits - before.retransmits
+        sent = (0, 0)
+        if known:
+            sent = flow.segments - known.last.segments, flow.retransmits - known.last.retransmits
         connection.flows.append(flow)
         self.open[flow.cookie] = connection
         if flow.is_closing:

@@ -269,6 +269,17 @@ def test_a_row_has_of_all_that_its_cells_have() -> None:
     assert row.addresses() == {address_bytes("10.0.0.2")}
 
 
+def test_processes_seen_in_a_long_pause_are_not_shown_before_the_refresh() -> None:
+    model = Rows(0, LABELS, pending_max=1)
+    model.ingest([handshake("10.0.0.1", S, MS, pid=811)])
+    model.refresh(S)
+    model.ingest([handshake("10.0.0.1", 2 * S, MS, pid=812, cgroup=7)] * 2)
+    row = model.rows(0, 1)[0]
+    assert (row.numbers("pid"), row.labels("unit")) == ({811}, set())
+    model.refresh(2 * S)
+    assert (row.numbers("pid"), row.labels("unit")) == ({811, 812}, {"nginx.service"})
+
+
 def test_of_a_process_that_forks_for_each_connection_the_latest_ids_are_kept() -> None:
     model = Rows(0, LABELS)
     for pid in range(1, 1001):
@@ -287,7 +298,7 @@ def test_what_a_pause_costs_does_not_grow_with_its_length() -> None:
         if slice_ % 500 == 499:
             (cell,) = model._cells.values()
             assert cell.held and len(cell.pending) <= 100
-            sizes.append(len(cell.held._recent))
+            sizes.append(len(cell.held.tally._recent))
     assert max(sizes) <= sizes[0] < 200
     model.refresh(10_000 * S)
     assert model.rows(0, 1)[0].count == 100_000

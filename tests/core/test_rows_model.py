@@ -57,7 +57,7 @@ def live(row: Row, moment: Moment) -> Shown:
     """All figures of its open connections."""
     found = row.live
     figures = {
-        "flows": len(found.connections),
+        "flows": found.count,
         "srtt": found.srtt_ns,
         "srtt_max": found.srtt_max_ns,
         "minrtt": found.min_rtt_ns,
@@ -68,6 +68,7 @@ def live(row: Row, moment: Moment) -> Shown:
     }
     for id_, value in figures.items():
         assert row.figure(id_) == value
+    assert len(found.connections) == found.count
     return figures | {
         "is_bloated": found.is_bloated,
         "live_levels": row.live_levels,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from bpf.event import Handshake, address_text
 from tui.core.codes import REFUSED, UNANSWERED, UNREACHABLE, Delta
@@ -19,6 +19,17 @@ _PIDS = 64
 """So many ids are kept of a cell."""
 
 
+class _Held:
+    """What came to a cell in a pause: counted already, but not shown yet."""
+
+    __slots__ = ("cgroups", "pids", "tally")
+
+    def __init__(self) -> None:
+        self.tally = Tally()
+        self.pids: tuple[int, ...] = ()
+        self.cgroups: tuple[int, ...] = ()
+
+
 class Cell:
     """The finest there is to count. Made and written by `Rows` only."""
 
@@ -29,8 +40,8 @@ class Cell:
         self.tally = Tally()
         self.pending: list[Handshake] = []
         """Came since the last refresh."""
-        self.held: Tally | None = None
-        """What came long ago, in a pause: counted already, but not shown yet."""
+        self.held: _Held | None = None
+        """None: nothing waits but what is pending."""
         self.row: Row | None = None
         """None: no refresh has seen it yet, or its direction is not shown."""
         self.mark: dict[int, int] | None = None
@@ -54,34 +65,34 @@ class Cell:
     def digest(self) -> None:
         """Count what is pending, which then takes no more room however much it was, and however long it goes on."""
         if self.held is None:
-            self.held = Tally()
-        self.held.apply(self._counted())
+            self.held = _Held()
+        delta = self._counted()
+        self.held.tally.apply(delta)
+        _note_owners(self.held, delta.pids, delta.cgroups)
 
     def take(self) -> Delta | Tally:
         """Count what came since the last time; return it."""
         if self.held is None:
-            news: Delta | Tally = self._counted()
+            delta = self._counted()
+            news: Delta | Tally = delta
+            _note_owners(self, delta.pids, delta.cgroups)
         else:
             self.digest()
-            news, self.held = self.held, None
+            news = self.held.tally
+            _note_owners(self, self.held.pids, self.held.cgroups)
+            self.held = None
         self.tally.apply(news)
         return news
 
     def take_samples(self) -> None:
         """Count what came of its open connections."""
-        self._note_owners(self.give_live().take())
+        delta = self.give_live().take()
+        _note_owners(self, delta.pids, delta.cgroups)
 
     def _counted(self) -> Delta:
         delta = Delta(self.pending)
         self.pending = []
-        self._note_owners(delta)
         return delta
-
-    def _note_owners(self, delta: Delta) -> None:
-        if delta.pids:
-            self.pids = _latest(self.pids, delta.pids)
-        if delta.cgroups:
-            self.cgroups = _latest(self.cgroups, delta.cgroups)
 
 
 class Row:
@@ -286,9 +297,16 @@ class Row:
         return _FIGURES[id_](self) if id_ in _FIGURES else None
 
 
-def _latest(known: tuple[int, ...], new: set[int]) -> tuple[int, ...]:
+def _note_owners(to: Cell | _Held, pids: Iterable[int] | None, cgroups: Iterable[int] | None) -> None:
+    if pids:
+        to.pids = _latest(to.pids, pids)
+    if cgroups:
+        to.cgroups = _latest(to.cgroups, cgroups)
+
+
+def _latest(known: tuple[int, ...], new: Iterable[int]) -> tuple[int, ...]:
     """Some of each: of a process that forks for each connection they would be without end."""
-    more = new.difference(known)
+    more = set(new).difference(known)
     return (*known, *more)[-_PIDS:] if more else known
 
 
