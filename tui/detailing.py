@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from bpf.event import Direction, address_text
+from tui.core.cell import Cell
 from tui.core.charts import Slice
 from tui.core.codes import BUCKETS, FAILURES
 from tui.core.column import Main
@@ -13,7 +14,7 @@ from tui.core.detail import Figures as Line
 from tui.core.events import Events
 from tui.core.figures import Figures
 from tui.core.grouping import Grouping, Labels, cell_key, direction_text, process_text
-from tui.core.row import Cell, Row
+from tui.core.row import Row
 from tui.core.tally import Tally
 from tui.core.trend import SLICE_NS
 

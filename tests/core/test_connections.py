@@ -6,12 +6,13 @@ import pytest
 
 from bpf.event import Direction, Flow
 from tests.core.handshakes import MS, FakeLabels, S, flow, handshake
+from tui.core.cell import Cell
 from tui.core.column import Main
 from tui.core.connection import opener_of
 from tui.core.connections import Connections
 from tui.core.filter import parse
 from tui.core.grouping import CellKey, Grouping
-from tui.core.row import Cell, Row
+from tui.core.row import Row
 from tui.core.rows import Rows
 from tui.core.window import Window
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from bpf.event import Flow
+from tui.core.cell import Cell
 from tui.core.connection import Connection, cell_key_of, sampled
 from tui.core.grouping import CellKey
 from tui.core.live import KEPT_NS
-from tui.core.row import Cell
 
 LIMIT = 65_536
 """Those that sent last are followed, so many."""

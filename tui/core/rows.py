@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterable
 from operator import itemgetter
 
 from bpf.event import Flow, Handshake
+from tui.core.cell import Cell
 from tui.core.codes import Delta
 from tui.core.column import Main
 from tui.core.connections import Connections
 from tui.core.grouping import CellKey, Grouping, Labels, RowKey, cell_key
 from tui.core.ranking import Ranking
-from tui.core.row import Cell, Row
+from tui.core.row import Row
 from tui.core.window import Moment, Window
 
 _fields_of = itemgetter(
