@@ -1,0 +1,131 @@
+"""What a packet of a real handshake costs, by the kernel's own statistics, between two empty programs on the hook."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from bpf import syscall
+from bpf.probe import Probe
+from tools.bench.children import Generator
+from tools.bench.connecting import connecting
+from tools.bench.effort import Effort
+from tools.bench.injected import injected
+from tools.bench.kernel import EMPTY, HANDSHAKE_TARGET_NS
+from tools.bench.network import OURS, Pair
+from tools.bench.report import Figure
+
+TARGET_NS = 150.0
+_RATE = 20_000
+_FLOOD_RATE = 100_000
+_HOSTS = 1000
+_DRAIN_S = 0.05
+_STATISTICS = Path("/proc/sys/kernel/bpf_stats_enabled")
+_HOOKS = (syscall.TCX_INGRESS, syscall.TCX_EGRESS)
+
+
+def figures(effort: Effort) -> Iterator[Figure]:
+    """Of real handshakes, at a rate; and of crafted ones, as quick as they can be made."""
+    with ExitStack() as stack:
+        stack.enter_context(statistics_enabled())
+        pair = stack.enter_context(Pair())
+        samples = _samples(pair, connecting(stack, pair, _HOSTS, _RATE), effort)
+        yield Figure(
+            f"kernel, live, {_RATE:,} real handshakes/s",
+            "ns a packet",
+            [each.ours for each in samples],
+            "ns, an empty program",
+            [each.empty for each in samples],
+            TARGET_NS,
+            {"handshakes/s": [each.rate for each in samples]},
+        )
+        samples = _samples(pair, injected(stack, pair, _HOSTS, _FLOOD_RATE), effort)
+        yield Figure(
+            f"kernel, live, a whole handshake, {_FLOOD_RATE:,} crafted/s",
+            "ns over empty",
+            [2 * (each.ours - each.empty) for each in samples],
+            "ns a packet, an empty program",
+            [each.empty for each in samples],
+            HANDSHAKE_TARGET_NS,
+            {"handshakes/s": [each.rate for each in samples]},
+        )
+
+
+class Sample(NamedTuple):
+    """Of one window."""
+
+    ours: float
+    """ns a packet."""
+    empty: float
+    rate: float
+    """Handshakes a second."""
+
+
+def _samples(pair: Pair, generator: Generator, effort: Effort) -> list[Sample]:
+    """Hang ours on the hook anew each time, with empty programs before and behind it, over the same packets."""
+    found = []
+    for _ in range(effort.windows):
+        # The probe looks for its interface where its thread is.
+        with ExitStack() as hook, pair.ours.entered():
+            empty_fds = _hang_empty(hook, pair)
+            probe = _enter_probe(hook)
+            empty_fds += _hang_empty(hook, pair)
+            generator.start(effort.window_s * 2)
+            began = _runs(empty_fds), _own_runs(probe)
+            _drain(probe, effort.window_s)
+            ended = _runs(empty_fds), _own_runs(probe)
+            told = generator.stop()
+            empty, ours = map(_ns_a_run, began, ended)
+            found.append(Sample(ours, empty, told["count"] / told["seconds"]))
+    return found
+
+
+@contextmanager
+def statistics_enabled() -> Iterator[None]:
+    """Let the kernel time programs, and then do as before."""
+    was = _STATISTICS.read_text()
+    _STATISTICS.write_text("1")
+    try:
+        yield
+    finally:
+        _STATISTICS.write_text(was)
+
+
+def _enter_probe(hook: ExitStack) -> Probe:
+    probe = hook.enter_context(Probe([OURS]))
+    probe.drain(0)
+    return probe
+
+
+def _hang_empty(hook: ExitStack, pair: Pair) -> list[int]:
+    """Hang an empty program on each side of our end, behind those that hang there; return them."""
+    found = []
+    for side in _HOOKS:
+        program_fd = syscall.load_classifier("empty", EMPTY)
+        hook.callback(os.close, program_fd)
+        hook.callback(os.close, syscall.create_link(program_fd, pair.ifindex, side))
+        found.append(program_fd)
+    return found
+
+
+def _drain(probe: Probe, seconds: float) -> None:
+    """Read as the screen does."""
+    for _ in range(int(seconds / _DRAIN_S)):
+        probe.drain(_DRAIN_S)
+
+
+def _runs(program_fds: Sequence[int]) -> tuple[int, int]:
+    each = [syscall.program_runs(fd) for fd in program_fds]
+    return sum(time_ns for time_ns, _ in each), sum(count for _, count in each)
+
+
+def _own_runs(probe: Probe) -> tuple[int, int]:
+    (account,) = probe.accounts()
+    return account.run_time_ns or 0, account.run_count or 0
+
+
+def _ns_a_run(began: tuple[int, int], ended: tuple[int, int]) -> float:
+    return (ended[0] - began[0]) / max(1, ended[1] - began[1])
