@@ -19,6 +19,7 @@ from tools.bench.network import OURS, Pair
 
 COLUMNS, LINES = 120, 40
 _READ_BYTES = 1 << 20
+_LAST_BYTES = 6000
 _SETTLED_S = 1.2
 """More than from one redraw to the next."""
 _ENVIRONMENT = {"TERM": "xterm-256color", "LANG": "C.UTF-8", "HOME": "/nonexistent"}
@@ -42,6 +43,7 @@ class Screen:
         self._arguments = arguments
         self.received = 0
         """Bytes that came to the terminal so far."""
+        self._last = b""
 
     def __enter__(self) -> Screen:
         self._fd, terminal = pty.openpty()
@@ -134,9 +136,11 @@ class Screen:
         except OSError:  # Nobody has the terminal open any more.
             time.sleep(min(timeout_s, 0.01))
             if self._child.poll() is not None and self._child.returncode:
-                raise RuntimeError(f"it ended with status {self._child.returncode}") from None
+                told = self._last.decode(errors="replace")
+                raise RuntimeError(f"it ended with status {self._child.returncode}: {told}") from None
             return b""
         self.received += len(data)
+        self._last = (self._last + data)[-_LAST_BYTES:]
         return data
 
 

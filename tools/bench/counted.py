@@ -1,0 +1,83 @@
+"""The instrumented screen in a terminal, and what it counted."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple
+
+from tools.bench.network import OURS, Pair
+from tools.bench.screen import Screen, settled
+
+
+class Count(NamedTuple):
+    """Of one run."""
+
+    handshakes: int
+    """That reached whoever shows or records them."""
+    matched: int
+    """... that the kernel matched."""
+    lost: int
+    """... of these, that found no room in the ring."""
+    rows: int
+    redraws_s: Sequence[tuple[float, float]]
+    """When each redraw began (CLOCK_MONOTONIC), and how long it took."""
+    stalls_s: Sequence[tuple[float, float]]
+    """When the screen's thread kept others waiting, and for how long."""
+
+    @property
+    def uncounted(self) -> int:
+        """How many neither came nor were counted as lost."""
+        return abs(self.matched - self.handshakes - self.lost)
+
+
+class Counted:
+    """Runs from when it is entered until `finish`, or until it is left."""
+
+    def __init__(self, pair: Pair) -> None:
+        self._pair = pair
+
+    def __enter__(self) -> Counted:
+        with ExitStack() as stack:
+            directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="tcplat-bench-"))
+            self._path = Path(directory) / "counted.json"
+            words = ["-m", "tools.bench.instrumented", str(self._path), OURS]
+            self.screen = settled(stack.enter_context(Screen(self._pair, words)))
+            self._leaving = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._leaving.close()
+
+    def hold(self, seconds: float) -> None:
+        """Let it do nothing at all for so long, as a machine without time for it would."""
+        os.kill(self.screen.pid, signal.SIGSTOP)
+        try:
+            self.screen.read(seconds)
+        finally:
+            os.kill(self.screen.pid, signal.SIGCONT)
+
+    def finish(self) -> Count:
+        """Let it end; what it counted."""
+        self.screen.quit()
+        told: dict[str, Any] = json.loads(self._path.read_text())
+        if told["failure"]:
+            raise RuntimeError(told["failure"])
+        (account,) = told["accounts"]
+        ended = ("established", "refused", "unreachable")
+        return Count(
+            handshakes=told["handshakes"],
+            matched=sum(account[name] for name in ended),
+            lost=account["events_lost"],
+            rows=told["rows"],
+            redraws_s=told["redraws_s"],
+            stalls_s=told["stalls_s"],
+        )

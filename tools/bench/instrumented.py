@@ -1,0 +1,92 @@
+"""The screen as the program makes it, with the probe, that also counts what reached it: a process of its own.
+
+Arguments: a file to write the count to when it ends, and the interface. Tells how many handshakes were handed on, what
+the last account says, how long each redraw took, and how long the screen's thread kept others waiting.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import tui.app
+from bpf.interfaces import interfaces
+from bpf.probe import Probe
+from bpf.source import Account, Batch, Names, Source
+from tui.app import TcplatApp
+from tui.options import ScreenOptions
+from tui.record.flight import FlightRecorder
+
+BEAT_S = 0.005
+
+
+class Counter:
+    """A taker that counts."""
+
+    def __init__(self) -> None:
+        self.handshakes = 0
+        self.accounts: Sequence[Account] = ()
+
+    def take(self, batch: Batch, names: Names, wall_offset_ns: int) -> None:
+        """Count."""
+        del names, wall_offset_ns
+        self.handshakes += len(batch.handshakes)
+        self.accounts = batch.accounts or self.accounts
+
+
+class Instrumented(TcplatApp):
+    """The app, with a watch on its redraws and on its thread."""
+
+    # Textual would look for them beside this file.
+    CSS_PATH = [Path(tui.app.__file__).parent / name for name in ("app.tcss", "views.tcss")]
+
+    def __init__(self, open_source: Callable[[], Source], options: ScreenOptions) -> None:
+        super().__init__(open_source, interfaces, options)
+        self.redraws_s: list[tuple[float, float]] = []
+        """When each began, and how long it took."""
+        self.stalls_s: list[tuple[float, float]] = []
+        """When something was due that came more than a beat late, and how late."""
+
+    def on_mount(self) -> None:
+        """Begin to watch. Textual calls the app's own, too, but after this."""
+        self._beating = asyncio.get_running_loop().create_task(self._beat())
+
+    async def _beat(self) -> None:
+        while True:
+            due = time.monotonic() + BEAT_S
+            await asyncio.sleep(BEAT_S)
+            late_s = time.monotonic() - due
+            if late_s > BEAT_S:
+                self.stalls_s.append((due, late_s))
+
+    def _redraw(self) -> None:
+        began = time.monotonic()
+        super()._redraw()
+        self.redraws_s.append((began, time.monotonic() - began))
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Run until told to quit; then write what was counted."""
+    path, interface = Path(arguments[0]), arguments[1]
+
+    counter = Counter()
+    app = Instrumented(lambda: Probe([interface]), ScreenOptions(takers=[FlightRecorder(), counter]))
+    app.run()
+    counted = {
+        "handshakes": counter.handshakes,
+        "accounts": [asdict(each) for each in counter.accounts],
+        "redraws_s": app.redraws_s,
+        "stalls_s": app.stalls_s,
+        "rows": len(app.model.rows),
+        "failure": app.failure,
+    }
+    path.write_text(json.dumps(counted))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
