@@ -31,6 +31,7 @@ FAMILIES = {
     "model": "model",
 }
 """What can be asked for, and the module that measures it."""
+_DEFAULT = [name for name in FAMILIES if name != "model"]
 
 
 def measure(names: Sequence[str], effort: Effort) -> Iterator[Figure]:
@@ -49,17 +50,17 @@ def main(arguments: Sequence[str]) -> int:
     began, stolen_s = time.monotonic(), machine.stolen_s()
     found: list[Figure] = []
     try:
-        for figure in measure(options.rows or list(FAMILIES), QUICK if options.quick else FULL):
+        for figure in measure(options.rows or _DEFAULT, QUICK if options.quick else FULL):
             found.append(figure)
-            print(table([figure]).splitlines()[1], file=sys.stderr, flush=True)
+            if sys.stderr.isatty():
+                print(f"{figure.row}: {figure.median:.2f} {figure.unit}", file=sys.stderr, flush=True)
     except KeyboardInterrupt:
         return 130
     facts["python loop ns, afterwards"] = machine.loop_ns()
     facts["seconds"] = round(time.monotonic() - began, 1)
     facts["seconds stolen by other machines"] = round(machine.stolen_s() - stolen_s, 1)
     print(table(found))
-    for name in list(facts)[-3:]:
-        print(f"{name}: {facts[name]}")
+    print(machine.text(dict(list(facts.items())[-3:])))
     if options.json:
         options.json.write_text(as_json(facts, found))
     return 0
@@ -67,7 +68,9 @@ def main(arguments: Sequence[str]) -> int:
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("rows", nargs="*", metavar="ROWS", help=f"of {', '.join(FAMILIES)}; none: all")
+    parser.add_argument(
+        "rows", nargs="*", metavar="ROWS", help=f"of {', '.join(FAMILIES)}; none: all but model"
+    )
     parser.add_argument("--quick", action="store_true", help="a moment's run: figures are rough")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write everything measured to FILE")
     options = parser.parse_args(arguments)

@@ -1,7 +1,7 @@
 """From the ring to the rows, without kernel and screen: read, decoded, ingested, and taken over by a redraw's refresh.
 
-Two threads, as in the program: one reads and decodes, the other ingests, and is busy all the time. What each uses of the
-processor counts, but for the busyness.
+Two threads, as in the program: one reads and decodes, the other ingests, and is busy all the time. What each uses of
+the processor counts, but for the busyness.
 """
 
 from __future__ import annotations

@@ -22,11 +22,11 @@ def figures(effort: Effort) -> Iterator[Figure]:
     with ExitStack() as stack:
         pair = stack.enter_context(Pair())
         generator = connecting(stack, pair, _HOSTS, _RATE)
-        generator.run(effort.warm_up_s)
+        generator.run(effort.window_s)
         for _ in range(effort.windows):
             without.append(generator.run(effort.window_s))
             with watching(pair) as screen:
-                settled(screen)
+                settled(screen, effort)
                 generator.start(effort.window_s)
                 screen.read(effort.window_s)
                 with_it.append(generator.stop())

@@ -42,7 +42,8 @@ def main(arguments: Sequence[str]) -> None:
     targets = [(address(host), PORT) for host in range(hosts)]
 
     def run(seconds: float) -> dict[str, Any]:
-        began, took_ns = time.perf_counter(), []
+        began = time.perf_counter()
+        took_ns: list[int] = []
         for number in due(rate, seconds):
             while len(took_ns) < number:
                 took_ns.append(_connect(targets[len(took_ns) % hosts], listener))

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
 
+from tools.bench.effort import Effort
 from tools.bench.network import OURS, Pair
 from tools.bench.screen import Screen, settled
 
@@ -40,15 +41,16 @@ class Count(NamedTuple):
 class Counted:
     """Runs from when it is entered until `finish`, or until it is left."""
 
-    def __init__(self, pair: Pair) -> None:
+    def __init__(self, pair: Pair, effort: Effort) -> None:
         self._pair = pair
+        self._effort = effort
 
     def __enter__(self) -> Counted:
         with ExitStack() as stack:
             directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="tcplat-bench-"))
             self._path = Path(directory) / "counted.json"
             words = ["-m", "tools.bench.instrumented", str(self._path), OURS]
-            self.screen = settled(stack.enter_context(Screen(self._pair, words)))
+            self.screen = settled(stack.enter_context(Screen(self._pair, words)), self._effort)
             self._leaving = stack.pop_all()
         return self
 
@@ -57,13 +59,9 @@ class Counted:
     ) -> None:
         self._leaving.close()
 
-    def hold(self, seconds: float) -> None:
-        """Let it do nothing at all for so long, as a machine without time for it would."""
-        os.kill(self.screen.pid, signal.SIGSTOP)
-        try:
-            self.screen.read(seconds)
-        finally:
-            os.kill(self.screen.pid, signal.SIGCONT)
+    def hold(self) -> None:
+        """Keep it from reading the ring for a while (`HELD_S`)."""
+        os.kill(self.screen.pid, signal.SIGUSR1)
 
     def finish(self) -> Count:
         """Let it end; what it counted."""

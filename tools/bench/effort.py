@@ -17,6 +17,8 @@ class Effort:
     """How often each thing that lasts is watched."""
     window_s: float
     """For how long."""
+    settling_s: float
+    """After the start, until what is done then is done."""
     warm_up_s: float
     """Before that, so that what happens once only is not in it."""
     events: int
@@ -38,6 +40,7 @@ FULL = Effort(
     runs=100_000,
     windows=7,
     window_s=3.0,
+    settling_s=1.2,
     warm_up_s=2.0,
     events=1_000_000,
     presses=300,
@@ -50,6 +53,7 @@ QUICK = Effort(
     runs=20_000,
     windows=2,
     window_s=1.0,
+    settling_s=1.2,
     warm_up_s=0.3,
     events=40_000,
     presses=20,
@@ -63,6 +67,7 @@ MOMENT = Effort(
     runs=1000,
     windows=1,
     window_s=0.2,
+    settling_s=0.0,
     warm_up_s=0.0,
     events=2000,
     presses=3,

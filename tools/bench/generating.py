@@ -15,9 +15,10 @@ def obey(run: Callable[[float], Mapping[str, Any]]) -> None:
     """Run as often as asked, for so many seconds each time, until stdin is closed."""
     _tell({})
     # Without a buffer: what is in one cannot be waited for.
-    for line in open(0, "rb", buffering=0):
-        if line.strip():
-            _tell(run(float(line)))
+    with open(0, "rb", buffering=0) as orders:
+        for line in orders:
+            if line.strip():
+                _tell(run(float(line)))
 
 
 def _tell(what: Mapping[str, Any]) -> None:

@@ -13,7 +13,7 @@ from tools.bench.screen import COLUMNS, LINES, Screen, settled, watching
 
 CPU_TARGET_PERCENT, SENT_TARGET_KB = 2.0, 4.0
 _HOSTS, _RATE = 1000, 10
-_TEACHING_RATE = 5000
+_TEACHING_RATE = 20_000
 _ROUNDS = 5
 
 
@@ -21,7 +21,7 @@ def figures(effort: Effort) -> Iterator[Figure]:
     """Processor and terminal; beside it a screen that knows nobody, and nothing coming."""
     with ExitStack() as stack:
         pair = stack.enter_context(Pair())
-        screen = settled(stack.enter_context(watching(pair)))
+        screen = settled(stack.enter_context(watching(pair)), effort)
         empty = [_costs(screen, effort.window_s) for _ in range(effort.windows)]
         injected(stack, pair, _HOSTS, _TEACHING_RATE).run(_ROUNDS * _HOSTS / _TEACHING_RATE)
         generator = injected(stack, pair, _HOSTS, _RATE)
@@ -35,7 +35,9 @@ def figures(effort: Effort) -> Iterator[Figure]:
         (f"idle, {case}", "% of a core", 0, CPU_TARGET_PERCENT),
         (f"idle, {case}, to a {COLUMNS}x{LINES} terminal", "kB/s", 1, SENT_TARGET_KB),
     ):
-        yield Figure(row, unit, [e[place] for e in idle], f"{unit}, {beside}", [e[place] for e in empty], target)
+        yield Figure(
+            row, unit, [e[place] for e in idle], f"{unit}, {beside}", [e[place] for e in empty], target
+        )
 
 
 def _costs(screen: Screen, seconds: float) -> tuple[float, float]:

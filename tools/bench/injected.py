@@ -101,7 +101,8 @@ def segments(hosts: int, count: int) -> Iterator[tuple[bytes, bytes]]:
         remote = (base + host).to_bytes(size, "big")
         isn = number * 7919 % (1 << 31)
         port, seq, ack = (
-            value.to_bytes(length, "big") for value, length in ((_FIRST_PORT + turn, 2), (isn, 4), (isn + 1, 4))
+            value.to_bytes(length, "big")
+            for value, length in ((_FIRST_PORT + turn, 2), (isn, 4), (isn + 1, 4))
         )
         # Checksums stay those of the first: nobody looks.
         yield (

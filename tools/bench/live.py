@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from contextlib import ExitStack
 from typing import NamedTuple
 
 from bpf import syscall
@@ -23,14 +22,13 @@ _RATE = 20_000
 _FLOOD_RATE = 100_000
 _HOSTS = 1000
 _DRAIN_S = 0.05
-_STATISTICS = Path("/proc/sys/kernel/bpf_stats_enabled")
 _HOOKS = (syscall.TCX_INGRESS, syscall.TCX_EGRESS)
 
 
 def figures(effort: Effort) -> Iterator[Figure]:
     """Of real handshakes, at a rate; and of crafted ones, as quick as they can be made."""
     with ExitStack() as stack:
-        stack.enter_context(statistics_enabled())
+        stack.callback(os.close, syscall.time_programs())
         pair = stack.enter_context(Pair())
         samples = _samples(pair, connecting(stack, pair, _HOSTS, _RATE), effort)
         yield Figure(
@@ -81,17 +79,6 @@ def _samples(pair: Pair, generator: Generator, effort: Effort) -> list[Sample]:
             empty, ours = map(_ns_a_run, began, ended)
             found.append(Sample(ours, empty, told["count"] / told["seconds"]))
     return found
-
-
-@contextmanager
-def statistics_enabled() -> Iterator[None]:
-    """Let the kernel time programs, and then do as before."""
-    was = _STATISTICS.read_text()
-    _STATISTICS.write_text("1")
-    try:
-        yield
-    finally:
-        _STATISTICS.write_text(was)
 
 
 def _enter_probe(hook: ExitStack) -> Probe:

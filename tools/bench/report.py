@@ -85,7 +85,9 @@ def _number(value: float) -> str:
     """Three digits that mean something, and no more."""
     if value == int(value) or abs(value) >= 100:
         return f"{value:,.0f}"
-    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
+    if abs(value) >= 10:
+        return f"{value:.1f}"
+    return f"{value:.2f}" if abs(value) >= 0.1 else f"{value:.2g}"
 
 
 def as_json(facts: Mapping[str, Any], figures: Sequence[Figure]) -> str:

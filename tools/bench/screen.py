@@ -1,4 +1,4 @@
-"""The real program in a terminal: drawn, typed into, and read. No terminal emulator: what is looked for is in the bytes."""
+"""The real program in a terminal: drawn, typed into, and read. What is looked for is in the bytes it writes."""
 
 from __future__ import annotations
 
@@ -15,13 +15,12 @@ from types import TracebackType
 from typing import NamedTuple
 
 from tools.bench.children import PATIENCE_S, cpu_s, memory_bytes, spawn
+from tools.bench.effort import Effort
 from tools.bench.network import OURS, Pair
 
 COLUMNS, LINES = 120, 40
 _READ_BYTES = 1 << 20
 _LAST_BYTES = 6000
-_SETTLED_S = 1.2
-"""More than from one redraw to the next."""
 _ENVIRONMENT = {"TERM": "xterm-256color", "LANG": "C.UTF-8", "HOME": "/nonexistent"}
 PAINTED = re.compile(rb"Quit")
 """The footer, which is there from the first paint on."""
@@ -153,10 +152,8 @@ def watching(pair: Pair) -> Screen:
     return Screen(pair, ["-m", "tui", OURS])
 
 
-def settled(screen: Screen) -> Screen:
-    """Wait until it is attached and has imported what it imports then."""
+def settled(screen: Screen, effort: Effort) -> Screen:
+    """Wait until it is attached, and a while longer: it imports some things then."""
     screen.until(ATTACHED)
-    screen.read(_SETTLED_S)
+    screen.read(effort.settling_s)
     return screen
-
-

@@ -31,7 +31,7 @@ def figures(effort: Effort) -> Iterator[Figure]:
     """Both, and what a bare application of Textual's and compiling alone take."""
     painted, attached, bare, compiled = [], [], [], []
     with Pair() as pair:
-        for is_counted in [False] + [True] * effort.starts:
+        for is_counted in [False] * bool(effort.warm_up_s) + [True] * effort.starts:
             with Screen(pair, ["-c", _BARE]) as screen:
                 bare_s = screen.until(PAINTED) - screen.began
             compiled_s = _compile_s()

@@ -19,7 +19,7 @@ def figures(effort: Effort) -> Iterator[Figure]:
     """There and back; beside it a key that changes the title, too, but nothing in the kernel."""
     took, paused = [], []
     with Pair() as pair, watching(pair) as screen:
-        settled(screen)
+        settled(screen, effort)
         for _ in range(effort.starts * 2):
             for key, name in ((_NEXT, OTHERS), (_BEFORE, OURS)):
                 began = screen.press(key)

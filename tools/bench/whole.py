@@ -20,7 +20,7 @@ def figures(effort: Effort) -> Iterator[Figure]:
     """At several rates; beside it what the same screen costs in that time with nothing coming."""
     with ExitStack() as stack:
         pair = stack.enter_context(Pair())
-        screen = settled(stack.enter_context(watching(pair)))
+        screen = settled(stack.enter_context(watching(pair)), effort)
         quiet = [_share(screen, effort.window_s) for _ in range(effort.windows)]
         for rate in effort.rates:
             with ExitStack() as load:
