@@ -24,10 +24,8 @@ FAMILIES = {
     "loss": "loss",
     "scale": "scale",
     "keys": "keys",
-    "whole": "whole",
-    "idle": "idle",
+    "process": "process",
     "start": "starting",
-    "switch": "switching",
     "model": "model",
 }
 """What can be asked for, and the module that measures it."""

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, NamedTuple
 
 from tools.bench.effort import Effort
+from tools.bench.instrumented import COUNT
 from tools.bench.network import OURS, Pair
 from tools.bench.screen import Screen, settled
 
@@ -32,11 +33,6 @@ class Count(NamedTuple):
     stalls_s: Sequence[tuple[float, float]]
     """When the screen's thread kept others waiting, and for how long."""
 
-    @property
-    def uncounted(self) -> int:
-        """How many neither came nor were counted as lost."""
-        return abs(self.matched - self.handshakes - self.lost)
-
 
 class Counted:
     """Runs from when it is entered until `finish`, or until it is left."""
@@ -48,8 +44,9 @@ class Counted:
     def __enter__(self) -> Counted:
         with ExitStack() as stack:
             directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="tcplat-bench-"))
-            self._path = Path(directory) / "counted.json"
-            words = ["-m", "tools.bench.instrumented", str(self._path), OURS]
+            self._count_path, self._path = Path(directory) / "count", Path(directory) / "counted.json"
+            self._count_path.write_bytes(bytes(COUNT.size))
+            words = ["-m", "tools.bench.instrumented", str(self._count_path), str(self._path), OURS]
             self.screen = settled(stack.enter_context(Screen(self._pair, words)), self._effort)
             self._leaving = stack.pop_all()
         return self
@@ -58,6 +55,12 @@ class Counted:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._leaving.close()
+
+    @property
+    def handshakes(self) -> int:
+        """That have reached whoever shows or records them."""
+        (count,) = COUNT.unpack(self._count_path.read_bytes())
+        return int(count)
 
     def hold(self) -> None:
         """Keep it from reading the ring for a while (`HELD_S`)."""

@@ -1,7 +1,7 @@
 """The screen as the program makes it, with the probe, that also counts what reached it: a process of its own.
 
-Arguments: a file to write the count to when it ends, and the interface. Tells how many handshakes were handed on, what
-the last account says, how long each redraw took, and how long the screen's thread kept others waiting.
+Arguments: a file that always has how many handshakes were handed on, one to write more to when it ends, the interface.
+It tells what the last account says, how long each redraw took, and how long the screen's thread kept others waiting.
 SIGUSR1 makes it not read for a while.
 """
 
@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import mmap
 import signal
+import struct
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -24,6 +26,7 @@ from tui.app import TcplatApp
 from tui.options import ScreenOptions
 from tui.record.flight import FlightRecorder
 
+COUNT = struct.Struct("=Q")
 BEAT_S = 0.005
 HELD_S = 1.0
 """At 50,000 handshakes a second the ring holds 0.65 s."""
@@ -32,7 +35,9 @@ HELD_S = 1.0
 class Counter:
     """A taker that counts, and can be told to be slow."""
 
-    def __init__(self) -> None:
+    def __init__(self, shared: mmap.mmap) -> None:
+        """`shared`: where others read how many there were."""
+        self._shared = shared
         self.handshakes = 0
         self.accounts: Sequence[Account] = ()
         self._hold_s = 0.0
@@ -45,6 +50,7 @@ class Counter:
         """Count."""
         del names, wall_offset_ns
         self.handshakes += len(batch.handshakes)
+        COUNT.pack_into(self._shared, 0, self.handshakes)
         self.accounts = batch.accounts or self.accounts
         hold_s, self._hold_s = self._hold_s, 0.0
         time.sleep(hold_s)
@@ -83,9 +89,10 @@ class Instrumented(TcplatApp):
 
 def main(arguments: Sequence[str]) -> None:
     """Run until told to quit; then write what was counted."""
-    path, interface = Path(arguments[0]), arguments[1]
+    path, told_path, interface = Path(arguments[0]), Path(arguments[1]), arguments[2]
 
-    counter = Counter()
+    with path.open("r+b") as file:
+        counter = Counter(mmap.mmap(file.fileno(), COUNT.size))
     app = Instrumented(lambda: Probe([interface]), ScreenOptions(takers=[FlightRecorder(), counter]))
     signal.signal(signal.SIGUSR1, counter.hold)
     app.run()
@@ -97,7 +104,7 @@ def main(arguments: Sequence[str]) -> None:
         "rows": len(app.model.rows),
         "failure": app.failure,
     }
-    path.write_text(json.dumps(counted))
+    told_path.write_text(json.dumps(counted))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""From a key to the screen, while handshakes flow in."""
+"""From a key to what it does: the next interface watched; the cursor moved, while handshakes flow in."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from contextlib import ExitStack
 
 from tools.bench.effort import Effort
 from tools.bench.injected import injected
-from tools.bench.network import Pair
+from tools.bench.network import OTHERS, OURS, Pair
 from tools.bench.report import Figure, quantile
 from tools.bench.screen import Screen, settled, watching
 
+SWITCH_TARGET_S = 0.2
 MEDIAN_TARGET_MS, P99_TARGET_MS = 10.0, 50.0
 _HOSTS, _RATE = 10_000, 10_000
 _ROUNDS = 5
@@ -22,6 +23,7 @@ _REDRAWN = re.compile(rb"conn/s")
 """The title is painted: so it was a redraw, which paints the selected line, too."""
 _AFTER_REDRAW_S = 0.1
 _PATIENCE_S = 5.0
+_PAUSE_S = 0.2
 
 
 def figures(effort: Effort) -> Iterator[Figure]:
@@ -31,7 +33,8 @@ def figures(effort: Effort) -> Iterator[Figure]:
         pair = stack.enter_context(Pair())
         generator = injected(stack, pair, _HOSTS, _RATE)
         screen = settled(stack.enter_context(watching(pair)), effort)
-        generator.run(min(_HOSTS / _RATE, effort.presses))
+        yield _switched(screen, effort)
+        generator.run(min(_HOSTS / _RATE, effort.window_s))
         screen.read(effort.settling_s)
         screen.press(b"j")
         quiet = _pressed(screen, chance, effort.presses)
@@ -57,6 +60,21 @@ def figures(effort: Effort) -> Iterator[Figure]:
         [quantile(quiet, 0.99)],
         P99_TARGET_MS,
     )
+
+
+def _switched(screen: Screen, effort: Effort) -> Figure:
+    """To the other interface and back; beside it a key that changes the title, too, but nothing in the kernel."""
+    took, paused = [], []
+    for _ in range(effort.starts):
+        for key, name in ((b"b", OTHERS), (b"B", OURS)):
+            began = screen.press(key)
+            took.append(screen.until(re.compile(rb"%s (tcx|clsact)" % name.encode())) - began)
+            screen.read(_PAUSE_S)
+        began = screen.press(b" ")
+        paused.append(screen.until(re.compile(rb"PAUSED")) - began)
+        screen.press(b" ")
+        screen.read(_PAUSE_S)
+    return Figure("interface switch", "s", took, "s, the key that pauses", paused, SWITCH_TARGET_S)
 
 
 def _pressed(screen: Screen, chance: random.Random, presses: int) -> list[float]:
