@@ -7,10 +7,12 @@ import importlib
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 
+from bpf.errors import TcplatError
 from tools.bench import machine
 from tools.bench.effort import FULL, QUICK, Effort
 from tools.bench.report import Figure, as_json, table
@@ -47,13 +49,17 @@ def main(arguments: Sequence[str]) -> int:
     print(machine.text(facts), end="\n\n", flush=True)
     began, stolen_s = time.monotonic(), machine.stolen_s()
     found: list[Figure] = []
-    try:
-        for figure in measure(options.rows or _DEFAULT, QUICK if options.quick else FULL):
-            found.append(figure)
-            if sys.stderr.isatty():
+    failed = False
+    for name in options.rows or _DEFAULT:
+        try:
+            for figure in measure([name], QUICK if options.quick else FULL):
+                found.append(figure)
                 print(f"{figure.row}: {figure.median:.2f} {figure.unit}", file=sys.stderr, flush=True)
-    except KeyboardInterrupt:
-        return 130
+        except KeyboardInterrupt:
+            return 130
+        except (OSError, RuntimeError, TcplatError):  # The others are measured all the same.
+            traceback.print_exc()
+            failed = True
     facts["python loop ns, afterwards"] = machine.loop_ns()
     facts["seconds"] = round(time.monotonic() - began, 1)
     facts["seconds stolen by other machines"] = round(machine.stolen_s() - stolen_s, 1)
@@ -61,7 +67,7 @@ def main(arguments: Sequence[str]) -> int:
     print(machine.text(dict(list(facts.items())[-3:])))
     if options.json:
         options.json.write_text(as_json(facts, found))
-    return 0
+    return int(failed)
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:

@@ -36,15 +36,15 @@ class Effort:
 
 
 FULL = Effort(
-    loads=15,
+    loads=11,
     runs=100_000,
-    windows=7,
+    windows=5,
     window_s=3.0,
     settling_s=1.2,
     warm_up_s=2.0,
     events=1_000_000,
     presses=300,
-    starts=7,
+    starts=5,
     hosts=(1000, 100_000, 1_000_000),
     flood_s=10.0,
 )

@@ -26,7 +26,8 @@ from tui.app import TcplatApp
 from tui.options import ScreenOptions
 from tui.record.flight import FlightRecorder
 
-COUNT = struct.Struct("=Q")
+SEEN = struct.Struct("=QQ")
+"""How many handshakes were handed on, and how many rows there were at the last redraw."""
 BEAT_S = 0.005
 HELD_S = 1.0
 """At 50,000 handshakes a second the ring holds 0.65 s."""
@@ -36,8 +37,9 @@ class Counter:
     """A taker that counts, and can be told to be slow."""
 
     def __init__(self, shared: mmap.mmap) -> None:
-        """`shared`: where others read how many there were."""
+        """`shared`: where others read how many there were, as `SEEN` has it."""
         self._shared = shared
+        self.rows = 0
         self.handshakes = 0
         self.accounts: Sequence[Account] = ()
         self._hold_s = 0.0
@@ -50,10 +52,14 @@ class Counter:
         """Count."""
         del names, wall_offset_ns
         self.handshakes += len(batch.handshakes)
-        COUNT.pack_into(self._shared, 0, self.handshakes)
+        self.tell()
         self.accounts = batch.accounts or self.accounts
         hold_s, self._hold_s = self._hold_s, 0.0
         time.sleep(hold_s)
+
+    def tell(self) -> None:
+        """Say how many there are."""
+        SEEN.pack_into(self._shared, 0, self.handshakes, self.rows)
 
 
 class Instrumented(TcplatApp):
@@ -62,8 +68,9 @@ class Instrumented(TcplatApp):
     # Textual would look for them beside this file.
     CSS_PATH = [Path(tui.app.__file__).parent / name for name in ("app.tcss", "views.tcss")]
 
-    def __init__(self, open_source: Callable[[], Source], options: ScreenOptions) -> None:
-        super().__init__(open_source, interfaces, options)
+    def __init__(self, open_source: Callable[[], Source], counter: Counter) -> None:
+        super().__init__(open_source, interfaces, ScreenOptions(takers=[FlightRecorder(), counter]))
+        self._counter = counter
         self.redraws_s: list[tuple[float, float]] = []
         """When each began, and how long it took."""
         self.stalls_s: list[tuple[float, float]] = []
@@ -85,6 +92,8 @@ class Instrumented(TcplatApp):
         began = time.monotonic()
         super()._redraw()
         self.redraws_s.append((began, time.monotonic() - began))
+        self._counter.rows = len(self.model.rows)
+        self._counter.tell()
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -92,8 +101,8 @@ def main(arguments: Sequence[str]) -> None:
     path, told_path, interface = Path(arguments[0]), Path(arguments[1]), arguments[2]
 
     with path.open("r+b") as file:
-        counter = Counter(mmap.mmap(file.fileno(), COUNT.size))
-    app = Instrumented(lambda: Probe([interface]), ScreenOptions(takers=[FlightRecorder(), counter]))
+        counter = Counter(mmap.mmap(file.fileno(), SEEN.size))
+    app = Instrumented(lambda: Probe([interface]), counter)
     signal.signal(signal.SIGUSR1, counter.hold)
     app.run()
     counted = {
@@ -101,7 +110,6 @@ def main(arguments: Sequence[str]) -> None:
         "accounts": [asdict(each) for each in counter.accounts],
         "redraws_s": app.redraws_s,
         "stalls_s": app.stalls_s,
-        "rows": len(app.model.rows),
         "failure": app.failure,
     }
     told_path.write_text(json.dumps(counted))

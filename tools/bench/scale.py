@@ -15,7 +15,7 @@ from tools.bench.report import Figure
 
 MEMORY_TARGET_MB = {100_000: 400.0}
 REDRAW_TARGET_MS = 50.0
-_TEACHING_RATE, _RATE = 40_000, 10_000
+_TEACHING_RATE, _RATE = 20_000, 10_000
 _REDRAW_S = 1.2
 """At least one is within."""
 _EACH = 5
@@ -76,8 +76,9 @@ def _grow(pair: Pair, counted: Counted, hosts: int, effort: Effort) -> Watched:
         teacher = injected(stack, pair, hosts, _TEACHING_RATE)
         generator = injected(stack, pair, hosts, _RATE)
         teacher.start(teaching_s)
-        counted.screen.read(teaching_s + effort.settling_s)
+        counted.screen.read(teaching_s)
         teacher.stop()
+        counted.knows(hosts)
         seconds = effort.windows * max(_REDRAW_S, effort.window_s)
         generator.start(effort.warm_up_s + 2 * seconds)
         counted.screen.read(effort.warm_up_s)

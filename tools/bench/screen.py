@@ -118,10 +118,10 @@ class Screen:
                 return Seen(time.perf_counter(), written)
         return Seen(0.0, written)
 
-    def quit(self) -> None:
-        """Let it end by itself. Raises TimeoutError."""
+    def quit(self, seconds: float) -> None:
+        """Let it end by itself, in so long at most. Raises TimeoutError."""
         self.press(b"q")
-        deadline = time.perf_counter() + PATIENCE_S
+        deadline = time.perf_counter() + seconds
         while self._child.poll() is None:
             if time.perf_counter() > deadline:
                 raise TimeoutError("it does not end")
