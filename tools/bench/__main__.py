@@ -50,6 +50,7 @@ def main(arguments: Sequence[str]) -> int:
     began, stolen_s = time.monotonic(), machine.stolen_s()
     found: list[Figure] = []
     failed = False
+    loops_ns: dict[str, float] = {}
     for name in options.rows or _DEFAULT:
         try:
             for figure in measure([name], QUICK if options.quick else FULL):
@@ -60,7 +61,8 @@ def main(arguments: Sequence[str]) -> int:
         except (OSError, RuntimeError, TcplatError):  # The others are measured all the same.
             traceback.print_exc()
             failed = True
-    facts["python loop ns, afterwards"] = machine.loop_ns()
+        loops_ns[name] = machine.loop_ns()
+    facts["python loop ns, after each"] = loops_ns
     facts["seconds"] = round(time.monotonic() - began, 1)
     facts["seconds stolen by other machines"] = round(machine.stolen_s() - stolen_s, 1)
     print(table(found))

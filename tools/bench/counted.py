@@ -33,7 +33,7 @@ class Count(NamedTuple):
     lost: int
     """... of these, that found no room in the ring."""
     redraws_s: Sequence[tuple[float, float]]
-    """When each redraw began (CLOCK_MONOTONIC), and how long it took."""
+    """When each redraw began (CLOCK_MONOTONIC), and the processor time it took."""
     stalls_s: Sequence[tuple[float, float]]
     """When the screen's thread kept others waiting, and for how long."""
 

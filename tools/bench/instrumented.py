@@ -1,7 +1,7 @@
 """The screen as the program makes it, with the probe, that also counts what reached it: a process of its own.
 
 Arguments: a file that always has how many handshakes were handed on, one to write more to when it ends, the interface.
-It tells what the last account says, how long each redraw took, and how long the screen's thread kept others waiting.
+It tells what the last account says, what each redraw took, and how long the screen's thread kept others waiting.
 SIGUSR1 makes it not read for a while.
 """
 
@@ -72,7 +72,7 @@ class Instrumented(TcplatApp):
         super().__init__(open_source, interfaces, ScreenOptions(takers=[FlightRecorder(), counter]))
         self._counter = counter
         self.redraws_s: list[tuple[float, float]] = []
-        """When each began, and how long it took."""
+        """When each began, and the processor time it took."""
         self.stalls_s: list[tuple[float, float]] = []
         """When something was due that came more than a beat late, and how late."""
 
@@ -89,9 +89,9 @@ class Instrumented(TcplatApp):
                 self.stalls_s.append((due, late_s))
 
     def _redraw(self) -> None:
-        began = time.monotonic()
+        began, cpu_s = time.monotonic(), time.thread_time()
         super()._redraw()
-        self.redraws_s.append((began, time.monotonic() - began))
+        self.redraws_s.append((began, time.thread_time() - cpu_s))
         self._counter.rows = len(self.model.rows)
         self._counter.tell()
 

@@ -61,12 +61,12 @@ def figures(effort: Effort) -> Iterator[Figure]:
             [few.memory_mb],
             MEMORY_TARGET_MB.get(many.hosts),
         )
-        for what, samples, reference, target in (
-            ("a redraw", many.redraws_ms, few.redraws_ms, REDRAW_TARGET_MS),
-            ("each second's longest stall", many.stalls_ms, few.stalls_ms, None),
+        for what, unit, samples, reference, target in (
+            ("a redraw", "ms of CPU", many.redraws_ms, few.redraws_ms, REDRAW_TARGET_MS),
+            ("each second's longest stall", "ms", many.stalls_ms, few.stalls_ms, None),
         ):
             case = f"{name}, {_RATE:,} handshakes/s: {what}"
-            yield Figure(case, "ms", samples, f"ms {beside}", reference, target)
+            yield Figure(case, unit, samples, f"{unit} {beside}", reference, target)
 
 
 def _grow(pair: Pair, counted: Counted, hosts: int, effort: Effort) -> Watched:
