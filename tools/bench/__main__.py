@@ -57,6 +57,7 @@ def main(arguments: Sequence[str]) -> int:
                 found.append(figure)
                 print(f"{figure.row}: {figure.median:.2f} {figure.unit}", file=sys.stderr, flush=True)
         except KeyboardInterrupt:
+            print(table(found))
             return 130
         except (OSError, RuntimeError, TcplatError):  # The others are measured all the same.
             traceback.print_exc()

@@ -80,8 +80,10 @@ def _grow(pair: Pair, counted: Counted, hosts: int, effort: Effort) -> Watched:
         teacher.stop()
         counted.knows(hosts)
         seconds = effort.windows * max(_REDRAW_S, effort.window_s)
-        generator.start(effort.warm_up_s + 2 * seconds)
-        counted.screen.read(effort.warm_up_s)
+        # Of what came while it learned so many, each redraw is longer than the time until the next: that has to pass.
+        warm_up_s = effort.warm_up_s + effort.window_s
+        generator.start(warm_up_s + 2 * seconds)
+        counted.screen.read(warm_up_s)
         began = time.monotonic()
         counted.screen.read(seconds)
         watched = Watched(hosts, began, time.monotonic(), counted.screen.memory_bytes / 1e6)
