@@ -1,7 +1,7 @@
 # What a person types here; the work is done in tools/. `make` lists it.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run setup setup-test test check format fuzz screenshots fresh lock clean
+.PHONY: help run setup setup-test test check format fuzz bench screenshots fresh lock clean
 
 BIN := .venv/bin
 # Without sudo the program starts all the same, and says what it lacks.
@@ -35,6 +35,9 @@ format: setup-test ## write the code the one way
 
 fuzz: setup-test ## mutated packets through the kernel program and the matcher: make fuzz ARGS="5000000 --seed 7"
 	$(SUDO) $(BIN)/python tools/fuzz.py $(ARGS)
+
+bench: setup-test ## what it costs, every figure beside a reference: make bench ARGS="kernel loss --quick"
+	$(SUDO) $(BIN)/python -m tools.bench $(ARGS)
 
 screenshots: setup-test ## draw screenshots/ anew
 	$(BIN)/python tools/screenshots.py $(ARGS)

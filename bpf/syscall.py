@@ -34,6 +34,7 @@ _PROG_QUERY = 16
 _BTF_LOAD = 18
 _MAP_LOOKUP_BATCH = 24
 _LINK_CREATE = 28
+_ENABLE_STATS = 32
 
 CGROUP_INET4_CONNECT = 10
 CGROUP_INET6_CONNECT = 11
@@ -226,6 +227,11 @@ def program_runs(program_fd: int) -> tuple[int, int]:
     """How long a program has run, in ns, and how often; (0, 0) unless kernel.bpf_stats_enabled was on meanwhile."""
     _, run_time_ns, run_count = _PROGRAM_INFO.unpack(_program_info(program_fd))
     return run_time_ns, run_count
+
+
+def time_programs() -> int:
+    """Let the kernel time programs, as kernel.bpf_stats_enabled does, until the descriptor is closed (Linux 5.8)."""
+    return _bpf(_ENABLE_STATS, struct.pack("=I", 0))[0]
 
 
 _PROGRAM_INFO = struct.Struct("=4xI184xQQ")

@@ -2,7 +2,7 @@
 
 BPF_PROG_TEST_RUN has no socket. So real TCP streams cross a veth pair between two namespaces, and on the sender's
 egress hang, one after another: an empty program, ours without samples, ours with but hardly ever one, ours with one a
-second, and an empty one again. They see the same packets; kernel.bpf_stats_enabled times each. Needs root.
+second, and an empty one again. They see the same packets; the kernel times each. Needs root.
 """
 
 from __future__ import annotations
@@ -10,26 +10,22 @@ from __future__ import annotations
 import os
 import socket
 import statistics
-import struct
 import sys
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from pathlib import Path
 
 from bpf import syscall
 from bpf.interfaces import Layer
 from bpf.lab.namespace import Namespace
 from bpf.program import Program
+from tools.bench.kernel import EMPTY
 
 OURS, THEIRS, PORT = "192.0.2.1", "192.0.2.2", 5001
 RUN_S = 0.4
 WARM_UP_S = 0.1
 REPETITIONS = 11
 KINDS = ("handshakes only", "sampling, but none taken", "a sample a second")
-STATISTICS = Path("/proc/sys/kernel/bpf_stats_enabled")
-EMPTY = struct.pack("=BBhi", 0xB7, 0, 0, -1) + struct.pack("=BBhi", 0x95, 0, 0, 0)
-"""return TCX_NEXT"""
 
 
 class Streams:
@@ -96,17 +92,13 @@ def runs(program_fds: Sequence[int], streams: Streams) -> list[tuple[float, int]
 
 def main(arguments: Sequence[str]) -> None:
     """Run all; arguments: how many connections."""
-    was = STATISTICS.read_text()
-    STATISTICS.write_text("1")
-    try:
-        with ExitStack() as stack:
-            plain = stack.enter_context(Program(10_000_000_000))
-            seldom = stack.enter_context(Program(10_000_000_000, 1_000_000_000_000))
-            sampling = stack.enter_context(Program(10_000_000_000, 1_000_000_000))
-            for count in [int(each) for each in arguments] or [1, 1000]:
-                bench(count, plain, seldom, sampling)
-    finally:
-        STATISTICS.write_text(was)
+    with ExitStack() as stack:
+        stack.callback(os.close, syscall.time_programs())
+        plain = stack.enter_context(Program(10_000_000_000))
+        seldom = stack.enter_context(Program(10_000_000_000, 1_000_000_000_000))
+        sampling = stack.enter_context(Program(10_000_000_000, 1_000_000_000))
+        for count in [int(each) for each in arguments] or [1, 1000]:
+            bench(count, plain, seldom, sampling)
 
 
 def bench(count: int, *programs: Program) -> None:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from bpf.captures import Capture
-from tools.bench_core import LABELS
+from tools.bench.handshakes import LABELS
 from tui.core.rows import Rows
 
 PACKETS = 1_000_000
