@@ -8,12 +8,22 @@ from typing import Any
 
 import pytest
 
+from bpf import program as kernel_program
 from bpf.interfaces import Layer
 from bpf.lab import Lab
 from bpf.program import Program
+from tests.compiled import once
 
 _IN_CI = bool(os.environ.get("CI"))
 _LEFT_OUT = "loads the kernel program, which needs root: sudo make test"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where tests run side by side, those of the kernel run one after another: what they look at is the machine's."""
+    for item in items:
+        if item.get_closest_marker("kernel"):
+            item.add_marker(pytest.mark.xdist_group("kernel"))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -29,6 +39,14 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
     if _IN_CI and report.skipped and item.get_closest_marker("kernel"):
         report.outcome = "failed"
         report.longrepr = f"left out in CI: {report.longrepr}"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_once() -> Iterator[None]:
+    """Compiling takes bcc most of a second, and gives the same each time; a `tcplat` that tests run compiles anew."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kernel_program, "_compile", once(kernel_program._compile))
+        yield
 
 
 @pytest.fixture(scope="session")
