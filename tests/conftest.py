@@ -7,6 +7,7 @@ from collections.abc import Generator, Iterator
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from bpf import program as kernel_program
 from bpf.interfaces import Layer
@@ -18,12 +19,27 @@ _IN_CI = bool(os.environ.get("CI"))
 _LEFT_OUT = "loads the kernel program, which needs root: sudo make test"
 
 
+if not _IN_CI:  # where Hypothesis has a profile of its own, without deadlines too.
+    # How long an example takes depends on what the other cores do; where it matters, a test measures its own time.
+    settings.register_profile("unhurried", deadline=None)
+    settings.load_profile("unhurried")
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Where tests run side by side, those of the kernel run one after another: what they look at is the machine's."""
     for item in items:
         if item.get_closest_marker("kernel"):
             item.add_marker(pytest.mark.xdist_group("kernel"))
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_report_from_serializable() -> Generator[None, Any, None]:
+    """Name a test as pytest takes it: xdist writes its group behind."""
+    outcome = yield
+    report = outcome.get_result()
+    if isinstance(report, pytest.TestReport):
+        report.nodeid = report.nodeid.removesuffix("@kernel")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
