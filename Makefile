@@ -21,7 +21,7 @@ setup-test:
 	@tools/setup test
 
 test: check ## every check and every test (root runs those of the kernel too): make test ARGS="-k filter"
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n auto $(ARGS)
 
 check: setup-test ## style, types and import contracts
 	$(BIN)/ruff check

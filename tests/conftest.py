@@ -7,13 +7,39 @@ from collections.abc import Generator, Iterator
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
+from bpf import program as kernel_program
 from bpf.interfaces import Layer
 from bpf.lab import Lab
 from bpf.program import Program
+from tests.compiled import once
 
 _IN_CI = bool(os.environ.get("CI"))
 _LEFT_OUT = "loads the kernel program, which needs root: sudo make test"
+
+
+if not _IN_CI:  # where Hypothesis has a profile of its own, without deadlines too.
+    # How long an example takes depends on what the other cores do; where it matters, a test measures its own time.
+    settings.register_profile("unhurried", deadline=None)
+    settings.load_profile("unhurried")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where tests run side by side, those of the kernel run one after another: what they look at is the machine's."""
+    for item in items:
+        if item.get_closest_marker("kernel"):
+            item.add_marker(pytest.mark.xdist_group("kernel"))
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_report_from_serializable() -> Generator[None, Any, None]:
+    """Name a test as pytest takes it: xdist writes its group behind."""
+    outcome = yield
+    report = outcome.get_result()
+    if isinstance(report, pytest.TestReport):
+        report.nodeid = report.nodeid.removesuffix("@kernel")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -29,6 +55,14 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
     if _IN_CI and report.skipped and item.get_closest_marker("kernel"):
         report.outcome = "failed"
         report.longrepr = f"left out in CI: {report.longrepr}"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_once() -> Iterator[None]:
+    """Compiling takes bcc most of a second, and gives the same each time; a `tcplat` that tests run compiles anew."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kernel_program, "_compile", once(kernel_program._compile))
+        yield
 
 
 @pytest.fixture(scope="session")

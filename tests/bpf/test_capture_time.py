@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 from bpf.captures import Capture
 from bpf.event import Handshake, Outcome
@@ -99,18 +100,21 @@ def test_a_pipe_yields_packets_as_they_come() -> None:
         raw = FRAMINGS["raw"]
         data = pcap(frames(series, raw), link_type=101) if framing == "pcap" else ng(series, raw)
         ours, theirs = os.pipe()
-        begin = len(data) - 70
+        begin = len(data) - 20  # In the middle of the last packet, whose handshake the one before has ended.
         os.write(theirs, data[:begin])
         answering = threading.Event()
 
-        def finish(end: int = theirs, rest: bytes = data[begin:], told: threading.Event = answering) -> None:
-            told.wait(10)
+        def finish(end: int = theirs, rest: bytes = data[begin:], told: threading.Event = answering) -> bool:
+            in_time = told.wait(10)
             os.write(end, rest)
             os.close(end)
+            return in_time
 
-        thread = threading.Thread(target=finish)
-        thread.start()
-        with Capture(os.fdopen(ours, "rb"), "stdin", local=LOCAL) as capture:
+        with (
+            ThreadPoolExecutor() as aside,
+            Capture(os.fdopen(ours, "rb"), "stdin", local=LOCAL) as capture,
+        ):
+            came_at_once = aside.submit(finish)
             found: list[Handshake] = []
             while not found:
                 piece = capture.read()
@@ -119,5 +123,5 @@ def test_a_pipe_yields_packets_as_they_come() -> None:
             answering.set()
             while piece := capture.read():
                 found += piece.handshakes
-        thread.join()
+            assert came_at_once.result()
         assert comparable(found) == matched(series)

@@ -77,15 +77,15 @@ def test_at_once_gives_the_accounts_of_the_tape_and_no_others() -> None:
 
 def test_recorded_pace_keeps_the_distances() -> None:
     some = [at(0), at(0.1), at(0.2), at(0.25)]
+    began_ns = time.monotonic_ns()
     with playing(Pace.RECORDED, piece(*some), piece(at(0.3))) as replay:
         arrived = []
         while not replay.is_over:
             for each in replay.drain(0.05).handshakes:
                 arrived.append((time.monotonic_ns(), each.time_ns))
                 assert each.time_ns <= replay.now_ns()
-    began_ns = arrived[0][0]
-    # Never early; how late depends on the machine.
-    assert all(came_ns - began_ns >= time_ns - BEGAN_NS - 5_000_000 for came_ns, time_ns in arrived)
+    # Never early; how late, even the first, depends on the machine.
+    assert all(came_ns - began_ns >= time_ns - BEGAN_NS for came_ns, time_ns in arrived)
     assert [time_ns for _, time_ns in arrived] == [each.time_ns for each in (*some, at(0.3))]
 
 

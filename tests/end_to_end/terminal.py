@@ -100,5 +100,10 @@ class Terminal:
     def _tmux(self, *words: str) -> str:
         command = self._lab.command("tmux", "-S", f"{self._directory.name}/socket", "-f", "/dev/null", *words)
         environment = {**os.environ, "LANG": "C.UTF-8", "TERM": "xterm-256color"}
+        for name in (
+            "COLUMNS",
+            "LINES",
+        ):  # readline, which pytest imports, sets them for pytest's own children.
+            environment.pop(name, None)
         done = subprocess.run(command, check=True, capture_output=True, env=environment, timeout=PATIENCE_S)
         return done.stdout.decode()

@@ -42,12 +42,13 @@ async def test_help_lists_every_key_column_and_word_of_the_filter() -> None:
         screen.app.stylesheet.add_source("#help { max-height: 220; max-width: 120; }")
         await screen.press("question_mark")
         await screen.until(lambda: "what is measured" in screen.text)
+        text, prose = screen.text, screen.prose
         for binding in ALL:
-            assert binding.description in screen.text
+            assert binding.description in text
             for one in binding.make_bindings([binding]):
-                assert screen.app.get_key_display(one) in screen.text
-        assert all(column.help in screen.prose for column in COLUMNS)
-        assert all(key.help in screen.prose for key in KEYS)
+                assert screen.app.get_key_display(one) in text
+        assert all(column.help in prose for column in COLUMNS)
+        assert all(key.help in prose for key in KEYS)
         await screen.press("question_mark")
         assert "what is measured" not in screen.text
 

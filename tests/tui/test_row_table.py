@@ -203,10 +203,10 @@ async def test_100_000_hosts_cost_a_redraw_no_more_than_the_rows_in_sight(
         source.play(*(handshake(remote, (number + 1) * 1000) for number, remote in enumerate(remotes)))
         await screen.until(lambda: "100k hosts" in screen.title)
         monkeypatch.setattr(Rows, "rows", counted)
-        began = time.perf_counter()
+        began = time.thread_time()
         for _ in range(10):
             screen.table.draw()
-        took_s = (time.perf_counter() - began) / 10
+        took_s = (time.thread_time() - began) / 10
         await screen.press("j", "G", "k", "pageup")
     assert max(asked) <= 22
     assert took_s < 0.05  # 2 ms; were all rows formatted, several seconds
