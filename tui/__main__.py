@@ -105,9 +105,9 @@ def _watching(options: argparse.Namespace, stack: ExitStack) -> _Input:
         from bpf.probe import Probe
 
         mode = AttachMode(options.attach)
-        # The screen always wants them.
         flow_interval_s = options.flow_interval if options.flows else 0.0
-        return Probe(options.interfaces, mode, options.timeout, _account_interval_s(options), flow_interval_s)
+        times = (options.timeout, _account_interval_s(options), flow_interval_s)
+        return Probe(options.interfaces, mode, *times, is_forwarding=options.forwarded)
 
     def list_interfaces() -> Sequence[Interface]:
         from bpf.interfaces import interfaces

@@ -66,6 +66,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line, or `arguments`. Exits with status 2 and one line if they make no sense."""
     parser = _parser()
     options = parser.parse_args(arguments)
+    options.flows |= options.forwarded
     trouble = _contradiction(options)
     if trouble:
         parser.error(trouble)
@@ -127,6 +128,11 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
         "--flows",
         action="store_true",
         help="with --json or --record: also what TCP measures of connections that stay open, as they send",
+    )
+    parser.add_argument(
+        "--forwarded",
+        action="store_true",
+        help="as --flows, and of connections that this machine only forwards an estimate of both sides' round trips",
     )
     parser.add_argument(
         "--flow-interval",
@@ -197,12 +203,13 @@ def _contradiction(options: argparse.Namespace) -> str:
         return "--record-rotate goes with --record"
     if options.record and options.read and not options.form:
         return "--record goes with --read only if --log or --json is there too"
+    flows = "--forwarded" if options.forwarded else "--flows"
     if options.flows and options.read:
-        return "--flows goes with a live interface: a recording has the samples it has"
+        return f"{flows} goes with a live interface: a recording has the samples it has"
     if options.flows and options.filter:
-        return "--filter is about handshakes: it does not go with --flows"
+        return f"--filter is about handshakes: it does not go with {flows}"
     if options.flows and options.form != "jsonl" and not options.record:
-        return "--flows goes with --json or --record"
+        return f"{flows} goes with --json or --record"
     if options.config and options.form:
         return "--config is for the screen, not for --log or --json"
     if options.local and not options.read:

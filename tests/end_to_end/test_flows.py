@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import itertools
 import os
@@ -19,6 +18,7 @@ import pytest
 from bpf import program, syscall
 from bpf.event import Direction, Flow, address_text
 from bpf.lab import Behaviour, Client, Host, Lab
+from tests.bpf.kernel_maps import maps
 from tests.end_to_end.open_connections import PATIENCE_S, V4, TcpInfo, connected, settle
 from tests.end_to_end.watching import Watch, watching
 
@@ -287,32 +287,15 @@ def test_every_storage_goes_with_the_probe() -> None:
         with watching(lab, flow_interval_s=INTERVAL_S) as watch:
             for _ in exchanges(watch, connection, 1):
                 pass
-            before = maps()
-            assert "tcplat_sockets" in before
+            before = storages()
+            assert before
         until = time.monotonic() + PATIENCE_S
-        while maps().count("tcplat_sockets") >= before.count("tcplat_sockets"):
+        while storages() >= before:
             assert time.monotonic() < until
             time.sleep(0.01)
         connection.send(b"x")
 
 
-def maps() -> list[str]:
-    """The names of all BPF maps there are, as the kernel lists them (BPF_MAP_GET_NEXT_ID and so on)."""
-    names: list[str] = []
-    number = 0
-    while True:
-        try:
-            _, attributes = syscall._bpf(12, struct.pack("=III", number, 0, 0))
-        except FileNotFoundError:
-            return names
-        number = struct.unpack_from("=I", attributes, 4)[0]
-        try:
-            fd, _ = syscall._bpf(14, struct.pack("=III", number, 0, 0))
-        except FileNotFoundError:  # Gone meanwhile.
-            continue
-        try:
-            info = ctypes.create_string_buffer(40)  # struct bpf_map_info up to its name.
-            syscall._bpf(15, struct.pack("=IIQ", fd, len(info), ctypes.addressof(info)))
-        finally:
-            os.close(fd)
-        names.append(info.raw[24:].rstrip(b"\0").decode())
+def storages() -> int:
+    """How many maps of ours there are, of this probe and of others that run beside the test."""
+    return [each.name for each in maps()].count("tcplat_sockets")

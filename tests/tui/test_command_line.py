@@ -62,6 +62,13 @@ def only_line(text: str) -> str:
         (["lo", "--json", "--duration", "soon"], "'soon' is not a number of seconds above 0"),
         (["lo", "--attach", "xdp"], "invalid choice: 'xdp'"),
         (["--colour"], "unrecognized arguments: --colour"),
+        (["lo", "--forwarded"], "--forwarded goes with --json or --record"),
+        (["lo", "--flows"], "--flows goes with --json or --record"),
+        (
+            ["--read", "x", "--forwarded"],
+            "--forwarded goes with a live interface: a recording has the samples it has",
+        ),
+        (["lo", "--json", "--forwarded", "--filter", "x"], "it does not go with --forwarded"),
         (["--timeout", "0"], "'0' is not a number of seconds above 0"),
     ],
 )
