@@ -399,6 +399,23 @@ struct datagram {
     u8 protocol;
 };
 
+/* The fixed parts of IP headers, as far as they are read where they lie. */
+struct ipv4 {
+    u8 before[6];
+    u16 fragment;
+    u8 between[4];
+    u32 source;
+    u32 destination;
+};
+_Static_assert(sizeof(struct ipv4) == IPV4_HEADER, "RFC 791, section 3.1");
+
+struct ipv6 {
+    u8 before[IPV6_ADDRESSES_OFFSET];
+    u32 source[4];
+    u32 destination[4];
+};
+_Static_assert(sizeof(struct ipv6) == IPV6_HEADER, "RFC 8200, section 3");
+
 /* The fixed part of a TCP header, as it is on the wire. */
 struct segment {
     u16 source_port;
@@ -1266,42 +1283,50 @@ INLINE void follow_passing(struct view *view, struct connection *key, struct seg
         report(view, key, from, passing->cookie, ingress, now, false);
 }
 
-/* A TCP segment without a socket leaves, or any comes in: read it as far as the timestamps. A RST need not have any. */
-INLINE void pass(struct view *view, u16 ethertype, u32 offset, u8 flags)
+INLINE void passing_key(struct connection *key, struct view *view, u32 *source, u32 *destination, u32 words)
 {
-    struct __sk_buff *skb = view->skb;
+    u32 *local = view->ingress ? destination : source;
+    u32 *remote = view->ingress ? source : destination;
+    __builtin_memset(key, 0, sizeof(*key));
+    if (words == 1)
+        key->remote[10] = key->remote[11] = key->local[10] = key->local[11] = 0xff;
+    __builtin_memcpy(key->remote + 16 - words * 4, remote, words * 4);
+    __builtin_memcpy(key->local + 16 - words * 4, local, words * 4);
+    key->ifindex = view->ifindex;
+}
+
+/* A TCP segment without a socket leaves, or any comes in: read it as far as the timestamps. A RST need not have any. The quick
+ * look has seen its headers. */
+INLINE void pass(struct view *view, u16 ethertype, u8 *ip, u8 *end, u8 flags)
+{
     struct connection key;
-    struct segment tcp;
     struct {
         u32 kind, value, echo;
     } option = {};
-    u8 addresses[32];
+    struct segment *tcp;
     if (ethertype == bpf_htons(ETH_IPV4)) {
-        u8 header[IPV4_HEADER];
-        if (bpf_skb_load_bytes(skb, offset, header, sizeof(header)) ||
-            (header[6] << 8 | header[7]) & IPV4_FRAGMENT)
+        struct ipv4 *header = (struct ipv4 *)ip;
+        tcp = (struct segment *)(header + 1);
+        if ((u8 *)(tcp + 1) > end || header->fragment & bpf_htons(IPV4_FRAGMENT))
             return;
-        map_ipv4(addresses, header + 12);
-        map_ipv4(addresses + 16, header + 16);
-        offset += IPV4_HEADER;
+        passing_key(&key, view, &header->source, &header->destination, 1);
     } else {
-        if (bpf_skb_load_bytes(skb, offset + IPV6_ADDRESSES_OFFSET, addresses, sizeof(addresses)))
+        struct ipv6 *header = (struct ipv6 *)ip;
+        tcp = (struct segment *)(header + 1);
+        if ((u8 *)(tcp + 1) > end)
             return;
-        offset += IPV6_HEADER;
+        passing_key(&key, view, header->source, header->destination, 4);
     }
-    if (bpf_skb_load_bytes(skb, offset, &tcp, sizeof(tcp)))
-        return;
+    u32 offset = (u8 *)tcp - (u8 *)(long)view->skb->data;
+    key.remote_port = bpf_ntohs(view->ingress ? tcp->source_port : tcp->destination_port);
+    key.local_port = bpf_ntohs(view->ingress ? tcp->destination_port : tcp->source_port);
     if (!(flags & (SYN | RST)) &&
-        (header_bytes(&tcp) < TCP_HEADER + sizeof(option) ||
-         bpf_skb_load_bytes(skb, offset + TCP_HEADER, &option, sizeof(option)) ||
+        (header_bytes(tcp) < TCP_HEADER + sizeof(option) ||
+         bpf_skb_load_bytes(view->skb, offset + TCP_HEADER, &option, sizeof(option)) ||
          option.kind != bpf_htonl(TCP_TIMESTAMPS_FIRST)))
         return;
-    if (view->ingress)
-        key_of(&key, view->ifindex, addresses + 16, addresses, tcp.destination_port, tcp.source_port);
-    else
-        key_of(&key, view->ifindex, addresses, addresses + 16, tcp.source_port, tcp.destination_port);
-    u32 bytes = skb->len - offset - header_bytes(&tcp) + (flags & FIN);
-    follow_passing(view, &key, &tcp, bpf_ntohl(option.value), bpf_ntohl(option.echo), bytes);
+    u32 bytes = view->skb->len - offset - header_bytes(tcp) + (flags & FIN);
+    follow_passing(view, &key, tcp, bpf_ntohl(option.value), bpf_ntohl(option.echo), bytes);
 }
 
 INLINE int full_look(struct view *view, u16 ethertype, u32 offset)
@@ -1383,7 +1408,7 @@ int handshake(struct __sk_buff *skb)
     if (!ingress && flags && FLOW_INTERVAL)
         flow_out(&view, ethertype, offset, flags);
     if (IS_FORWARDING && flags && (ingress || !skb->sk))
-        pass(&view, ethertype, offset, flags);
+        pass(&view, ethertype, data + offset, end, flags);
     if (!matters)
         return NEXT_PROGRAM;
     int unreadable = unwrap(&view, ethertype, offset);
