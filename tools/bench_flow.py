@@ -1,9 +1,8 @@
 """What sampling open connections costs a packet: PYTHONPATH=. .venv/bin/python tools/bench_flow.py [CONNECTIONS ...]
 
 BPF_PROG_TEST_RUN has no socket of TCP's. So real TCP streams cross a router between two namespaces, over veth pairs. On
-the sender's egress, and for what is forwarded on either side of the router's outer interface, hang one after another: an
-empty program, ours in several ways, and an empty one again. They see the same packets; kernel.bpf_stats_enabled times
-each. Needs root.
+the sender's egress, and on either side of the router's outer interface, hang one after another: an empty program, ours
+in several ways, and an empty one again. They see the same packets; kernel.bpf_stats_enabled times each. Needs root.
 """
 
 from __future__ import annotations

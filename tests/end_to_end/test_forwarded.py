@@ -8,7 +8,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,15 +21,20 @@ from bpf.lab.namespace import Namespace, inside
 from bpf.probe import Probe
 from tests.end_to_end.cable import Cable
 from tests.end_to_end.commands import lines_of, streaming, tcplat
-from tests.end_to_end.open_connections import PATIENCE_S, settle, tcp_info
+from tests.end_to_end.echoes import Echoes, smoothed
+from tests.end_to_end.open_connections import PATIENCE_S, settle
 
 pytestmark = pytest.mark.kernel
 
 CLIENT, SERVER, PORT = "10.1.0.1", "10.2.0.1", 7
 ROUTER = ("10.1.0.254", "10.2.0.254")
 INTERVAL_S = 0.05
-TOLERANCE_NS = 3e6
-"""What both hosts and the thread that plays a cable take beside, on a busy machine."""
+LEAST_TOLERANCE_NS = 3e6
+"""What both hosts and the thread that plays a cable take beside, at their best."""
+TOLERANCE_NS = 15e6
+"""... on a busy machine, smoothed. A figure that takes in a retransmission, 200 ms, would add 25."""
+CAPTURE_TOLERANCE_NS = 200e3
+"""Between the hook and where the kernel stamps what is captured."""
 
 
 @dataclass
@@ -119,28 +124,34 @@ def watched(network: Network, interface: str = "outside", *, is_forwarding: bool
 
 
 def exchange(watch: Watched, connection: socket.socket, times: int) -> None:
-    """Ask, and wait for the answer: each is acknowledged by what follows, at once."""
+    """Ask, and wait for the answer: each is acknowledged by what follows, at once.
+
+    Nothing else runs meanwhile, as the hosts and the cables are threads beside this one.
+    """
     for _ in range(times):
         connection.sendall(b"x" * 100)
         assert connection.recv(65_536)
-        watch.drain()
+    watch.drain()
 
 
-def assert_near(srtt_ns: float, delay_s: float) -> None:
-    assert delay_s * 1e9 <= srtt_ns + 1000
-    assert srtt_ns <= delay_s * 1e9 + TOLERANCE_NS
+def assert_near(rtt_ns: float, delay_s: float, tolerance_ns: float = TOLERANCE_NS) -> None:
+    assert delay_s * 1e9 <= rtt_ns + 1000
+    assert rtt_ns <= delay_s * 1e9 + tolerance_ns
 
 
 def test_each_half_is_as_long_as_its_cable(network: Network) -> None:
-    with watched(network) as watch:
+    with watched(network) as watch, closing(Echoes("outside")) as capture:
         connection = network.connected()
         exchange(watch, connection, 10)
+        echoes = capture.read()
     for host, cable in ((SERVER, network.far), (CLIENT, network.near)):
         samples = watch.of(host)
         assert len(samples) >= 2
         for flow in samples:
             assert_near(flow.srtt_ns, 2 * cable.delay_s)
-            assert_near(flow.min_rtt_ns, 2 * cable.delay_s)
+            captured_ns = smoothed(echoes, host, flow.time_ns + int(CAPTURE_TOLERANCE_NS))
+            assert flow.srtt_ns == pytest.approx(captured_ns, abs=CAPTURE_TOLERANCE_NS)
+        assert_near(samples[-1].min_rtt_ns, 2 * cable.delay_s, LEAST_TOLERANCE_NS)
         assert len({flow.cookie for flow in samples}) == 1
     assert {flow.cookie for flow in watch.of(SERVER)} != {flow.cookie for flow in watch.of(CLIENT)}
 
@@ -156,7 +167,7 @@ def test_a_delay_that_changes_is_followed(network: Network) -> None:
     # Each figure brings it an eighth of the way; that of the last answer may not be sampled.
     rest_ns = (0.1 - 0.04) * 1e9 * (7 / 8) ** (times - 1)
     assert_near(last.srtt_ns + rest_ns, 0.1)
-    assert_near(last.min_rtt_ns, 0.04)
+    assert_near(last.min_rtt_ns, 0.04, LEAST_TOLERANCE_NS)
     assert_near(watch.of(CLIENT)[-1].srtt_ns, 0.01)
 
 
@@ -172,17 +183,14 @@ def test_what_is_lost_and_sent_again_gives_no_wrong_figure(network: Network) -> 
             assert_near(flow.srtt_ns, 2 * cable.delay_s)
 
 
-def test_an_answer_that_is_lost_is_late_but_leaves_the_least_alone(network: Network) -> None:
+def test_an_answer_that_is_lost_leaves_the_least_alone(network: Network) -> None:
     with watched(network) as watch:
         connection = network.connected()
         network.far.loses_every[1] = 3
         exchange(watch, connection, 12)
     assert network.far.lost >= 4
-    last = watch.of(SERVER)[-1]
-    assert_near(last.min_rtt_ns, 0.04)
-    # So it is for the client's own TCP, which is as far from the server as both cables are long.
-    assert last.srtt_ns > 0.05e9
-    assert tcp_info(connection).rtt_us * 1000 > 0.06e9
+    # The echo that comes with it, sent again, is late; so it is for the client's own TCP.
+    assert_near(watch.of(SERVER)[-1].min_rtt_ns, 0.04, LEAST_TOLERANCE_NS)
     assert_near(watch.of(CLIENT)[-1].srtt_ns, 0.01)
 
 
