@@ -310,6 +310,15 @@ struct doors {
     u16 opens[DOORS];
 };
 
+/* When our last SYN-ACKs left, by their packets' hash, which is that of all packets of the connection: its first segment may
+ * find its door shut. A later one in the same slot takes it over. */
+struct answers {
+    struct {
+        u32 hash;
+        u32 left; /* In ticks; 0: none has. */
+    } slots[DOORS];
+};
+
 /* Towards one end of a forwarded connection, here called its host: what passes to it, and what comes back. */
 struct half {
     u64 awaited; /* The TSval (upper 32 bits) whose echo is awaited, and when it passed, in us; 0: none is. */
@@ -372,6 +381,7 @@ BPF_F_TABLE("array", u32, struct awaited, awaited_acks, 1, BPF_F_MMAPABLE);
 
 BPF_TABLE("array", u32, struct budget, flow_budget, 1);
 BPF_TABLE("array", u32, struct doors, flow_doors, 1);
+BPF_TABLE("array", u32, struct answers, flow_answers, 1);
 BPF_TABLE("lru_hash", struct connection, struct passing, passings, PASSING_MAX);
 BPF_TABLE("percpu_array", u32, struct newcomer, newcomers, 1);
 
@@ -1033,10 +1043,30 @@ INLINE u32 opened_by(struct bpf_tcp_sock *tcp, bool has_caller)
     return tcp->bytes_acked ? UNKNOWN : INBOUND;
 }
 
-/* Is this the first segment that the connection's socket sends? (A SYN-ACK is not: it is sent for a socket that is to be.) */
+/* Is this the first segment that the connection's socket sends? */
 INLINE bool is_first(struct __sk_buff *skb, struct bpf_tcp_sock *tcp)
 {
     return tcp->segs_out <= (skb->gso_segs ?: 1);
+}
+
+INLINE void remember_answer(u32 hash, u64 now)
+{
+    u32 zero = 0;
+    struct answers *answers = flow_answers.lookup(&zero);
+    if (!answers)
+        return;
+    answers->slots[hash * 0x9e3779b1 >> DOOR_SHIFT].hash = hash;
+    answers->slots[hash * 0x9e3779b1 >> DOOR_SHIFT].left = now >> TICK_SHIFT;
+}
+
+/* When our SYN-ACK of this connection left; 0: there was none, or it is not known any more. */
+INLINE u32 answered(u32 hash)
+{
+    u32 zero = 0;
+    struct answers *answers = flow_answers.lookup(&zero);
+    if (!answers || answers->slots[hash * 0x9e3779b1 >> DOOR_SHIFT].hash != hash)
+        return 0;
+    return answers->slots[hash * 0x9e3779b1 >> DOOR_SHIFT].left;
 }
 
 /* Remember the socket, on itself. Its first sample is due at once if it was there before us, else after the interval: the
@@ -1049,11 +1079,12 @@ INLINE struct socket *first_seen(struct __sk_buff *skb, struct bpf_sock *sk, str
         fresh.caller = *caller;
     else
         fresh.caller.cgroup = bpf_skb_cgroup_id(skb);
-    fresh.direction = opened_by(tcp, caller || state == SYN_SENT);
     u64 now = bpf_ktime_get_ns();
+    fresh.opened = answered(skb->hash);
+    fresh.direction = fresh.opened ? INBOUND : opened_by(tcp, caller || state == SYN_SENT);
     if (fresh.direction != UNKNOWN)
         fresh.due_ns = now + FLOW_INTERVAL * 1000;
-    if (state == SYN_SENT || is_first(skb, tcp))
+    if (!fresh.opened && (state == SYN_SENT || is_first(skb, tcp)))
         fresh.opened = now >> TICK_SHIFT;
     return bpf_sk_storage_get(SOCKETS, sk, &fresh, BPF_SK_STORAGE_GET_F_CREATE);
 }
@@ -1112,6 +1143,10 @@ INLINE void flow_out(struct view *view, u16 ethertype, u32 offset, u8 flags)
     if (!sk) /* Forwarded: no connection of ours. */
         return;
     u64 now = skb->tstamp ?: bpf_ktime_get_ns();
+    if ((flags & (SYN | ACK)) == (SYN | ACK)) { /* Of a socket that is to be. */
+        remember_answer(skb->hash, now);
+        return;
+    }
     u16 *door = door_of(skb);
     if (!door)
         return;

@@ -1,68 +1,58 @@
-"""The BPF maps that there are, as the kernel lists them (BPF_MAP_GET_NEXT_ID and so on)."""
+"""The BPF maps that this process has open, and whether the kernel still has them later."""
 
 from __future__ import annotations
 
 import ctypes
 import os
 import struct
-from collections.abc import Iterator
-from contextlib import contextmanager
+from pathlib import Path
 from typing import NamedTuple
 
 from bpf import syscall
 
-_GET_NEXT_ID, _GET_FD_BY_ID, _GET_INFO = 12, 14, 15
+_GET_FD_BY_ID, _GET_INFO = 14, 15
 _INFO = struct.Struct("=IIIIII16s")
 """The beginning of struct bpf_map_info."""
 
 
 class Map(NamedTuple):
-    """What a map is."""
+    """One of them."""
 
-    kind: int
+    fd: int
     number: int
+    """The kernel's, which is not used again."""
     key_bytes: int
     value_bytes: int
     max_entries: int
-    flags: int
-    name: str
 
 
-def maps() -> list[Map]:
-    """All of them."""
-    found: list[Map] = []
-    number = 0
-    while True:
+def map_named(name: str) -> Map:
+    """The one of that name, or the youngest if there are several."""
+    found = []
+    for file in Path("/proc/self/fdinfo").iterdir():
         try:
-            _, attributes = syscall._bpf(_GET_NEXT_ID, struct.pack("=III", number, 0, 0))
-            number = struct.unpack_from("=I", attributes, 4)[0]
-        except FileNotFoundError:
-            return found
-        try:
-            with _opened(number) as fd:
-                found.append(_info(fd))
-        except FileNotFoundError:  # Gone meanwhile.
+            is_map = "map_id:" in file.read_text()
+        except FileNotFoundError:  # Of the directory itself, closed meanwhile.
             continue
+        if is_map:
+            info = ctypes.create_string_buffer(_INFO.size)
+            syscall._bpf(_GET_INFO, struct.pack("=IIQ", int(file.name), len(info), ctypes.addressof(info)))
+            _, number, key_bytes, value_bytes, max_entries, _, its_name = _INFO.unpack(info.raw)
+            if its_name.rstrip(b"\0").decode() == name:
+                found.append(Map(int(file.name), number, key_bytes, value_bytes, max_entries))
+    return max(found, key=lambda each: each.number)
 
 
-def entries_of(number: int) -> int:
+def entries_of(table: Map) -> int:
     """How many entries a hash table has."""
-    with _opened(number) as fd:
-        info = _info(fd)
-        return sum(1 for _ in syscall.entries(fd, info.key_bytes, info.value_bytes))
+    return sum(1 for _ in syscall.entries(table.fd, table.key_bytes, table.value_bytes))
 
 
-@contextmanager
-def _opened(number: int) -> Iterator[int]:
-    fd, _ = syscall._bpf(_GET_FD_BY_ID, struct.pack("=III", number, 0, 0))
+def is_in_kernel(number: int) -> bool:
+    """Whether there is a map of that number, whoever holds it."""
     try:
-        yield fd
-    finally:
-        os.close(fd)
-
-
-def _info(fd: int) -> Map:
-    info = ctypes.create_string_buffer(_INFO.size)
-    syscall._bpf(_GET_INFO, struct.pack("=IIQ", fd, len(info), ctypes.addressof(info)))
-    kind, number, key_bytes, value_bytes, max_entries, flags, name = _INFO.unpack(info.raw)
-    return Map(kind, number, key_bytes, value_bytes, max_entries, flags, name.rstrip(b"\0").decode())
+        fd, _ = syscall._bpf(_GET_FD_BY_ID, struct.pack("=III", number, 0, 0))
+    except FileNotFoundError:
+        return False
+    os.close(fd)
+    return True

@@ -17,6 +17,7 @@ import pytest
 from bpf import program, syscall
 from bpf.event import Direction, Flow, address_text
 from bpf.lab import Behaviour, Client, Host, Lab
+from tests.bpf.kernel_maps import map_named
 from tests.end_to_end.open_connections import PATIENCE_S, V4, TcpInfo, connected, settle
 from tests.end_to_end.watching import Watch, watching
 
@@ -155,6 +156,31 @@ def test_a_connection_is_as_old_as_its_syn() -> None:
             opened = {flow.opened_ns for _, flow in exchanges(watch, connection, 3)}
     assert len(opened) == 1
     assert began_ns - TICK_NS <= opened.pop() <= began_ns + 0.1e9
+
+
+def test_a_connection_of_theirs_is_as_old_as_our_answer(lab: Lab) -> None:
+    """Also if its first segment passes unseen, behind a door that another connection has shut."""
+    with lab.entered():
+        listener = socket.create_server(("", 80))
+    with listener, watching(lab, flow_interval_s=INTERVAL_S) as watch:
+        lab.connect_to_us(Client("198.18.0.9"), 80)
+        accepted = listener.accept()[0]
+        accepted_ns = time.monotonic_ns()
+        with accepted:
+            shut_all_doors()
+            accepted.send(b"x")
+            settle(accepted)
+            time.sleep(0.3)
+            ((_, flow),) = exchanges(watch, accepted, 1)
+    assert flow.direction == Direction.INBOUND
+    assert accepted_ns - TICK_NS - 0.1e9 <= flow.opened_ns <= accepted_ns
+
+
+def shut_all_doors() -> None:
+    """As the program does after a look at a connection: for two ticks."""
+    doors = map_named("flow_doors")
+    tick = (time.monotonic_ns() // TICK_NS + 2) % (1 << 16)
+    syscall.update(doors.fd, bytes(4), struct.pack("=H", tick) * (doors.value_bytes // 2))
 
 
 def test_an_idle_connection_that_was_there_before_us_has_no_age() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from bpf import program, syscall
 from bpf.lab import Behaviour, Host, Lab
-from tests.bpf.kernel_maps import maps
+from tests.bpf.kernel_maps import is_in_kernel, map_named
 from tests.bpf.socket_storages import socket_storages
 from tests.end_to_end.open_connections import PATIENCE_S, V4, connected, settle
 from tests.end_to_end.watching import watching
@@ -33,7 +33,7 @@ def test_closing_resetting_and_abandoning_leave_nothing() -> None:
     silent = "198.18.0.2"
     count = 3334  # Of each, 10,000 in all.
     with Lab("ethernet", [Host(V4), Host(silent)]) as lab, watching(lab, flow_interval_s=60) as watch:
-        sockets_fd = watch.probe._program._sockets_fd
+        sockets_fd = map_named("tcplat_sockets").fd
         with many(lab, V4, count) as closed, many(lab, V4, count) as reset, many(lab, silent, count) as left:
             assert socket_storages(sockets_fd) == 3 * count
             for each in (*closed, *reset):
@@ -89,18 +89,14 @@ def test_too_many_are_thinned_and_each_has_its_turn(monkeypatch: pytest.MonkeyPa
 
 def test_every_storage_goes_with_the_probe() -> None:
     with Lab("ethernet", [Host(V4)]) as lab, connected(lab) as connection:
-        with watching(lab, flow_interval_s=INTERVAL_S) as watch:
+        with watching(lab, flow_interval_s=INTERVAL_S):
             connection.send(b"x")
             settle(connection)
-            assert socket_storages(watch.probe._program._sockets_fd) == 1
-            before = storages()
+            sockets = map_named("tcplat_sockets")
+            assert socket_storages(sockets.fd) == 1
+            assert is_in_kernel(sockets.number)
         until = time.monotonic() + PATIENCE_S
-        while storages() >= before:
+        while is_in_kernel(sockets.number):
             assert time.monotonic() < until
             time.sleep(0.01)
         connection.send(b"x")
-
-
-def storages() -> int:
-    """How many maps of ours there are, of this probe and of others that run beside the test."""
-    return [each.name for each in maps()].count("tcplat_sockets")
