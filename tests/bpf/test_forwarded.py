@@ -13,9 +13,9 @@ import pytest
 from bpf.event import address_bytes
 from bpf.interfaces import Layer
 from bpf.lab import packets
-from bpf.lab.packets import Tcp
+from bpf.lab.packets import Raw, Tcp
 from tests.bpf.kernel_maps import entries_of, map_named
-from tests.bpf.peers import ACK, FIN, RST, SYN, Peers
+from tests.bpf.peers import ACK, ADDRESSES, FIN, RST, SYN, Peers
 from tests.bpf.router import WORD, Passed, Router, routing, timestamps
 
 pytestmark = pytest.mark.kernel
@@ -162,11 +162,28 @@ def test_without_timestamps_there_is_no_figure(passed: Passed) -> None:
     assert passed.flows() == []
 
 
-def test_what_only_comes_in_is_not_forwarded_here(passed: Passed) -> None:
-    for value in range(3):
-        passed.back(5000 + value, 1000, 900 + value, payload=1)
-    passed.out(1001, 5002, 100)
+def test_what_comes_in_is_followed_once_something_was_forwarded(passed: Passed) -> None:
+    passed.back(5000, 1000, 900, payload=10)
+    passed.back(5001, 1000, 910, payload=10)
+    passed.out(1001, 5001, 100)
     assert passed.flows() == []
+    passed.back(5002, 1001, 920)
+    passed.back(5003, 1001, 920, payload=10)
+    passed.out(1002, 5003, 100)
+    assert len(passed.flows()) == 1
+
+
+def test_a_later_fragment_is_not_read_as_tcp(router: Router) -> None:
+    peers = Peers(*ADDRESSES[4], local_port=5555)
+    passed = Passed(router, peers)
+    begin(passed)
+    passed.out(1001, 5000, 100, payload=10)
+    looks_sent_again = Tcp(peers.local_port, peers.remote_port, ACK, 100, 1, options=timestamps(1002, 5000))
+    raw = Raw(6, looks_sent_again.packed(bytes(4), bytes(4)) + bytes(12))
+    fragment = packets.ipv4(peers.local, peers.remote, raw, fragment_offset_bytes=8)
+    router.forwards(fragment, is_ingress=False)
+    passed.back(5001, 1001, 900)
+    assert len(passed.flows()) == 1
 
 
 def test_both_fins_give_a_last_sample_of_each_half(passed: Passed) -> None:
