@@ -239,3 +239,15 @@ def test_more_connections_than_there_is_room_for(router: Router) -> None:
     last.back(5001, 1001, 900)
     assert len(last.flows()) == 1
     assert 60_000 < entries_of(map_named("passings")) <= 65_536
+
+
+def test_after_ten_seconds_of_silence_an_echo_is_not_waited_for_and_any_tsval_is_new() -> None:
+    with routing(Layer.IP) as router:
+        passed = Passed(router, Peers(*ADDRESSES[4]))
+        begin(passed)
+        passed.out(1001, 5000, 100, payload=10)
+        time.sleep(10.1)
+        passed.out(900, 5000, 110, payload=10)
+        passed.back(5001, 900, 900)
+        (flow,) = passed.flows()
+    assert flow.srtt_ns < DELAY_S * 1e9
