@@ -109,8 +109,8 @@ class Flow(NamedTuple):
     is_closing: bool
     """The last sample: our FIN or RST leaves, or their RST has come. A connection may end without (a timeout)."""
     opened_ns: int = 0
-    """When it was opened, on the clock of `time_ns`, up to 67 ms less: when our SYN left, or our first segment on
-    a connection of theirs. 0: not seen."""
+    """When it was opened, on the clock of `time_ns`, up to 67 ms less: when our SYN left, or our SYN-ACK to
+    theirs. 0: not seen."""
     cwnd: int = 0
     """Congestion window, in segments."""
     is_forwarded: bool = False

@@ -12,6 +12,8 @@ from bpf import syscall
 
 SAMPLES_PER_S = 4000
 """Of all connections together: what user space decodes and writes as JSON in less than a twentieth of a core."""
+PASSING_MAX = 65_536
+"""Forwarded connections that are followed, of all interfaces; the least recent give way."""
 _SLICE_NS = 1 << 27
 """The program's budget is for this long (SLICE_SHIFT in handshake.bpf.c)."""
 _TICK_NS = 1 << 26

@@ -33,6 +33,7 @@
 
 #define IPV4_HEADER 20
 #define IPV4_OFFSET 0x1fff
+#define IPV4_FRAGMENT 0x3fff /* The offset, or more to come. */
 #define IPV6_HEADER 40
 #define IPV6_ADDRESSES_OFFSET 8
 #define IPV6_OFFSET 0xfff8
@@ -53,6 +54,7 @@
 #define TCP_OPTION_NOP 1
 #define TCP_OPTION_TIMESTAMPS 8
 #define TCP_TIMESTAMPS_BYTES 10
+#define TCP_TIMESTAMPS_FIRST 0x0101080a /* NOP, NOP, the timestamps, as RFC 7323 (appendix A) recommends and all do. */
 #define MAX_TCP_OPTIONS 16
 
 /* The verifier follows a loop only as long as offsets stay in the range they had: this keeps them there. */
@@ -118,7 +120,24 @@
 #define TURN_SHIFT 32
 #define SYN_SENT 2
 
-/* Six constants that the loader writes over these numbers (bpf/program.py), so that one function, compiled once, serves
+/* How long an echo is waited for, and after which silence a TSval is new whatever its number: 10 s. A timestamps clock ticks once
+ * a second at least (RFC 7323, section 5.4). */
+#define STALE_US 10000000
+#define STALE_NS (STALE_US * 1000ULL)
+#define NS_PER_US 1000
+/* Forwarded connections, of all interfaces; the loader sets it to 1 where they are not asked for. */
+#ifndef PASSING_MAX
+#define PASSING_MAX 65536
+#endif
+/* Their numbers are above all cookies of sockets, which are counted, and below what a double holds exactly. Each CPU counts its
+ * own, from its first moment in units of 131 us, so that another run has others. */
+#define PASSING_COOKIE (1ULL << 52)
+#define PASSING_NUMBER_SHIFT 12
+#define PASSING_NUMBER_MASK ((1ULL << 40) - 1)
+#define PASSING_CPU_MASK 0x7ff
+#define PASSING_EPOCH_SHIFT 17
+
+/* Seven constants that the loader writes over these numbers (bpf/program.py), so that one function, compiled once, serves
  * as every interface's own pair of programs, each with an account of its own. To the compiler they are unknown; to the
  * verifier they are constants, and it drops the code that they rule out. */
 #define LOADED(marker)                                                                                                 \
@@ -136,6 +155,8 @@
 #define FLOW_BUDGET LOADED(0x7c91a705)
 /* How many ticks a door is shut: a quarter of the interval, roughly. */
 #define TICKS_SHUT LOADED(0x7c91a707)
+/* Whether the round trips of connections that are forwarded are estimated. */
+#define IS_FORWARDING LOADED(0x7c91a708)
 /* ... and a map that bcc does not make: the storage on sockets. */
 #define SOCKETS                                                                                                        \
     ({                                                                                                                 \
@@ -289,6 +310,42 @@ struct doors {
     u16 opens[DOORS];
 };
 
+/* When our last SYN-ACKs left, by their packets' hash, which is that of all packets of the connection: its first segment may
+ * find its door shut. A later one in the same slot takes it over. */
+struct answers {
+    struct {
+        u32 hash;
+        u32 left; /* In ticks; 0: none has. */
+    } slots[DOORS];
+};
+
+/* Towards one end of a forwarded connection, here called its host: what passes to it, and what comes back. */
+struct half {
+    u64 awaited; /* The TSval (upper 32 bits) whose echo is awaited, and when it passed, in us; 0: none is. */
+    u64 newest_ns;
+    u64 due_ns;
+    u32 newest; /* TSval, passed at newest_ns; before its first (0) nothing has. */
+    u32 next_seq;
+    u32 srtt_us8; /* In eighths of a microsecond, as TCP keeps it. */
+    u32 min_rtt_us;
+};
+
+/* A connection that is forwarded, as one interface sees it. */
+struct passing {
+    u64 cookie;
+    struct half out; /* Towards the host that lies behind the interface; the record's `remote`. */
+    struct half in;  /* Towards the other one, behind this machine. */
+    u8 fin_out;
+    u8 fin_in;
+    u8 padding[6];
+};
+
+/* What the next one's entry is made of, on each CPU: the stack has no room for it. */
+struct newcomer {
+    u64 number; /* 0: there was none yet. */
+    struct passing passing;
+};
+
 /* Shared by all CPUs: on some machines one of them sends everything. Two that turn the slice at a time only lose a count. */
 struct budget {
     u64 slice;
@@ -306,6 +363,8 @@ struct awaited {
 };
 
 BPF_RINGBUF_OUTPUT(events, RING_PAGES);
+/* The one that this CPU makes: the stack has no room for it. */
+BPF_TABLE("percpu_array", u32, struct event, event_here, 1);
 /* How many events this CPU has put there, of whatever interface. */
 BPF_TABLE("percpu_array", u32, u64, put_here, 1);
 /* Two tables: a flood of SYNs at us must not throw out our own handshakes. */
@@ -322,6 +381,9 @@ BPF_F_TABLE("array", u32, struct awaited, awaited_acks, 1, BPF_F_MMAPABLE);
 
 BPF_TABLE("array", u32, struct budget, flow_budget, 1);
 BPF_TABLE("array", u32, struct doors, flow_doors, 1);
+BPF_TABLE("array", u32, struct answers, flow_answers, 1);
+BPF_TABLE("lru_hash", struct connection, struct passing, passings, PASSING_MAX);
+BPF_TABLE("percpu_array", u32, struct newcomer, newcomers, 1);
 
 /* What a packet is looked at with. */
 struct view {
@@ -346,6 +408,23 @@ struct datagram {
     u32 payload_bytes;
     u8 protocol;
 };
+
+/* The fixed parts of IP headers, as far as they are read where they lie. */
+struct ipv4 {
+    u8 before[6];
+    u16 fragment;
+    u8 between[4];
+    u32 source;
+    u32 destination;
+};
+_Static_assert(sizeof(struct ipv4) == IPV4_HEADER, "RFC 791, section 3.1");
+
+struct ipv6 {
+    u8 before[IPV6_ADDRESSES_OFFSET];
+    u32 source[4];
+    u32 destination[4];
+};
+_Static_assert(sizeof(struct ipv6) == IPV6_HEADER, "RFC 8200, section 3");
 
 /* The fixed part of a TCP header, as it is on the wire. */
 struct segment {
@@ -556,8 +635,12 @@ INLINE bool acknowledges(u32 ack, u32 isn, u32 data_bytes)
     return ack - (isn + 1) <= data_bytes;
 }
 
-INLINE void begin_event(struct event *event, struct connection *key, u8 direction, u8 outcome)
+INLINE struct event *begin_event(struct connection *key, u8 direction, u8 outcome)
 {
+    u32 zero = 0;
+    struct event *event = event_here.lookup(&zero);
+    if (!event)
+        return 0;
     __builtin_memset(event, 0, sizeof(*event));
     event->time_ns = bpf_ktime_get_ns();
     __builtin_memcpy(event->remote, key->remote, 16);
@@ -567,6 +650,7 @@ INLINE void begin_event(struct event *event, struct connection *key, u8 directio
     event->ifindex = key->ifindex;
     event->direction = direction;
     event->outcome = outcome;
+    return event;
 }
 
 INLINE u64 wakeup(void)
@@ -701,49 +785,51 @@ INLINE void end_outbound(struct view *view, struct connection *key, struct outbo
                          struct stamps *stamps, u32 remote_isn)
 {
     struct account *account = view->account;
-    struct event event;
     u32 isn = pending->isn;
-    begin_event(&event, key, OUTBOUND, outcome);
-    event.retransmits = pending->retransmits;
-    event.identity = (u64)isn << 32 | remote_isn;
-    event.cgroup = pending->caller.cgroup;
-    event.pid = pending->caller.pid;
-    __builtin_memcpy(event.process, pending->caller.name, sizeof(event.process));
+    struct event *event = begin_event(key, OUTBOUND, outcome);
+    if (!event)
+        return;
+    event->retransmits = pending->retransmits;
+    event->identity = (u64)isn << 32 | remote_isn;
+    event->cgroup = pending->caller.cgroup;
+    event->pid = pending->caller.pid;
+    __builtin_memcpy(event->process, pending->caller.name, sizeof(event->process));
     if (outcome == ESTABLISHED) {
         u64 sent_ns = pending->first_syn_ns;
-        event.connect_ns = event.time_ns - sent_ns;
+        event->connect_ns = event->time_ns - sent_ns;
         if (pending->retransmits)
             sent_ns = answered_ns(stamps, pending->stamped, pending->first_stamp, pending->last_stamp,
                                   pending->first_syn_ns, pending->last_syn_ns);
-        event.ambiguous = !sent_ns;
-        event.latency_ns = sent_ns ? event.time_ns - sent_ns : 0;
+        event->ambiguous = !sent_ns;
+        event->latency_ns = sent_ns ? event->time_ns - sent_ns : 0;
     }
     if (pending_outbound.delete(key))
         return;
     account->late += was_reported(key, isn);
-    emit(&event, account);
+    emit(event, account);
 }
 
 /* The far side acknowledges our SYN-ACK, or either side gives the handshake up. */
 INLINE void end_inbound(struct view *view, struct connection *key, struct inbound *pending, u8 outcome,
                         struct stamps *stamps)
 {
-    struct event event;
-    begin_event(&event, key, INBOUND, outcome);
-    event.retransmits = pending->retransmits;
-    event.identity = (u64)pending->remote_isn << 32 | pending->isn;
+    struct event *event = begin_event(key, INBOUND, outcome);
+    if (!event)
+        return;
+    event->retransmits = pending->retransmits;
+    event->identity = (u64)pending->remote_isn << 32 | pending->isn;
     if (outcome == ESTABLISHED) {
         u64 sent_ns = pending->first_answer_ns;
-        event.answer_ns = sent_ns - pending->first_syn_ns;
+        event->answer_ns = sent_ns - pending->first_syn_ns;
         if (pending->retransmits)
             sent_ns = answered_ns(stamps, pending->stamped, pending->first_stamp, pending->last_stamp,
                                   pending->first_answer_ns, pending->last_answer_ns);
-        event.ambiguous = !sent_ns;
-        event.latency_ns = sent_ns ? event.time_ns - sent_ns : 0;
+        event->ambiguous = !sent_ns;
+        event->latency_ns = sent_ns ? event->time_ns - sent_ns : 0;
     }
     if (pending_inbound.delete(key))
         return;
-    emit(&event, view->account);
+    emit(event, view->account);
 }
 
 /* A SYN-ACK to nobody is counted: a scan with a forged source, or an answer that came after its SYN was forgotten. A
@@ -891,44 +977,62 @@ INLINE u32 delivery_rate_kbps(struct bpf_tcp_sock *tcp)
     return (u64)tcp->rate_delivered * tcp->mss_cache * 8000 / tcp->rate_interval_us;
 }
 
-/* Take a sample, if there is room for one; else try again later, at random, so that those who lose differ each time. */
-INLINE void sample(struct view *view, struct connection *key, struct socket *socket, struct bpf_tcp_sock *tcp, bool closing)
+/* Is there room for a sample? Tells how long to wait before the next; if not, that is random, so that those who lose differ each
+ * time. */
+INLINE bool is_room(struct account *account, u64 now, u64 *wait_ns)
 {
     u64 interval_ns = FLOW_INTERVAL * 1000;
-    u64 now = bpf_ktime_get_ns();
-    struct flow flow = {
-        .time_ns = now,
-        .bytes_acked = tcp->bytes_acked,
-        .bytes_received = tcp->bytes_received,
-        .cookie = socket->cookie,
-        .cgroup = socket->caller.cgroup,
-        .ifindex = key->ifindex,
-        .pid = socket->caller.pid,
-        .srtt_us = tcp->srtt_us >> 3,
-        .min_rtt_us = tcp->rtt_min == NO_RTT ? 0 : tcp->rtt_min,
-        .segments = tcp->data_segs_out,
-        .retransmits = tcp->total_retrans,
-        .delivery_rate_kbps = delivery_rate_kbps(tcp),
-        .remote_port = key->remote_port,
-        .local_port = key->local_port,
-        .opened = socket->opened,
-        .cwnd = tcp->snd_cwnd,
-    };
     u64 intervals = take_turn(now);
     if (!intervals) {
-        view->account->samples_thinned++;
-        socket->due_ns = closing ? NEVER : now + interval_ns / 2 + ((bpf_get_prandom_u32() >> 8) * interval_ns >> 24);
-        return;
+        account->samples_thinned++;
+        *wait_ns = interval_ns / 2 + ((bpf_get_prandom_u32() >> 8) * interval_ns >> 24);
+        return false;
     }
-    socket->due_ns = closing ? NEVER : now + intervals * interval_ns;
-    __builtin_memcpy(flow.remote, key->remote, 16);
-    __builtin_memcpy(flow.local, key->local, 16);
-    __builtin_memcpy(flow.process, socket->caller.name, sizeof(flow.process));
-    flow.kind = IS_FLOW | (closing ? IS_CLOSING : 0) | (socket->direction & 3);
-    if (events.ringbuf_output(&flow, sizeof(flow), wakeup()))
-        view->account->samples_lost++;
+    *wait_ns = intervals * interval_ns;
+    return true;
+}
+
+/* A sample in the ring, to be filled in: the stack has no room for it. */
+INLINE struct flow *reserve(struct account *account)
+{
+    struct flow *flow = events.ringbuf_reserve(sizeof(struct flow));
+    if (flow)
+        account->samples++;
     else
-        view->account->samples++;
+        account->samples_lost++;
+    return flow;
+}
+
+INLINE void sample(struct view *view, struct connection *key, struct socket *socket, struct bpf_tcp_sock *tcp, bool closing)
+{
+    u64 now = bpf_ktime_get_ns();
+    u64 wait_ns = 0;
+    bool has_room = is_room(view->account, now, &wait_ns);
+    socket->due_ns = closing ? NEVER : now + wait_ns;
+    struct flow *flow = has_room ? reserve(view->account) : 0;
+    if (!flow)
+        return;
+    flow->time_ns = now;
+    flow->bytes_acked = tcp->bytes_acked;
+    flow->bytes_received = tcp->bytes_received;
+    flow->cookie = socket->cookie;
+    __builtin_memcpy(flow->remote, key->remote, 16);
+    __builtin_memcpy(flow->local, key->local, 16);
+    __builtin_memcpy(flow->process, socket->caller.name, sizeof(flow->process));
+    flow->kind = IS_FLOW | (closing ? IS_CLOSING : 0) | (socket->direction & 3);
+    flow->cgroup = socket->caller.cgroup;
+    flow->ifindex = key->ifindex;
+    flow->pid = socket->caller.pid;
+    flow->srtt_us = tcp->srtt_us >> 3;
+    flow->min_rtt_us = tcp->rtt_min == NO_RTT ? 0 : tcp->rtt_min;
+    flow->segments = tcp->data_segs_out;
+    flow->retransmits = tcp->total_retrans;
+    flow->delivery_rate_kbps = delivery_rate_kbps(tcp);
+    flow->remote_port = key->remote_port;
+    flow->local_port = key->local_port;
+    flow->opened = socket->opened;
+    flow->cwnd = tcp->snd_cwnd;
+    events.ringbuf_submit(flow, wakeup());
 }
 
 /* Who opened it? Our SYN counts as a byte acknowledged, our SYN-ACK does not: so, while we have sent no data, TCP tells. */
@@ -939,10 +1043,30 @@ INLINE u32 opened_by(struct bpf_tcp_sock *tcp, bool has_caller)
     return tcp->bytes_acked ? UNKNOWN : INBOUND;
 }
 
-/* Is this the first segment that the connection's socket sends? (A SYN-ACK is not: it is sent for a socket that is to be.) */
+/* Is this the first segment that the connection's socket sends? */
 INLINE bool is_first(struct __sk_buff *skb, struct bpf_tcp_sock *tcp)
 {
     return tcp->segs_out <= (skb->gso_segs ?: 1);
+}
+
+INLINE void remember_answer(u32 hash, u64 now)
+{
+    u32 zero = 0;
+    struct answers *answers = flow_answers.lookup(&zero);
+    if (!answers)
+        return;
+    answers->slots[hash * 0x9e3779b1 >> DOOR_SHIFT].hash = hash;
+    answers->slots[hash * 0x9e3779b1 >> DOOR_SHIFT].left = now >> TICK_SHIFT;
+}
+
+/* When our SYN-ACK of this connection left; 0: there was none, or it is not known any more. */
+INLINE u32 answered(u32 hash)
+{
+    u32 zero = 0;
+    struct answers *answers = flow_answers.lookup(&zero);
+    if (!answers || answers->slots[hash * 0x9e3779b1 >> DOOR_SHIFT].hash != hash)
+        return 0;
+    return answers->slots[hash * 0x9e3779b1 >> DOOR_SHIFT].left;
 }
 
 /* Remember the socket, on itself. Its first sample is due at once if it was there before us, else after the interval: the
@@ -955,11 +1079,12 @@ INLINE struct socket *first_seen(struct __sk_buff *skb, struct bpf_sock *sk, str
         fresh.caller = *caller;
     else
         fresh.caller.cgroup = bpf_skb_cgroup_id(skb);
-    fresh.direction = opened_by(tcp, caller || state == SYN_SENT);
     u64 now = bpf_ktime_get_ns();
+    fresh.opened = answered(skb->hash);
+    fresh.direction = fresh.opened ? INBOUND : opened_by(tcp, caller || state == SYN_SENT);
     if (fresh.direction != UNKNOWN)
         fresh.due_ns = now + FLOW_INTERVAL * 1000;
-    if (state == SYN_SENT || is_first(skb, tcp))
+    if (!fresh.opened && (state == SYN_SENT || is_first(skb, tcp)))
         fresh.opened = now >> TICK_SHIFT;
     return bpf_sk_storage_get(SOCKETS, sk, &fresh, BPF_SK_STORAGE_GET_F_CREATE);
 }
@@ -1018,6 +1143,10 @@ INLINE void flow_out(struct view *view, u16 ethertype, u32 offset, u8 flags)
     if (!sk) /* Forwarded: no connection of ours. */
         return;
     u64 now = skb->tstamp ?: bpf_ktime_get_ns();
+    if ((flags & (SYN | ACK)) == (SYN | ACK)) { /* Of a socket that is to be. */
+        remember_answer(skb->hash, now);
+        return;
+    }
     u16 *door = door_of(skb);
     if (!door)
         return;
@@ -1058,6 +1187,181 @@ INLINE void reset_in(struct view *view, u16 ethertype, struct datagram *ip, stru
         sample(view, &key, socket, ours, true);
     }
     bpf_sk_release(sk);
+}
+
+/* A sample of one half, if there is room. */
+INLINE void report(struct view *view, struct connection *key, struct half *half, u64 cookie, bool is_out, u64 now,
+                   bool closing)
+{
+    u64 wait_ns = 0;
+    if (!half->srtt_us8)
+        return;
+    bool has_room = is_room(view->account, now, &wait_ns);
+    half->due_ns = now + wait_ns;
+    struct flow *flow = has_room ? reserve(view->account) : 0;
+    if (!flow)
+        return;
+    __builtin_memset(flow, 0, sizeof(*flow));
+    flow->time_ns = now;
+    flow->cookie = is_out ? cookie : cookie | 1;
+    flow->kind = IS_FLOW | IS_FORWARDED | (closing ? IS_CLOSING : 0) | UNKNOWN;
+    flow->ifindex = key->ifindex;
+    flow->srtt_us = half->srtt_us8 >> 3;
+    flow->min_rtt_us = half->min_rtt_us;
+    flow->remote_port = is_out ? key->remote_port : key->local_port;
+    flow->local_port = is_out ? key->local_port : key->remote_port;
+    __builtin_memcpy(flow->remote, is_out ? key->remote : key->local, 16);
+    __builtin_memcpy(flow->local, is_out ? key->local : key->remote, 16);
+    events.ringbuf_submit(flow, wakeup());
+}
+
+/* A segment passes towards the half's host. The first one that carries a TSval, and data or a FIN so that it will be acknowledged,
+ * is the one that the TSval's echo will be to. Whatever is sent again leaves that in doubt (Karn). */
+INLINE void await_echo(struct half *half, u32 value, u32 seq, u32 bytes, u64 now)
+{
+    bool is_known = half->newest_ns && now - half->newest_ns < STALE_NS;
+    bool is_new = !is_known || (s32)(value - half->newest) > 0;
+    bool is_again = is_known && bytes && (s32)(seq - half->next_seq) < 0;
+    u32 now_us = now / NS_PER_US;
+    u64 awaited = half->awaited;
+    if (is_again)
+        half->awaited = 0;
+    else if (is_new && bytes && half->newest_ns && (!awaited || now_us - (u32)awaited > STALE_US))
+        half->awaited = (u64)value << 32 | now_us;
+    if (!is_known || (s32)(seq + bytes - half->next_seq) > 0)
+        half->next_seq = seq + bytes;
+    if (is_new) {
+        half->newest = value;
+        half->newest_ns = now;
+    }
+}
+
+/* A segment comes back from the half's host. Is its echo the one awaited? A later one says that this will not come any more.
+ * RFC 6298, section 2, without what is for retransmission timers. */
+INLINE bool hear_echo(struct half *half, u32 echo, u64 now)
+{
+    u64 awaited = half->awaited;
+    s32 later = echo - (u32)(awaited >> 32);
+    if (!awaited || later < 0)
+        return false;
+    half->awaited = 0;
+    u32 rtt_us = (u32)(now / NS_PER_US) - (u32)awaited;
+    if (later || rtt_us > STALE_US)
+        return false;
+    rtt_us = rtt_us ?: 1;
+    half->srtt_us8 = half->srtt_us8 ? half->srtt_us8 + rtt_us - (half->srtt_us8 >> 3) : rtt_us << 3;
+    if (!half->min_rtt_us || rtt_us < half->min_rtt_us)
+        half->min_rtt_us = rtt_us;
+    return true;
+}
+
+/* Only what leaves without a socket makes an entry: a connection of our own comes in here, too. */
+INLINE struct passing *begin_passing(struct connection *key, u64 now)
+{
+    u32 zero = 0;
+    struct newcomer *fresh = newcomers.lookup(&zero);
+    if (!fresh)
+        return 0;
+    if (!fresh->number)
+        fresh->number = now >> PASSING_EPOCH_SHIFT;
+    fresh->passing.cookie = PASSING_COOKIE | (++fresh->number & PASSING_NUMBER_MASK) << PASSING_NUMBER_SHIFT |
+                            (bpf_get_smp_processor_id() & PASSING_CPU_MASK) << 1;
+    passings.update(key, &fresh->passing);
+    return passings.lookup(key);
+}
+
+/* The last samples of a connection, when it is reset or both sides have said that they are done. */
+INLINE void report_end(struct view *view, struct connection *key, struct passing *passing, u64 now)
+{
+    report(view, key, &passing->out, passing->cookie, true, now, true);
+    report(view, key, &passing->in, passing->cookie, false, now, true);
+}
+
+/* What a segment that is forwarded says by its timestamps. */
+INLINE void follow_passing(struct view *view, struct connection *key, struct segment *tcp, u32 value, u32 echo, u32 bytes)
+{
+    u64 now = bpf_ktime_get_ns();
+    bool ingress = view->ingress;
+    u8 flags = tcp->flags;
+    struct passing *passing = passings.lookup(key);
+    if (flags & (SYN | RST)) {
+        if (!passing || (flags & (SYN | ACK)) == (SYN | ACK))
+            return;
+        if (flags & RST)
+            report_end(view, key, passing, now);
+        passings.delete(key);
+        return;
+    }
+    if (!passing) {
+        if (ingress || flags & FIN)
+            return;
+        passing = begin_passing(key, now);
+        if (!passing)
+            return;
+    }
+    bool was_over = passing->fin_out && passing->fin_in;
+    if (was_over && !(flags & FIN)) { /* The last acknowledgement. */
+        passings.delete(key);
+        return;
+    }
+    struct half *towards = ingress ? &passing->in : &passing->out;
+    struct half *from = ingress ? &passing->out : &passing->in;
+    await_echo(towards, value, bpf_ntohl(tcp->seq), bytes, now);
+    bool is_heard = flags & ACK && hear_echo(from, echo, now);
+    if (flags & FIN && ingress)
+        passing->fin_in = 1;
+    else if (flags & FIN)
+        passing->fin_out = 1;
+    if (!was_over && passing->fin_out && passing->fin_in)
+        report_end(view, key, passing, now);
+    else if (is_heard && now >= from->due_ns)
+        report(view, key, from, passing->cookie, ingress, now, false);
+}
+
+INLINE void passing_key(struct connection *key, struct view *view, u32 *source, u32 *destination, u32 words)
+{
+    u32 *local = view->ingress ? destination : source;
+    u32 *remote = view->ingress ? source : destination;
+    __builtin_memset(key, 0, sizeof(*key));
+    if (words == 1)
+        key->remote[10] = key->remote[11] = key->local[10] = key->local[11] = 0xff;
+    __builtin_memcpy(key->remote + 16 - words * 4, remote, words * 4);
+    __builtin_memcpy(key->local + 16 - words * 4, local, words * 4);
+    key->ifindex = view->ifindex;
+}
+
+/* A TCP segment without a socket leaves, or any comes in: read it as far as the timestamps. A RST need not have any. The quick
+ * look has seen its headers. */
+INLINE void pass(struct view *view, u16 ethertype, u8 *ip, u8 *end, u8 flags)
+{
+    struct connection key;
+    struct {
+        u32 kind, value, echo;
+    } option = {};
+    struct segment *tcp;
+    if (ethertype == bpf_htons(ETH_IPV4)) {
+        struct ipv4 *header = (struct ipv4 *)ip;
+        tcp = (struct segment *)(header + 1);
+        if ((u8 *)(tcp + 1) > end || header->fragment & bpf_htons(IPV4_FRAGMENT))
+            return;
+        passing_key(&key, view, &header->source, &header->destination, 1);
+    } else {
+        struct ipv6 *header = (struct ipv6 *)ip;
+        tcp = (struct segment *)(header + 1);
+        if ((u8 *)(tcp + 1) > end)
+            return;
+        passing_key(&key, view, header->source, header->destination, 4);
+    }
+    u32 offset = (u8 *)tcp - (u8 *)(long)view->skb->data;
+    key.remote_port = bpf_ntohs(view->ingress ? tcp->source_port : tcp->destination_port);
+    key.local_port = bpf_ntohs(view->ingress ? tcp->destination_port : tcp->source_port);
+    if (!(flags & (SYN | RST)) &&
+        (header_bytes(tcp) < TCP_HEADER + sizeof(option) ||
+         bpf_skb_load_bytes(view->skb, offset + TCP_HEADER, &option, sizeof(option)) ||
+         option.kind != bpf_htonl(TCP_TIMESTAMPS_FIRST)))
+        return;
+    u32 bytes = view->skb->len - offset - header_bytes(tcp) + (flags & FIN);
+    follow_passing(view, &key, tcp, bpf_ntohl(option.value), bpf_ntohl(option.echo), bytes);
 }
 
 INLINE int full_look(struct view *view, u16 ethertype, u32 offset)
@@ -1138,6 +1442,8 @@ int handshake(struct __sk_buff *skb)
     struct view view = {skb, account, skb->ifindex, ingress};
     if (!ingress && flags && FLOW_INTERVAL)
         flow_out(&view, ethertype, offset, flags);
+    if (IS_FORWARDING && flags && (ingress || !skb->sk))
+        pass(&view, ethertype, data + offset, end, flags);
     if (!matters)
         return NEXT_PROGRAM;
     int unreadable = unwrap(&view, ethertype, offset);

@@ -36,17 +36,20 @@ class Probe:
         timeout_s: float = 10.0,
         account_interval_s: float = 1.0,
         flow_interval_s: float = 0.0,
+        *,
+        is_forwarding: bool = False,
     ) -> None:
         """Prepare to watch interfaces by name, or `ANY`; none: the default route's. Opens nothing yet.
 
         `account_interval_s`: how often a batch has accounts; the first one has. `flow_interval_s`: how often an open
-        connection is sampled as it sends; 0: never.
+        connection is sampled as it sends; 0: never. `is_forwarding`: also what passes through, by its timestamps.
         """
         self._selection = tuple(selection)
         self._mode = mode
         self._timeout_ns = int(timeout_s * 1e9)
         self._account_interval_ns = int(account_interval_s * 1e9)
         self._flow_interval_ns = int(flow_interval_s * 1e9)
+        self._is_forwarding = is_forwarding
         self._resources = ExitStack()
         self._wakeup = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._resources.callback(self._close_wakeup)
@@ -73,7 +76,9 @@ class Probe:
         return self
 
     def _open(self) -> None:
-        self._program = self._resources.enter_context(Program(self._timeout_ns, self._flow_interval_ns))
+        self._program = self._resources.enter_context(
+            Program(self._timeout_ns, self._flow_interval_ns, is_forwarding=self._is_forwarding)
+        )
         self._cgroups = Cgroups(cgroup_root())
         self._resources.callback(self._cgroups.close)
         self._poll = self._resources.enter_context(select.epoll())

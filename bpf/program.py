@@ -21,7 +21,7 @@ from bpf import syscall
 from bpf.callers import callers
 from bpf.errors import KernelUnsupported
 from bpf.event import RECORD, Flow, Handshake, decode
-from bpf.flows import SAMPLES_PER_S, slice_budget, socket_storage, ticks_shut
+from bpf.flows import PASSING_MAX, SAMPLES_PER_S, slice_budget, socket_storage, ticks_shut
 from bpf.interfaces import Layer
 from bpf.requirements import missing_bcc, require_bcc, require_permission
 from bpf.ring import Ring
@@ -32,7 +32,7 @@ _RING_BYTES = 4 << 20
 _LINK_HEADER_BYTES = {Layer.ETHERNET: 14, Layer.IP: 0}
 _ACCOUNT_MARKER, _INGRESS_MARKER, _LINK_HEADER_MARKER = 0x7C91A701, 0x7C91A702, 0x7C91A703
 _FLOW_INTERVAL_MARKER, _FLOW_BUDGET_MARKER, _SOCKETS_MARKER = 0x7C91A704, 0x7C91A705, 0x7C91A706
-_TICKS_SHUT_MARKER = 0x7C91A707
+_TICKS_SHUT_MARKER, _FORWARDING_MARKER = 0x7C91A707, 0x7C91A708
 """What stands in the code for the constants that `Program.load` writes over them (`LOADED` in handshake.bpf.c)."""
 _LOAD_MAP = 0x18
 _PSEUDO_MAP_FD = 0x10
@@ -57,26 +57,32 @@ class Program:
     """Compiled when entered (0.4 s), gone from the kernel when left, unless something else holds it. One thread."""
 
     def __init__(
-        self, timeout_ns: int, flow_interval_ns: int = 0, samples_per_s: int = SAMPLES_PER_S
+        self,
+        timeout_ns: int,
+        flow_interval_ns: int = 0,
+        samples_per_s: int = SAMPLES_PER_S,
+        *,
+        is_forwarding: bool = False,
     ) -> None:
         """`timeout_ns`: how long a SYN may stay unanswered before `pending` reports it.
 
         `flow_interval_ns`: between two samples of an open connection, to the microsecond; 0: none are taken. Of all
-        together, no more than about `samples_per_s`.
+        together, no more than about `samples_per_s`. `is_forwarding`: of connections that are forwarded, too.
         """
         self._timeout_ns = timeout_ns
         self._flow_interval_us = min(flow_interval_ns // 1000, _LARGEST)
         self._slice_budget = slice_budget(samples_per_s)
+        self._is_forwarding = is_forwarding and self._flow_interval_us > 0
         self._sockets_fd = -1
         self.flow_trouble = ""
-        """Why no samples are taken, though they were asked for; empty: they are."""
+        """Why no samples are taken, or none of what is forwarded, though they were asked for; empty: they are."""
         self._free_accounts = list(range(Accounts.CAPACITY))
         heapify(self._free_accounts)
 
     def __enter__(self) -> Program:
         """Compile. Blocks; raises TcplatError."""
         with ExitStack() as stack:
-            module = _compile()
+            module = _compile(is_forwarding=self._is_forwarding)
             stack.callback(module.cleanup)
             tables = {name: int(module[name.encode()].map_fd) for name in _TABLES}
             self._code = bytes(module.dump_func(b"handshake"))
@@ -135,7 +141,8 @@ class Program:
 
     def _give_up_flows(self, why: str | None) -> None:
         self._flow_interval_us = 0
-        self.flow_trouble = f"open connections are not sampled: the kernel ({os.uname().release}) says {why}"
+        self._is_forwarding = False
+        self.flow_trouble = f"open connections are not sampled: {_says(why)}"
 
     def _load(self, account: int, layer: Layer, *, is_ingress: bool) -> int:
         """Load one side, without samples if the kernel refuses those."""
@@ -147,27 +154,44 @@ class Program:
             _TICKS_SHUT_MARKER: ticks_shut(self._flow_interval_us * 1000),
         }
         name = "tcplat_in" if is_ingress else "tcplat_out"
-        try:
-            if not self._flow_interval_us:
-                return self._load_with(name, constants, 0)
+        interval_us = self._flow_interval_us
+        variants = ((interval_us, self._is_forwarding), (interval_us, False), (0, False))
+        refusal = OSError()
+        for variant in dict.fromkeys(variants):
             try:
-                return self._load_with(name, constants, self._flow_interval_us)
+                side_fd = self._load_with(name, constants, *variant)
             except OSError as error:
-                side_fd = self._load_with(name, constants, 0)
-                # What is refused without them too is not their fault.
-                self._give_up_flows(error.strerror)
+                refusal = error
+            else:
+                # What is refused in every variant is not the samples' fault.
+                self._settle_for(variant, refusal.strerror)
                 return side_fd
-        except OSError as error:
-            raise KernelUnsupported(
-                f"the kernel ({os.uname().release}) refuses the probe: {error.strerror}", _NEEDS
-            ) from error
+        raise KernelUnsupported(
+            f"the kernel ({os.uname().release}) refuses the probe: {refusal.strerror}", _NEEDS
+        ) from refusal
 
-    def _load_with(self, name: str, constants: Mapping[int, int], flow_interval_us: int) -> int:
+    def _load_with(
+        self, name: str, constants: Mapping[int, int], flow_interval_us: int, is_forwarding: bool
+    ) -> int:
         """Load one variant ourselves: bcc would print the verifier's log across the screen. Raises OSError."""
         code = _with_map(self._code, _SOCKETS_MARKER, self._sockets_fd) if flow_interval_us else self._code
-        for marker, value in (*constants.items(), (_FLOW_INTERVAL_MARKER, flow_interval_us)):
+        chosen = {_FLOW_INTERVAL_MARKER: flow_interval_us, _FORWARDING_MARKER: int(is_forwarding)}
+        for marker, value in (*constants.items(), *chosen.items()):
             code = _with_constant(code, marker, value)
         return syscall.load_classifier(name, code)
+
+    def _settle_for(self, variant: tuple[int, bool], why: str | None) -> None:
+        """Do without what the kernel refused, from now on."""
+        flow_interval_us, is_forwarding = variant
+        if flow_interval_us < self._flow_interval_us:
+            self._give_up_flows(why)
+        elif is_forwarding < self._is_forwarding:
+            self._is_forwarding = False
+            self.flow_trouble = f"forwarded connections are not sampled: {_says(why)}"
+
+
+def _says(why: str | None) -> str:
+    return f"the kernel ({os.uname().release}) says {why}"
 
 
 def _with_constant(code: bytes, marker: int, value: int) -> bytes:
@@ -190,7 +214,7 @@ def _with_map(code: bytes, marker: int, map_fd: int) -> bytes:
     return _with_constant(bytes(changed), marker, map_fd)
 
 
-def _compile() -> Any:
+def _compile(*, is_forwarding: bool) -> Any:
     """Let bcc compile the program and make its tables. Raises TcplatError."""
     require_bcc()
     require_permission()
@@ -203,7 +227,10 @@ def _compile() -> Any:
         bcc = importlib.import_module("bcc")
         return bcc.BPF(
             src_file=str(_HERE / "handshake.bpf.c").encode(),
-            cflags=[f"-DEVENTS_PER_WAKEUP={events_per_wakeup}"],
+            cflags=[
+                f"-DEVENTS_PER_WAKEUP={events_per_wakeup}",
+                f"-DPASSING_MAX={PASSING_MAX if is_forwarding else 1}",
+            ],
         )
     except ImportError as error:
         raise missing_bcc(f"bcc cannot be imported ({error})") from error

@@ -6,13 +6,13 @@ import io
 import json
 from collections.abc import Sequence
 from dataclasses import fields
-from datetime import datetime, timezone
 from functools import lru_cache
 from types import TracebackType
 from typing import Any
 
 from bpf.errors import UnreadableFile
 from bpf.event import Direction, Flow, Handshake, Outcome, address_bytes
+from bpf.recorded_values import moment_ns, text, truth, whole
 from bpf.source import Account
 from bpf.tape import Piece
 
@@ -22,10 +22,9 @@ VERSION = 1
 _CHUNK_BYTES = 1 << 16
 _LINE_BYTES = 1 << 20
 """No line is as long; what seems to be is damage."""
-_TEXT_MAX, _ADDRESS_MAX = 1024, 64
-"""No name or address is longer, in characters: what was read stays in memory, and packs well into a small file."""
+_ADDRESS_MAX = 64
+"""No address is longer, in characters."""
 _NAMES_MAX = 1 << 18
-_SECOND_NS = 1_000_000_000
 _OUTCOMES = {outcome.name.lower(): int(outcome) for outcome in Outcome}
 _DIRECTIONS = {direction.name.lower(): int(direction) for direction in Direction}
 _ACCOUNT_FIELDS = {each.name: each.type for each in fields(Account)}
@@ -161,7 +160,7 @@ class Recording:
             self._damaged += 1
 
     def _take_header(self, entry: dict[str, Any]) -> None:
-        version = _whole(entry["version"], 1 << 16)
+        version = whole(entry["version"], 1 << 16)
         if version > VERSION:
             raise UnreadableFile(
                 f"{self._title} was recorded by a newer {entry.get('program', 'tcplat')!s:.40}",
@@ -169,7 +168,7 @@ class Recording:
             )
 
     def _take_loss(self, entry: dict[str, Any]) -> None:
-        self._lost += _whole(entry["handshakes"], 1 << 62)
+        self._lost += whole(entry["handshakes"], 1 << 62)
 
     def _take_handshake(self, entry: dict[str, Any]) -> None:
         handshake = self._handshake(entry)
@@ -179,26 +178,26 @@ class Recording:
         self._handshakes.append(handshake)
 
     def _handshake(self, entry: dict[str, Any]) -> Handshake:
-        process = _text(entry["process"] or "").encode(errors="surrogatepass")
+        process = text(entry["process"] or "").encode(errors="surrogatepass")
         return Handshake(
-            time_ns=_time_ns(entry["time"]),
-            latency_ns=_whole(entry["latency_ns"] or 0, 1 << 64),
-            connect_ns=_whole(entry["connect_ns"] or 0, 1 << 64),
-            answer_ns=_whole(entry["answer_ns"] or 0, 1 << 64),
-            remote=_address_bytes(_text(entry["remote_address"], _ADDRESS_MAX)),
-            local=_address_bytes(_text(entry["local_address"], _ADDRESS_MAX)),
+            time_ns=moment_ns(entry["time"]),
+            latency_ns=whole(entry["latency_ns"] or 0, 1 << 64),
+            connect_ns=whole(entry["connect_ns"] or 0, 1 << 64),
+            answer_ns=whole(entry["answer_ns"] or 0, 1 << 64),
+            remote=_address_bytes(text(entry["remote_address"], _ADDRESS_MAX)),
+            local=_address_bytes(text(entry["local_address"], _ADDRESS_MAX)),
             process=process,
             identity=0,
-            cgroup=self._units.number_of(_text(entry["unit"] or "")),
-            ifindex=self._interfaces.number_of(_text(entry["interface"])),
-            pid=_whole(entry["pid"] or 0, 1 << 32),
-            remote_port=_whole(entry["remote_port"], 1 << 16),
-            local_port=_whole(entry["local_port"], 1 << 16),
-            retransmits=_whole(entry["retransmits"], 1 << 16),
+            cgroup=self._units.number_of(text(entry["unit"] or "")),
+            ifindex=self._interfaces.number_of(text(entry["interface"])),
+            pid=whole(entry["pid"] or 0, 1 << 32),
+            remote_port=whole(entry["remote_port"], 1 << 16),
+            local_port=whole(entry["local_port"], 1 << 16),
+            retransmits=whole(entry["retransmits"], 1 << 16),
             outcome=_OUTCOMES[entry["outcome"]],
             direction=_DIRECTIONS[entry["direction"]],
-            ambiguous=int(_truth(entry["ambiguous"])),
-            repeated=int(_truth(entry["repeated"])),
+            ambiguous=int(truth(entry["ambiguous"])),
+            repeated=int(truth(entry["repeated"])),
         )
 
     def _take_flow(self, entry: dict[str, Any]) -> None:
@@ -210,31 +209,31 @@ class Recording:
 
     def _flow(self, entry: dict[str, Any]) -> Flow:
         direction = entry["direction"]
-        time_ns = _time_ns(entry["time"])
+        time_ns = moment_ns(entry["time"])
         age_ns = entry.get("age_ns")
         return Flow(
             time_ns=time_ns,
-            srtt_ns=_whole(entry["srtt_ns"], 1 << 64),
-            min_rtt_ns=_whole(entry["min_rtt_ns"] or 0, 1 << 64),
-            delivery_rate_bps=_whole(entry["delivery_rate_bps"] or 0, 1 << 64),
-            bytes_acked=_whole(entry["bytes_acked"] or 0, 1 << 64),
-            bytes_received=_whole(entry["bytes_received"] or 0, 1 << 64),
-            segments=_whole(entry["segments"] or 0, 1 << 32),
-            retransmits=_whole(entry["retransmits"] or 0, 1 << 32),
-            remote=_address_bytes(_text(entry["remote_address"], _ADDRESS_MAX)),
-            local=_address_bytes(_text(entry["local_address"], _ADDRESS_MAX)),
-            process=_text(entry["process"] or "").encode(errors="surrogatepass"),
-            cookie=_whole(entry["cookie"], 1 << 64),
-            cgroup=self._units.number_of(_text(entry["unit"] or "")),
-            ifindex=self._interfaces.number_of(_text(entry["interface"])),
-            pid=_whole(entry["pid"] or 0, 1 << 32),
-            remote_port=_whole(entry["remote_port"], 1 << 16),
-            local_port=_whole(entry["local_port"], 1 << 16),
+            srtt_ns=whole(entry["srtt_ns"], 1 << 64),
+            min_rtt_ns=whole(entry["min_rtt_ns"] or 0, 1 << 64),
+            delivery_rate_bps=whole(entry["delivery_rate_bps"] or 0, 1 << 64),
+            bytes_acked=whole(entry["bytes_acked"] or 0, 1 << 64),
+            bytes_received=whole(entry["bytes_received"] or 0, 1 << 64),
+            segments=whole(entry["segments"] or 0, 1 << 32),
+            retransmits=whole(entry["retransmits"] or 0, 1 << 32),
+            remote=_address_bytes(text(entry["remote_address"], _ADDRESS_MAX)),
+            local=_address_bytes(text(entry["local_address"], _ADDRESS_MAX)),
+            process=text(entry["process"] or "").encode(errors="surrogatepass"),
+            cookie=whole(entry["cookie"], 1 << 64),
+            cgroup=self._units.number_of(text(entry["unit"] or "")),
+            ifindex=self._interfaces.number_of(text(entry["interface"])),
+            pid=whole(entry["pid"] or 0, 1 << 32),
+            remote_port=whole(entry["remote_port"], 1 << 16),
+            local_port=whole(entry["local_port"], 1 << 16),
             direction=None if direction is None else _DIRECTIONS[direction],
-            is_closing=_truth(entry["closing"]),
-            opened_ns=0 if age_ns is None else time_ns - _whole(age_ns, time_ns + 1),
-            cwnd=_whole(entry.get("cwnd") or 0, 1 << 32),
-            is_forwarded=_truth(entry.get("forwarded", False)),
+            is_closing=truth(entry["closing"]),
+            opened_ns=0 if age_ns is None else time_ns - whole(age_ns, time_ns + 1),
+            cwnd=whole(entry.get("cwnd") or 0, 1 << 32),
+            is_forwarded=truth(entry.get("forwarded", False)),
         )
 
     def _take_account(self, entry: dict[str, Any]) -> None:
@@ -252,55 +251,16 @@ class Recording:
 
 def _account(entry: dict[str, Any]) -> Account:
     known = {name: entry[name] for name in _ACCOUNT_FIELDS if name in entry}
-    account = Account(**known, read_ns=_time_ns(entry["time"]))
+    account = Account(**known, read_ns=moment_ns(entry["time"]))
     for name, kind in _ACCOUNT_FIELDS.items():
         value = getattr(account, name)
         if kind == "int" or (kind == "int | None" and value is not None):
-            _whole(value, 1 << 64)
+            whole(value, 1 << 64)
         elif kind == "bool":
-            _truth(value)
+            truth(value)
         elif kind == "str":
-            _text(value)
+            text(value)
     return account
-
-
-def _time_ns(text: str) -> int:
-    """Read `2026-11-22T12:00:00.123456789Z` as Unix time, before 2262 as in captures; raises ValueError."""
-    if (
-        len(_text(text)) != 30
-        or text[19] != "."
-        or text[29] != "Z"
-        or not (text[20:29].isdecimal() and text.isascii())
-    ):
-        raise ValueError(text)
-    return _whole(_second_ns(text[:19]) + int(text[20:29]), 1 << 63)
-
-
-@lru_cache(maxsize=64)
-def _second_ns(text: str) -> int:
-    moment = datetime.strptime(text, "%Y-%m-%dT%H:%M:%S").replace(tzinfo=timezone.utc)
-    seconds = int(moment.timestamp())
-    if seconds < 0:
-        raise ValueError(text)
-    return seconds * _SECOND_NS
-
-
-def _whole(value: object, bound: int) -> int:
-    if type(value) is not int or not 0 <= value < bound:
-        raise ValueError(value)
-    return value
-
-
-def _text(value: object, at_most: int = _TEXT_MAX) -> str:
-    if type(value) is not str or len(value) > at_most:
-        raise ValueError(value)
-    return value
-
-
-def _truth(value: object) -> bool:
-    if type(value) is not bool:
-        raise ValueError(value)
-    return value
 
 
 def _counted(count: int, what: str) -> str:

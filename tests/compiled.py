@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import os
 import struct
 from collections.abc import Callable
@@ -66,13 +67,7 @@ def _like(map_fd: int) -> int:
     return ours_fd
 
 
-def once(compile_: Callable[[], Any]) -> Callable[[], Compiled]:
-    """Compile at the first call only."""
-    compiled: list[Any] = []
-
-    def compile_once() -> Compiled:
-        if not compiled:
-            compiled.append(compile_())
-        return Compiled(compiled[0])
-
-    return compile_once
+def once(compile_: Callable[..., Any]) -> Callable[..., Compiled]:
+    """Compile at the first call with such arguments only."""
+    compiled = functools.cache(compile_)
+    return lambda **options: Compiled(compiled(**options))

@@ -1,8 +1,8 @@
 """What sampling open connections costs a packet: PYTHONPATH=. .venv/bin/python tools/bench_flow.py [CONNECTIONS ...]
 
-BPF_PROG_TEST_RUN has no socket. So real TCP streams cross a veth pair between two namespaces, and on the sender's
-egress hang, one after another: an empty program, ours without samples, ours with but hardly ever one, ours with one a
-second, and an empty one again. They see the same packets; the kernel times each. Needs root.
+BPF_PROG_TEST_RUN has no socket of TCP's. So real TCP streams cross a router between two namespaces, over veth pairs. On
+the sender's egress, and on either side of the router's outer interface, hang one after another: an empty program, ours
+in several ways, and an empty one again. They see the same packets; the kernel times each. Needs root.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 
 from bpf import syscall
 from bpf.interfaces import Layer
@@ -21,24 +22,51 @@ from bpf.lab.namespace import Namespace
 from bpf.program import Program
 from tools.bench.kernel import EMPTY
 
-OURS, THEIRS, PORT = "192.0.2.1", "192.0.2.2", 5001
+OURS, INSIDE, OUTSIDE, THEIRS, PORT = "192.0.2.1", "192.0.2.2", "198.51.100.1", "198.51.100.2", 5001
 RUN_S = 0.4
 WARM_UP_S = 0.1
 REPETITIONS = 11
 KINDS = ("handshakes only", "sampling, but none taken", "a sample a second")
+FORWARDED_KINDS = ("handshakes only", "a sample a second of our own", "and of what is forwarded")
+
+
+@dataclass(frozen=True)
+class Hook:
+    """Where programs are hung."""
+
+    namespace: Namespace
+    device: str
+    side: int
+
+    def hang(self, program_fd: int) -> int:
+        """Attach it behind those that hang there; return the link's descriptor."""
+        with self.namespace.entered():
+            return syscall.create_link(program_fd, socket.if_nametoindex(self.device), self.side)
 
 
 class Streams:
-    """Connections between two namespaces over a veth pair, all sending small segments from one side."""
+    """Connections between two namespaces over a router, all sending small segments from one side."""
 
     def __init__(self, stack: ExitStack, count: int) -> None:
         """Open `count` of them; `stack` closes what was opened."""
-        self.ours, theirs = Namespace(), Namespace()
-        stack.callback(self.ours.close)
-        stack.callback(theirs.close)
-        self.ours.configure([f"link add ours type veth peer name theirs netns {theirs.path}"])
-        for namespace, name, address in ((self.ours, "ours", OURS), (theirs, "theirs", THEIRS)):
+        self.ours, router, theirs = (Namespace() for _ in range(3))
+        for namespace in (self.ours, router, theirs):
+            stack.callback(namespace.close)
+        router.configure(
+            [
+                f"link add inside type veth peer name ours netns {self.ours.path}",
+                f"link add outside type veth peer name theirs netns {theirs.path}",
+            ]
+        )
+        router.set_sysctl("ipv4/ip_forward", 1)
+        ends = ((self.ours, "ours", OURS), (router, "inside", INSIDE), (router, "outside", OUTSIDE))
+        for namespace, name, address in (*ends, (theirs, "theirs", THEIRS)):
             namespace.configure([f"addr add {address}/24 dev {name}", f"link set {name} up"])
+        for namespace, gateway in ((self.ours, INSIDE), (theirs, OUTSIDE)):
+            namespace.configure([f"route add default via {gateway}"])
+        self.sending = Hook(self.ours, "ours", syscall.TCX_EGRESS)
+        self.leaving = Hook(router, "outside", syscall.TCX_EGRESS)
+        self.coming = Hook(router, "outside", syscall.TCX_INGRESS)
         self._stack = stack
         self._open(theirs, count)
 
@@ -48,7 +76,6 @@ class Streams:
         self._stack.callback(listener.close)
         self.senders, self.receivers = [], []
         with self.ours.entered():
-            self.ifindex = socket.if_nametoindex("ours")
             for number in range(count):
                 sender = socket.socket()
                 # More than the ports of one address hold.
@@ -75,11 +102,11 @@ class Streams:
                     continue
 
 
-def runs(program_fds: Sequence[int], streams: Streams) -> list[tuple[float, int]]:
+def runs(program_fds: Sequence[int], hook: Hook, streams: Streams) -> list[tuple[float, int]]:
     """Time each program over the same packets: ns a run, and how many."""
-    with ExitStack() as links, streams.ours.entered():
+    with ExitStack() as links:
         for program_fd in program_fds:
-            links.callback(os.close, syscall.create_link(program_fd, streams.ifindex, syscall.TCX_EGRESS))
+            links.callback(os.close, hook.hang(program_fd))
         streams.run(WARM_UP_S)
         before = [syscall.program_runs(each) for each in program_fds]
         streams.run(RUN_S)
@@ -97,36 +124,40 @@ def main(arguments: Sequence[str]) -> None:
         plain = stack.enter_context(Program(10_000_000_000))
         seldom = stack.enter_context(Program(10_000_000_000, 1_000_000_000_000))
         sampling = stack.enter_context(Program(10_000_000_000, 1_000_000_000))
+        forwarding = stack.enter_context(Program(10_000_000_000, 1_000_000_000, is_forwarding=True))
         for count in [int(each) for each in arguments] or [1, 1000]:
-            bench(count, plain, seldom, sampling)
+            with ExitStack() as opened:
+                streams = Streams(opened, count)
+                title = f"{count:,} connections of our own"
+                bench(title, KINDS, streams, streams.sending, plain, seldom, sampling)
+                for name, hook in (("leave", streams.leaving), ("come in", streams.coming)):
+                    title = f"{count:,} that are forwarded, as they {name}"
+                    bench(title, FORWARDED_KINDS, streams, hook, plain, sampling, forwarding)
 
 
-def bench(count: int, *programs: Program) -> None:
+def bench(title: str, kinds: Sequence[str], streams: Streams, hook: Hook, *programs: Program) -> None:
     """Print a row: medians over programs loaded anew, since where their code comes to lie makes 10 ns."""
-    with ExitStack() as stack:
-        streams = Streams(stack, count)
-        rows = [measure(streams, *programs) for _ in range(REPETITIONS)]
+    rows = [measure(streams, hook, *programs) for _ in range(REPETITIONS)]
     columns = list(zip(*rows, strict=True))
-    print(
-        f"{count:6,} connections: an empty program {statistics.median(columns[0]):.1f} ns a packet; over that"
-    )
-    for name, column in zip(KINDS, columns[1:], strict=True):
+    print(f"{title}: an empty program {statistics.median(columns[0]):.1f} ns a packet; over that")
+    for name, column in zip(kinds, columns[1:], strict=True):
         low, high = min(column), max(column)
         print(f"{name:>30} {statistics.median(column):+6.1f}  ({low:+.1f} to {high:+.1f})")
 
 
-def measure(streams: Streams, *programs: Program) -> list[float]:
+def measure(streams: Streams, hook: Hook, *programs: Program) -> list[float]:
     """Load them; return what the empty program costs, and what each of ours costs more, in ns a packet."""
     empty = [syscall.load_classifier("empty", EMPTY) for _ in range(2)]
     loaded = [each.load(Layer.ETHERNET) for each in programs]
-    (first, _), *ours, (last, _) = runs([empty[0], *(each.egress_fd for each in loaded), empty[1]], streams)
+    ours = [each.ingress_fd if hook.side == syscall.TCX_INGRESS else each.egress_fd for each in loaded]
+    (first, _), *timed, (last, _) = runs([empty[0], *ours, empty[1]], hook, streams)
     for each in empty:
         os.close(each)
     for program, pair in zip(programs, loaded, strict=True):
         program.unload(pair)
         program.read()
     nothing = (first + last) / 2
-    return [nothing, *(each - nothing for each, _ in ours)]
+    return [nothing, *(each - nothing for each, _ in timed)]
 
 
 if __name__ == "__main__":

@@ -108,7 +108,8 @@ def _watching(options: argparse.Namespace, stack: ExitStack) -> _Input:
         mode = AttachMode(options.attach)
         wants_flows = not options.form if options.flows is None else options.flows
         flow_interval_s = options.flow_interval if wants_flows else 0.0
-        return Probe(options.interfaces, mode, options.timeout, _account_interval_s(options), flow_interval_s)
+        times = (options.timeout, _account_interval_s(options), flow_interval_s)
+        return Probe(options.interfaces, mode, *times, is_forwarding=options.forwarded)
 
     def list_interfaces() -> Sequence[Interface]:
         from bpf.interfaces import interfaces

@@ -66,6 +66,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line, or `arguments`. Exits with status 2 and one line if they make no sense."""
     parser = _parser()
     options = parser.parse_args(arguments)
+    if options.forwarded and options.flows is None:
+        options.flows = True
     trouble = _contradiction(options)
     if trouble:
         parser.error(trouble)
@@ -128,6 +130,11 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
         action=argparse.BooleanOptionalAction,
         help="also what TCP measures of connections that stay open, as they send: on the screen they are anyway, "
         "with --json and --record when asked for",
+    )
+    parser.add_argument(
+        "--forwarded",
+        action="store_true",
+        help="as --flows, and of connections that this machine only forwards an estimate of both sides' round trips",
     )
     parser.add_argument(
         "--flow-interval",
@@ -198,10 +205,13 @@ def _contradiction(options: argparse.Namespace) -> str:
         return "--record-rotate goes with --record"
     if options.record and options.read and not options.form:
         return "--record goes with --read only if --log or --json is there too"
+    if options.forwarded and not options.flows:
+        return "--forwarded and --no-flows contradict each other"
+    flows = "--forwarded" if options.forwarded else "--flows"
     if options.flows and options.read:
-        return "--flows goes with a live interface: a recording has the samples it has"
+        return f"{flows} goes with a live interface: a recording has the samples it has"
     if options.flows and options.form == "log" and not options.record:
-        return "--flows goes with --json, --record or the screen: a line of --log is a handshake"
+        return f"{flows} goes with --json, --record or the screen: a line of --log is a handshake"
     if options.config and options.form:
         return "--config is for the screen, not for --log or --json"
     if options.local and not options.read:

@@ -7,13 +7,18 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
-
-from bpf.lab import Lab
+from typing import Any, Protocol
 
 Line = dict[str, Any]
 PATIENCE_S = 15.0
 """How long to wait for what is certain to come; only a failing test waits so long."""
+
+
+class Place(Protocol):
+    """Where commands are run: a lab, or a network of more than one namespace."""
+
+    def command(self, *words: str) -> list[str]:
+        """The command line that runs `words` there."""
 
 
 def tcplat(*arguments: str) -> list[str]:
@@ -22,7 +27,7 @@ def tcplat(*arguments: str) -> list[str]:
 
 
 @contextmanager
-def streaming(lab: Lab, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+def streaming(lab: Place, *arguments: str) -> Iterator[subprocess.Popen[str]]:
     """Run it without a screen, attached once the `with` begins. What it wrote to stderr up to then is read."""
     child = subprocess.Popen(
         lab.command(*tcplat(*arguments)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True

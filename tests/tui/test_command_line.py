@@ -62,6 +62,13 @@ def only_line(text: str) -> str:
         (["lo", "--json", "--duration", "soon"], "'soon' is not a number of seconds above 0"),
         (["lo", "--attach", "xdp"], "invalid choice: 'xdp'"),
         (["--colour"], "unrecognized arguments: --colour"),
+        (["lo", "--log", "--forwarded"], "--forwarded goes with --json, --record or the screen"),
+        (["lo", "--log", "--flows"], "--flows goes with --json, --record or the screen"),
+        (["lo", "--forwarded", "--no-flows"], "--forwarded and --no-flows contradict each other"),
+        (
+            ["--read", "x", "--forwarded"],
+            "--forwarded goes with a live interface: a recording has the samples it has",
+        ),
         (["--timeout", "0"], "'0' is not a number of seconds above 0"),
     ],
 )
