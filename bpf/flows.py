@@ -43,5 +43,6 @@ def socket_storage() -> int:
             struct.pack("=IIIIII", 0, _ARRAY, 0, 2, 1, _SOCKET_WORDS),
         ]
     )
-    header = struct.pack("=HBBIIIII", 0xEB9F, 1, 0, 24, 0, len(types), len(types), len(_NAMES))
-    return syscall.create_socket_storage("tcplat_sockets", header + types + _NAMES, 1, 3, 8 * _SOCKET_WORDS)
+    return syscall.create_map(
+        syscall.SK_STORAGE, "tcplat_sockets", 8 * _SOCKET_WORDS, 0, syscall.btf(types, _NAMES), 1, 3
+    )

@@ -20,9 +20,10 @@ from typing import Any
 from bpf import syscall
 from bpf.callers import callers
 from bpf.errors import KernelUnsupported
-from bpf.event import RECORD, Flow, Handshake, decode
+from bpf.event import RECORD, Direction, Flow, Handshake, decode
 from bpf.flows import PASSING_MAX, SAMPLES_PER_S, slice_budget, socket_storage, ticks_shut
 from bpf.interfaces import Layer
+from bpf.places import Glance, Table, make_places
 from bpf.requirements import missing_bcc, require_bcc, require_permission
 from bpf.ring import Ring
 from bpf.tables import Accounts, AwaitedAcks, Pending, possible_cpus
@@ -32,14 +33,22 @@ _RING_BYTES = 4 << 20
 _LINK_HEADER_BYTES = {Layer.ETHERNET: 14, Layer.IP: 0}
 _ACCOUNT_MARKER, _INGRESS_MARKER, _LINK_HEADER_MARKER = 0x7C91A701, 0x7C91A702, 0x7C91A703
 _FLOW_INTERVAL_MARKER, _FLOW_BUDGET_MARKER, _SOCKETS_MARKER = 0x7C91A704, 0x7C91A705, 0x7C91A706
-_TICKS_SHUT_MARKER, _FORWARDING_MARKER = 0x7C91A707, 0x7C91A708
+_TICKS_SHUT_MARKER, _FORWARDING_MARKER, _PLACES_MARKER = 0x7C91A707, 0x7C91A708, 0x7C91A709
 """What stands in the code for the constants that `Program.load` writes over them (`LOADED` in handshake.bpf.c)."""
 _LOAD_MAP = 0x18
 _PSEUDO_MAP_FD = 0x10
 """The instruction that loads 64 bits, and what its second byte says when they are a map's descriptor."""
 _LARGEST = (1 << 31) - 1
 """... which are sign-extended."""
-_TABLES = ("events", "accounts", "pending_outbound", "pending_inbound", "reported", "awaited_acks")
+_TABLES = (
+    "events",
+    "accounts",
+    "pending_outbound",
+    "pending_inbound",
+    "reported",
+    "at_a_glance",
+    "awaited_acks",
+)
 _NEEDS = "tcplat needs Linux 5.8 or later with CONFIG_BPF_SYSCALL, and bcc 0.18 or later"
 
 
@@ -72,7 +81,7 @@ class Program:
         self._timeout_ns = timeout_ns
         self._flow_interval_us = min(flow_interval_ns // 1000, _LARGEST)
         self._slice_budget = slice_budget(samples_per_s)
-        self._is_forwarding = is_forwarding and self._flow_interval_us > 0
+        self._is_forwarding = self._may_forward = is_forwarding and self._flow_interval_us > 0
         self._sockets_fd = -1
         self.flow_trouble = ""
         """Why no samples are taken, or none of what is forwarded, though they were asked for; empty: they are."""
@@ -85,14 +94,13 @@ class Program:
             module = _compile(is_forwarding=self._is_forwarding)
             stack.callback(module.cleanup)
             tables = {name: int(module[name.encode()].map_fd) for name in _TABLES}
-            self._code = bytes(module.dump_func(b"handshake"))
+            self._places_fd = _made(stack)
+            self._code = _with_map(bytes(module.dump_func(b"handshake")), _PLACES_MARKER, self._places_fd)
             self.ring_fd = tables["events"]
             """Polls readable when the ring is filling."""
             self._ring = stack.enter_context(Ring(self.ring_fd, _RING_BYTES))
             self.accounts = Accounts(tables["accounts"], possible_cpus())
-            self.pending = Pending(
-                tables["pending_outbound"], tables["pending_inbound"], tables["reported"], self._timeout_ns
-            )
+            self.pending = self._pending(stack, bytes(module.dump_func(b"forget")), tables)
             self.awaited_acks = AwaitedAcks(tables["awaited_acks"])
             stack.callback(self.awaited_acks.close)
             self.callers = stack.enter_context(callers(module.dump_func))
@@ -130,6 +138,25 @@ class Program:
         records = self._ring.read()
         return decode(records) if records else ([], [])
 
+    def _pending(self, stack: ExitStack, code: bytes, tables: Mapping[str, int]) -> Pending:
+        """Open what is under way; the program `forget` is loaded for it."""
+        code = _with_map(code, _PLACES_MARKER, self._places_fd)
+        try:
+            forget_fd = syscall.load_classifier("tcplat_forget", code)
+        except OSError as error:
+            raise _refused(error) from error
+        stack.callback(os.close, forget_fd)
+        glance = Glance(tables["at_a_glance"])
+        stack.callback(glance.close)
+        outbound, inbound = (
+            Table(direction, self._places_fd, glance, tables[name], forget_fd)
+            for direction, name in (
+                (Direction.OUTBOUND, "pending_outbound"),
+                (Direction.INBOUND, "pending_inbound"),
+            )
+        )
+        return Pending(outbound, inbound, tables["reported"], glance, self._timeout_ns)
+
     def _open_sockets(self, stack: ExitStack) -> None:
         """Make the storage of the samples; without it, do without them."""
         try:
@@ -166,16 +193,16 @@ class Program:
                 # What is refused in every variant is not the samples' fault.
                 self._settle_for(variant, refusal.strerror)
                 return side_fd
-        raise KernelUnsupported(
-            f"the kernel ({os.uname().release}) refuses the probe: {refusal.strerror}", _NEEDS
-        ) from refusal
+        raise _refused(refusal) from refusal
 
     def _load_with(
         self, name: str, constants: Mapping[int, int], flow_interval_us: int, is_forwarding: bool
     ) -> int:
         """Load one variant ourselves: bcc would print the verifier's log across the screen. Raises OSError."""
         code = _with_map(self._code, _SOCKETS_MARKER, self._sockets_fd) if flow_interval_us else self._code
-        chosen = {_FLOW_INTERVAL_MARKER: flow_interval_us, _FORWARDING_MARKER: int(is_forwarding)}
+        chosen = {_FLOW_INTERVAL_MARKER: flow_interval_us}
+        if self._may_forward:  # Else it is not compiled.
+            chosen[_FORWARDING_MARKER] = int(is_forwarding)
         for marker, value in (*constants.items(), *chosen.items()):
             code = _with_constant(code, marker, value)
         return syscall.load_classifier(name, code)
@@ -188,6 +215,20 @@ class Program:
         elif is_forwarding < self._is_forwarding:
             self._is_forwarding = False
             self.flow_trouble = f"forwarded connections are not sampled: {_says(why)}"
+
+
+def _made(stack: ExitStack) -> int:
+    """Make the map of places, gone with `stack`. Raises TcplatError."""
+    try:
+        places_fd = make_places()
+    except OSError as error:
+        raise _refused(error) from error
+    stack.callback(os.close, places_fd)
+    return places_fd
+
+
+def _refused(error: OSError) -> KernelUnsupported:
+    return KernelUnsupported(f"the kernel ({os.uname().release}) refuses the probe: {error.strerror}", _NEEDS)
 
 
 def _says(why: str | None) -> str:

@@ -38,17 +38,20 @@ _ENABLE_STATS = 32
 
 CGROUP_INET4_CONNECT = 10
 CGROUP_INET6_CONNECT = 11
+ARRAY = 2
+SK_STORAGE = 24
 TCX_INGRESS = 46
 TCX_EGRESS = 47
 
 _SCHED_CLS = 3
 _CGROUP_SOCK_ADDR = 18
-_SK_STORAGE = 24
 _NO_PREALLOC = 1
+_LOCKED = 4
 _INSTRUCTION_BYTES = 8
 _BATCH = 4096
 _SKB_CONTEXT_BYTES = 192
 _SKB_IFINDEX_OFFSET = 40
+_SKB_TSTAMP_OFFSET = 152
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -79,15 +82,19 @@ def is_available() -> bool:
     return result != -errno.ENOSYS
 
 
-def _element(map_fd: int, key: ctypes.Array[ctypes.c_char], value: int) -> bytes:
-    return struct.pack("=IxxxxQQQ", map_fd, ctypes.addressof(key), value, 0)
+def _element(map_fd: int, key: ctypes.Array[ctypes.c_char], value: int, flags: int = 0) -> bytes:
+    return struct.pack("=IxxxxQQQ", map_fd, ctypes.addressof(key), value, flags)
 
 
-def lookup(map_fd: int, key: bytes, value_bytes: int) -> bytes:
-    """Read one value (per-CPU tables: the values of all possible CPUs, each padded to 8 bytes, one after another)."""
+def lookup(map_fd: int, key: bytes, value_bytes: int, *, is_locked: bool = False) -> bytes:
+    """Read one value (per-CPU tables: the values of all possible CPUs, each padded to 8 bytes, one after another).
+
+    `is_locked`: with the lock held that the value has in it.
+    """
     key_buffer = ctypes.create_string_buffer(key, len(key))
     value = ctypes.create_string_buffer(value_bytes)
-    _bpf(_MAP_LOOKUP_ELEM, _element(map_fd, key_buffer, ctypes.addressof(value)))
+    flags = _LOCKED if is_locked else 0
+    _bpf(_MAP_LOOKUP_ELEM, _element(map_fd, key_buffer, ctypes.addressof(value), flags))
     return value.raw
 
 
@@ -139,18 +146,28 @@ def entries(map_fd: int, key_bytes: int, value_bytes: int) -> Iterator[tuple[byt
         start = ctypes.addressof(position)
 
 
-def create_socket_storage(name: str, btf: bytes, key_type: int, value_type: int, value_bytes: int) -> int:
-    """Make a map whose values lie on sockets (BPF_MAP_TYPE_SK_STORAGE, Linux 5.2); return its descriptor.
+def btf(types: bytes, names: bytes) -> bytes:
+    """Put types together as the kernel wants them (BPF type format)."""
+    return struct.pack("=HBBIIIII", 0xEB9F, 1, 0, 24, 0, len(types), len(types), len(names)) + types + names
 
-    The kernel wants the types of its keys (a 32-bit number) and values, by their number in `btf`.
+
+def create_map(
+    kind: int, name: str, value_bytes: int, entries: int, types: bytes, key_type: int, value_type: int
+) -> int:
+    """Make a map whose values' layout the kernel wants to know; return its descriptor.
+
+    `SK_STORAGE` (Linux 5.2): values lie on sockets, and there are no `entries`. `ARRAY`: values may have a lock (5.1).
+    The types of its keys (a 32-bit number) and values go by their number in `types`.
     """
-    blob = ctypes.create_string_buffer(btf, len(btf))
-    btf_fd, _ = _bpf(_BTF_LOAD, struct.pack("=QQIIII", ctypes.addressof(blob), 0, len(btf), 0, 0, 0))
+    blob = ctypes.create_string_buffer(types, len(types))
+    btf_fd, _ = _bpf(_BTF_LOAD, struct.pack("=QQIIII", ctypes.addressof(blob), 0, len(types), 0, 0, 0))
     try:
         layout = struct.Struct("=IIIIIII16sIIIII")
-        head = (_SK_STORAGE, 4, value_bytes, 0, _NO_PREALLOC, 0, 0)
-        types = (0, btf_fd, key_type, value_type, 0)
-        map_fd, _ = _bpf(_MAP_CREATE, layout.pack(*head, name.encode()[:15], *types))
+        flags = _NO_PREALLOC if kind == SK_STORAGE else 0
+        head = (kind, 4, value_bytes, entries, flags, 0, 0)
+        map_fd, _ = _bpf(
+            _MAP_CREATE, layout.pack(*head, name.encode()[:15], 0, btf_fd, key_type, value_type, 0)
+        )
     finally:
         os.close(btf_fd)
     return map_fd
@@ -244,30 +261,32 @@ def _program_info(program_fd: int) -> bytes:
     return info.raw
 
 
-def test_run(program_fd: int, packet: bytes, ifindex: int = 1, repeat: int = 1) -> tuple[int, int]:
-    """Run a TC program on a packet (14 bytes or more) as if `ifindex` had it; return (verdict, ns a run)."""
-    data = ctypes.create_string_buffer(packet, len(packet))
+_RUN = struct.Struct("=IIIIQQIIIIQQIIIxxxx")
+
+
+def run(program_fd: int, data: bytes) -> int:
+    """Run a TC program once on some data (14 bytes or more); return its verdict, 0 or more."""
+    return _run(program_fd, data, b"", 1)[0]
+
+
+def test_run(
+    program_fd: int, packet: bytes, ifindex: int = 1, repeat: int = 1, stamp_ns: int = 0
+) -> tuple[int, int]:
+    """Run a TC program on a packet as if `ifindex` had it; return (verdict, ns a run).
+
+    `stamp_ns`: TCP's stamp on it; 0: none.
+    """
     context = bytearray(_SKB_CONTEXT_BYTES)
     struct.pack_into("=I", context, _SKB_IFINDEX_OFFSET, ifindex)
-    context_buffer = ctypes.create_string_buffer(bytes(context), len(context))
-    layout = struct.Struct("=IIIIQQIIIIQQIIIxxxx")
-    attributes = layout.pack(
-        program_fd,
-        0,
-        len(packet),
-        0,
-        ctypes.addressof(data),
-        0,
-        repeat,
-        0,
-        len(context),
-        0,
-        ctypes.addressof(context_buffer),
-        0,
-        0,
-        0,
-        0,
-    )
-    _, left = _bpf(_PROG_TEST_RUN, attributes)
-    fields = layout.unpack(left)
-    return struct.unpack("=i", struct.pack("=I", fields[1]))[0], fields[7]
+    struct.pack_into("=Q", context, _SKB_TSTAMP_OFFSET, stamp_ns)
+    verdict, duration_ns = _run(program_fd, packet, bytes(context), repeat)
+    return verdict - (verdict >> 31 << 32), duration_ns
+
+
+def _run(program_fd: int, data: bytes, context: bytes, repeat: int) -> tuple[int, int]:
+    inward = [ctypes.create_string_buffer(each, len(each)) for each in (data, context)]
+    addresses = [ctypes.addressof(each) if len(each) else 0 for each in inward]
+    attributes = (program_fd, 0, len(data), 0, addresses[0], 0, repeat, 0, len(context), 0, addresses[1])
+    _, left = _bpf(_PROG_TEST_RUN, _RUN.pack(*attributes, 0, 0, 0, 0))
+    fields = _RUN.unpack(left)
+    return int(fields[1]), int(fields[7])
