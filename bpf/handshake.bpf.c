@@ -4,8 +4,8 @@
  * into a ring; and, when asked to, samples of what TCP itself measures of connections that stay open, as they send.
  *
  * Compiled by bcc, without kernel headers: whatever is read of a packet is declared below. Four programs for the hook,
- * told apart by its side (ingress, egress) and by whether the device's frames begin with an Ethernet header, and two
- * that remember which process called connect().
+ * told apart by its side (ingress, egress) and by whether the device's frames begin with an Ethernet header, two that
+ * remember which process called connect(), and one that user space runs to forget a handshake.
  *
  * Every packet takes the quick look: a few loads, no call. Only what may belong to a handshake takes the full look.
  * bpf/matcher.py is the same in plain Python; tests hold the two against each other.
@@ -430,7 +430,7 @@ BPF_RINGBUF_OUTPUT(events, RING_PAGES);
 /* How many events this CPU has put there, of whatever interface. */
 BPF_TABLE("percpu_array", u32, u64, put_here, 1);
 BPF_F_TABLE("array", u32, struct glance, at_a_glance, 1, BPF_F_MMAPABLE);
-/* Two tables: a flood of SYNs at us must not throw out our own handshakes. */
+/* Those that have no place of their own. Two tables: a flood of SYNs at us must not throw out our own handshakes. */
 BPF_TABLE("hash", struct connection, struct outbound, pending_outbound, PENDING_MAX);
 BPF_TABLE("hash", struct connection, struct inbound, pending_inbound, PENDING_MAX);
 /* Which of ours were reported as unanswered: user space adds the connection with its ISN, whoever ends it takes that away.
@@ -451,7 +451,6 @@ BPF_TABLE("percpu_array", u32, struct newcomer, newcomers, 1);
 struct view {
     struct __sk_buff *skb;
     struct account *account;
-    u32 ifindex;
     bool ingress;
 };
 
@@ -500,11 +499,16 @@ struct segment {
 };
 _Static_assert(sizeof(struct segment) == TCP_HEADER, "RFC 9293, section 3.1");
 
+INLINE struct called *called_with(u64 cookie)
+{
+    u32 number = cookie & (CALLERS_MAX - 1);
+    return callers.lookup(&number);
+}
+
 /* Which process called connect()? False: it is not known any more. */
 INLINE bool find_caller(struct caller *caller, u64 cookie)
 {
-    u32 number = cookie & (CALLERS_MAX - 1);
-    struct called *called = callers.lookup(&number);
+    struct called *called = called_with(cookie);
     if (!called || !cookie || called->cookie != cookie)
         return false;
     *caller = called->caller;
@@ -798,7 +802,7 @@ INLINE u32 place_number(struct connection *key, u32 direction)
 /* Have memory fetched, without waiting for it: of a place's lines all at once, not one after another. */
 INLINE void touch(u64 *word)
 {
-    *(volatile u64 *)word;
+    (void)*(volatile u64 *)word;
 }
 
 INLINE bool find_place(struct spot *spot, struct connection *key, u32 direction, bool is_needed)
@@ -950,7 +954,8 @@ INLINE void syn_out(struct view *view, struct connection *key, struct segment *t
 {
     struct account *account = view->account;
     struct spot spot;
-    u64 now = bpf_ktime_get_ns(); /* Which waits for all that was asked of memory. */
+    u64 now = bpf_ktime_get_ns(); /* First, since it waits for whatever was asked of memory before. */
+    u64 cookie = bpf_get_socket_cookie(view->skb);
     if (!find_place(&spot, key, OUTBOUND, true))
         return;
     struct place *place = spot.place;
@@ -978,7 +983,6 @@ INLINE void syn_out(struct view *view, struct connection *key, struct segment *t
         .last_stamp = stamps->value,
         .stamped = stamps->present,
     };
-    u64 cookie = bpf_get_socket_cookie(view->skb);
     if (!find_caller(&fresh.caller, cookie))
         __builtin_memset(&fresh.caller, 0, sizeof(fresh.caller));
     u32 found = IS_NEW;
@@ -1440,7 +1444,7 @@ INLINE void look_at_socket(struct view *view, struct bpf_sock *sk, u16 ethertype
         return;
     if (parse_ip(skb, ethertype, offset, &ip) || bpf_skb_load_bytes(skb, ip.payload_offset, &ports, sizeof(ports)))
         return;
-    key_of(&key, view->ifindex, ip.source, ip.destination, ports.source, ports.destination);
+    key_of(&key, view->skb->ifindex, ip.source, ip.destination, ports.source, ports.destination);
     sample(view, &key, socket, tcp, closing);
 }
 
@@ -1493,7 +1497,7 @@ INLINE void reset_in(struct view *view, u16 ethertype, struct datagram *ip, stru
     struct socket *socket = bpf_sk_storage_get(SOCKETS, sk, 0, 0);
     struct bpf_tcp_sock *ours = bpf_tcp_sock(sk);
     if (socket && socket->due_ns != NEVER && ours && ours->srtt_us && ours->rcv_nxt == bpf_ntohl(tcp->seq)) {
-        key_of(&key, view->ifindex, ip->destination, ip->source, tcp->destination_port, tcp->source_port);
+        key_of(&key, view->skb->ifindex, ip->destination, ip->source, tcp->destination_port, tcp->source_port);
         sample(view, &key, socket, ours, true);
     }
     bpf_sk_release(sk);
@@ -1637,7 +1641,7 @@ INLINE void passing_key(struct connection *key, struct view *view, u32 *source, 
         key->remote[10] = key->remote[11] = key->local[10] = key->local[11] = 0xff;
     __builtin_memcpy(key->remote + 16 - words * 4, remote, words * 4);
     __builtin_memcpy(key->local + 16 - words * 4, local, words * 4);
-    key->ifindex = view->ifindex;
+    key->ifindex = view->skb->ifindex;
 }
 
 /* A TCP segment without a socket leaves, or any comes in: read it as far as the timestamps. A RST need not have any. The quick
@@ -1705,9 +1709,9 @@ INLINE int full_look(struct view *view, u16 ethertype, u32 offset)
         return READABLE;
     }
     if (ingress == (kind == QUOTED)) /* What is quoted went the other way. */
-        key_of(&key, view->ifindex, ip.source, ip.destination, tcp.source_port, tcp.destination_port);
+        key_of(&key, view->skb->ifindex, ip.source, ip.destination, tcp.source_port, tcp.destination_port);
     else
-        key_of(&key, view->ifindex, ip.destination, ip.source, tcp.destination_port, tcp.source_port);
+        key_of(&key, view->skb->ifindex, ip.destination, ip.source, tcp.destination_port, tcp.source_port);
     match(view, &key, &tcp, &stamps, data_bytes, kind);
     if (FLOW_INTERVAL && ingress && kind & RST)
         reset_in(view, ethertype, &ip, &tcp);
@@ -1755,7 +1759,7 @@ int handshake(struct __sk_buff *skb)
                                         : bpf_htons(ETH_IPV4);
     u32 flags = 0;
     bool matters = quick_look(ethertype, data + offset, end, ingress, &flags);
-    struct view view = {skb, account, skb->ifindex, ingress};
+    struct view view = {skb, account, ingress};
     if (!ingress && flags && FLOW_INTERVAL)
         flow_out(&view, ethertype, offset, flags);
     if (IS_FORWARDING && flags && (ingress || !skb->sk))
@@ -1790,8 +1794,7 @@ INLINE int remember_caller(struct bpf_sock_addr *address)
     if (address->protocol != PROTO_TCP)
         return 1;
     u64 cookie = bpf_get_socket_cookie(address);
-    u32 number = cookie & (CALLERS_MAX - 1);
-    struct called *called = callers.lookup(&number);
+    struct called *called = called_with(cookie);
     if (!called)
         return 1;
     called->cookie = 0;

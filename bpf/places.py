@@ -9,7 +9,7 @@ from __future__ import annotations
 import mmap
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from bpf import syscall
@@ -21,7 +21,6 @@ KEY_BYTES = 40
 OUTBOUND_BYTES, INBOUND_BYTES = 72, 48
 PLACE_BYTES = 128
 _KEY_OFFSET, _VALUE_OFFSET = 8, 48
-_NUMBER = struct.Struct("=I")
 _REQUEST = struct.Struct(f"=16x{KEY_BYTES}sQ{OUTBOUND_BYTES}s")
 """`struct request`; what an Ethernet header would be is left empty."""
 _LOCK = 4
@@ -98,10 +97,7 @@ class Table:
 
     def entries(self) -> Iterator[UnderWay]:
         """Yield every one; what changes meanwhile may be in it or not."""
-        for number in self._glance.taken(self._direction):
-            found = self._at(number)
-            if found:
-                yield found
+        yield from self._at(self._glance.taken(self._direction))
         for key, value in syscall.entries(self._table_fd, KEY_BYTES, self._value_bytes):
             yield UnderWay(None, key, value)
 
@@ -112,16 +108,16 @@ class Table:
                 return syscall.lookup(self._table_fd, entry.key, self._value_bytes)
             except FileNotFoundError:
                 return b""
-        found = self._at(entry.number)
-        return found.value if found and found.key == entry.key else b""
+        return next((found.value for found in self._at([entry.number]) if found.key == entry.key), b"")
 
     def remove(self, entry: UnderWay) -> bool:
         """Remove it; False: it has changed since, or ended, and is left alone."""
         return bool(syscall.run(self._forget_fd, _REQUEST.pack(entry.key, self._direction, entry.value)))
 
-    def _at(self, number: int) -> UnderWay | None:
-        place = syscall.lookup(self._places_fd, _NUMBER.pack(number), PLACE_BYTES, is_locked=True)
-        value = place[_VALUE_OFFSET : _VALUE_OFFSET + self._value_bytes]
-        if not any(value[:8]):
-            return None
-        return UnderWay(number, place[_KEY_OFFSET : _KEY_OFFSET + KEY_BYTES], value)
+    def _at(self, numbers: Sequence[int]) -> Iterator[UnderWay]:
+        """Read those in places, as far as they are there."""
+        places = syscall.locked(self._places_fd, numbers, PLACE_BYTES)
+        for number, place in zip(numbers, places, strict=True):
+            value = place[_VALUE_OFFSET : _VALUE_OFFSET + self._value_bytes]
+            if any(value[:8]):
+                yield UnderWay(number, place[_KEY_OFFSET : _KEY_OFFSET + KEY_BYTES], value)

@@ -10,7 +10,7 @@ import errno
 import os
 import platform
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 _SYSCALL_NUMBERS = {
     "x86_64": 321,
@@ -82,20 +82,25 @@ def is_available() -> bool:
     return result != -errno.ENOSYS
 
 
-def _element(map_fd: int, key: ctypes.Array[ctypes.c_char], value: int, flags: int = 0) -> bytes:
-    return struct.pack("=IxxxxQQQ", map_fd, ctypes.addressof(key), value, flags)
+def _element(map_fd: int, key: ctypes.Array[ctypes.c_char], value: int) -> bytes:
+    return struct.pack("=IxxxxQQQ", map_fd, ctypes.addressof(key), value, 0)
 
 
-def lookup(map_fd: int, key: bytes, value_bytes: int, *, is_locked: bool = False) -> bytes:
-    """Read one value (per-CPU tables: the values of all possible CPUs, each padded to 8 bytes, one after another).
-
-    `is_locked`: with the lock held that the value has in it.
-    """
+def lookup(map_fd: int, key: bytes, value_bytes: int) -> bytes:
+    """Read one value (per-CPU tables: the values of all possible CPUs, each padded to 8 bytes, one after another)."""
     key_buffer = ctypes.create_string_buffer(key, len(key))
     value = ctypes.create_string_buffer(value_bytes)
-    flags = _LOCKED if is_locked else 0
-    _bpf(_MAP_LOOKUP_ELEM, _element(map_fd, key_buffer, ctypes.addressof(value), flags))
+    _bpf(_MAP_LOOKUP_ELEM, _element(map_fd, key_buffer, ctypes.addressof(value)))
     return value.raw
+
+
+def locked(map_fd: int, numbers: Iterable[int], value_bytes: int) -> Iterator[bytes]:
+    """Read values of an array one after another, each with the lock held that is in it."""
+    key, value = ctypes.c_uint32(), ctypes.create_string_buffer(value_bytes)
+    attributes = struct.pack("=IxxxxQQQ", map_fd, ctypes.addressof(key), ctypes.addressof(value), _LOCKED)
+    for key.value in numbers:
+        _bpf(_MAP_LOOKUP_ELEM, attributes)
+        yield value.raw
 
 
 def update(map_fd: int, key: bytes, value: bytes) -> None:

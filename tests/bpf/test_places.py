@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from bpf import places, syscall
 from bpf.interfaces import Layer
+from bpf.lab import packets
 from bpf.places import PLACES, Table, UnderWay
 from bpf.program import Program
 from tests.bpf.both import TIMEOUT_NS, Both
@@ -17,6 +22,7 @@ from tests.bpf.wire import IFINDEX, Wire
 pytestmark = pytest.mark.kernel
 
 COUNT = PLACES * 3 // 2
+RUNS = 3_000_000
 
 
 @pytest.fixture(params=[4, 6], ids=["IPv4", "IPv6"])
@@ -24,6 +30,11 @@ def crowd(request: pytest.FixtureRequest) -> list[Peers]:
     """More pairs of peers than there are places: some have one to themselves, others share one."""
     peers = Peers(*ADDRESSES[request.param])
     return [replace(peers, local_port=10_000 + number) for number in range(COUNT)]
+
+
+def test_their_number_is_the_programs() -> None:
+    program = (Path(places.__file__).parent / "handshake.bpf.c").read_text()
+    assert f"#define PLACES {PLACES}\n#define PLACES_BITS {PLACES.bit_length() - 1}\n" in program
 
 
 def tables(program: Program) -> tuple[Table, Table]:
@@ -117,3 +128,42 @@ def test_what_changed_since_it_was_read_is_not_removed(program: Program, wire: W
 def only_entry(table: Table) -> UnderWay:
     (entry,) = table.entries()
     return entry
+
+
+@pytest.mark.parametrize("is_elsewhere", [False, True], ids=["in its place", "in the table"])
+def test_answers_on_several_cpus_at_a_time_are_one(
+    program: Program, crowd: list[Peers], is_elsewhere: bool
+) -> None:
+    """One SYN after another, while the answer to them comes all the time, twice."""
+    with Wire(program, Layer.ETHERNET) as wire:
+        sent = []
+        for each in crowd:
+            sent.append(each)
+            if not is_elsewhere:
+                break
+            wire.sends(each.ours(SYN, 1000))
+            if found := in_the_table(program):
+                assert program.pending._outbound.remove(found[0])
+                break
+        peers, others = sent[-1], len(sent) - 1
+        syn = wire._loaded.egress_fd, packets.ethernet(peers.ours(SYN, 7))
+        answer = wire._loaded.ingress_fd, packets.ethernet(peers.theirs(SYN | ACK, 5, 8))
+        before = wire.counters()["syns"]
+        with ThreadPoolExecutor(3) as pool:
+            for running in [
+                pool.submit(syscall.test_run, *each, IFINDEX, RUNS) for each in (syn, answer, answer)
+            ]:
+                running.result()
+        counters = wire.counters()
+        left = program.pending.sweep(time.monotonic_ns()).pending[IFINDEX] - others
+        assert counters["syns"] - before + counters["syn_retransmits"] == RUNS
+        assert counters["syns"] - before == counters["established"] + left
+        assert left in (0, 1)
+        assert counters["established"] > 1000
+        assert len(wire.events()) + counters["events_lost"] == counters["established"]
+        program.pending.forget(IFINDEX)
+        assert not any(program.pending._glance.taken(table._direction) for table in tables(program))
+
+
+def in_the_table(program: Program) -> list[UnderWay]:
+    return [entry for entry in program.pending._outbound.entries() if entry.number is None]
