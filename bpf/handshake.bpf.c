@@ -454,6 +454,16 @@ struct view {
     bool ingress;
 };
 
+/* Read where it is needed: most packets do not. In assembler, since the verifier refuses it where the compiler adds the offset to
+ * the pointer first. */
+INLINE u32 ifindex_of(struct __sk_buff *skb)
+{
+    u64 ifindex;
+    _Static_assert(__builtin_offsetof(struct __sk_buff, ifindex) == 40, "as it is read here");
+    asm volatile("%0 = *(u32 *)(%1 + 40)" : "=r"(ifindex) : "r"(skb));
+    return ifindex;
+}
+
 /* The timestamps option of a segment (RFC 7323). */
 struct stamps {
     u32 value;
@@ -1444,7 +1454,7 @@ INLINE void look_at_socket(struct view *view, struct bpf_sock *sk, u16 ethertype
         return;
     if (parse_ip(skb, ethertype, offset, &ip) || bpf_skb_load_bytes(skb, ip.payload_offset, &ports, sizeof(ports)))
         return;
-    key_of(&key, view->skb->ifindex, ip.source, ip.destination, ports.source, ports.destination);
+    key_of(&key, ifindex_of(view->skb), ip.source, ip.destination, ports.source, ports.destination);
     sample(view, &key, socket, tcp, closing);
 }
 
@@ -1497,7 +1507,7 @@ INLINE void reset_in(struct view *view, u16 ethertype, struct datagram *ip, stru
     struct socket *socket = bpf_sk_storage_get(SOCKETS, sk, 0, 0);
     struct bpf_tcp_sock *ours = bpf_tcp_sock(sk);
     if (socket && socket->due_ns != NEVER && ours && ours->srtt_us && ours->rcv_nxt == bpf_ntohl(tcp->seq)) {
-        key_of(&key, view->skb->ifindex, ip->destination, ip->source, tcp->destination_port, tcp->source_port);
+        key_of(&key, ifindex_of(view->skb), ip->destination, ip->source, tcp->destination_port, tcp->source_port);
         sample(view, &key, socket, ours, true);
     }
     bpf_sk_release(sk);
@@ -1641,7 +1651,7 @@ INLINE void passing_key(struct connection *key, struct view *view, u32 *source, 
         key->remote[10] = key->remote[11] = key->local[10] = key->local[11] = 0xff;
     __builtin_memcpy(key->remote + 16 - words * 4, remote, words * 4);
     __builtin_memcpy(key->local + 16 - words * 4, local, words * 4);
-    key->ifindex = view->skb->ifindex;
+    key->ifindex = ifindex_of(view->skb);
 }
 
 /* A TCP segment without a socket leaves, or any comes in: read it as far as the timestamps. A RST need not have any. The quick
@@ -1709,9 +1719,9 @@ INLINE int full_look(struct view *view, u16 ethertype, u32 offset)
         return READABLE;
     }
     if (ingress == (kind == QUOTED)) /* What is quoted went the other way. */
-        key_of(&key, view->skb->ifindex, ip.source, ip.destination, tcp.source_port, tcp.destination_port);
+        key_of(&key, ifindex_of(view->skb), ip.source, ip.destination, tcp.source_port, tcp.destination_port);
     else
-        key_of(&key, view->skb->ifindex, ip.destination, ip.source, tcp.destination_port, tcp.source_port);
+        key_of(&key, ifindex_of(view->skb), ip.destination, ip.source, tcp.destination_port, tcp.source_port);
     match(view, &key, &tcp, &stamps, data_bytes, kind);
     if (FLOW_INTERVAL && ingress && kind & RST)
         reset_in(view, ethertype, &ip, &tcp);
