@@ -1159,7 +1159,7 @@ INLINE void flow_out(struct view *view, u16 ethertype, u32 offset, u8 flags)
 }
 
 /* A RST comes in. TCP takes it if it has exactly the number that is due (RFC 5961, section 3.2), so it is the last of the
- * connection, of which nothing will leave any more. */
+ * connection, of which nothing will leave any more. Without a round trip (it refuses our SYN) there was none. */
 INLINE void reset_in(struct view *view, u16 ethertype, struct datagram *ip, struct segment *tcp)
 {
     struct bpf_sock_tuple tuple = {};
@@ -1182,7 +1182,7 @@ INLINE void reset_in(struct view *view, u16 ethertype, struct datagram *ip, stru
         return;
     struct socket *socket = bpf_sk_storage_get(SOCKETS, sk, 0, 0);
     struct bpf_tcp_sock *ours = bpf_tcp_sock(sk);
-    if (socket && socket->due_ns != NEVER && ours && ours->rcv_nxt == bpf_ntohl(tcp->seq)) {
+    if (socket && socket->due_ns != NEVER && ours && ours->srtt_us && ours->rcv_nxt == bpf_ntohl(tcp->seq)) {
         key_of(&key, view->ifindex, ip->destination, ip->source, tcp->destination_port, tcp->source_port);
         sample(view, &key, socket, ours, true);
     }

@@ -214,6 +214,16 @@ def test_a_reset_of_theirs_is_the_last_sample() -> None:
     assert [flow.is_closing for flow in watch.flows] == [True]
 
 
+@pytest.mark.parametrize("address", [V4, V6])
+def test_a_connection_that_was_refused_was_never_open(lab: Lab, address: str) -> None:
+    lab.add(Host(address, behaviour=Behaviour.REFUSES))
+    with watching(lab, flow_interval_s=INTERVAL_S) as watch:
+        with pytest.raises(ConnectionRefusedError):
+            connected(lab, address)
+        watch.take(1)
+        assert (watch.flows, watch.account.samples) == ([], 0)
+
+
 @pytest.mark.parametrize("refused", ["map", "helper"])
 def test_without_the_helpers_the_rest_works(refused: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if refused == "map":
