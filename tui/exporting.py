@@ -26,8 +26,10 @@ else:
     _Base = object
 
 _IDS = tuple(each.id for each in COLUMNS if each.value and each.id != "host" and not each.needs_mark)
-_DURATIONS = frozenset(each.id for each in COLUMNS if each.is_latency) | {"age"}
-_HEADER = ["row", *(f"{id_}_ns" if id_ in _DURATIONS else id_ for id_ in _IDS)]
+_UNITS = {"age": "_ns", "sampled": "_ns", "loss": "_percent"} | dict.fromkeys(
+    (each.id for each in COLUMNS if each.is_latency), "_ns"
+)
+_HEADER = ["row", *(f"{id_}{_UNITS.get(id_, '')}" for id_ in _IDS)]
 
 
 class Exporting(_Base):
