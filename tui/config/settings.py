@@ -55,7 +55,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "columns",
         Names('["host", "p95"]', lambda known: known.columns),
-        "The columns, from the left. Not set: all, in the order shown here.",
+        "The columns, from the left, of handshakes and of open connections. Not set: all of either, in this order.",
         lambda known: list(known.columns),
     ),
     Setting("sort", Choice(lambda known: known.sortable), "The column that rows are ordered by."),
