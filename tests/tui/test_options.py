@@ -12,7 +12,7 @@ from textual.color import Color
 import tui.model
 from tests.tui.played import MS, Played, handshake
 from tests.tui.shown import BY_P95, THREE, shown
-from tui import __main__ as command_line
+from tui import command_line
 from tui.app import TcplatApp
 from tui.config.file import load, understand
 from tui.config.settings import Config
@@ -42,7 +42,7 @@ def options_of(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> ScreenOption
     taken: list[ScreenOptions] = []
     monkeypatch.setattr(command_line, "_require_terminal", lambda **_: None)
     monkeypatch.setattr(TcplatApp, "run", lambda app: taken.append(app.options))
-    assert command_line.main(["--read", "/dev/null", *arguments]) == 0
+    assert command_line.run(["--read", "/dev/null", *arguments]) == 0
     return taken[0]
 
 
@@ -84,7 +84,7 @@ async def test_screen_starts_as_it_is_configured() -> None:
 def test_what_is_printed_is_a_configuration_that_changes_nothing(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    assert command_line.main(["--print-config"]) == 0
+    assert command_line.run(["--print-config"]) == 0
     printed = capsys.readouterr().out
     assert understand(printed, "printed", command_line._known()) == Config()
     path = tmp_path / "config.toml"
@@ -98,7 +98,7 @@ def test_wrong_configuration_is_told_with_line_and_key(
     monkeypatch.setattr(command_line, "_require_terminal", lambda **_: None)
     path = tmp_path / "config.toml"
     path.write_text('sort = "p95"\n[keys]\n"table.srot" = "x"\n')
-    assert command_line.main(["--read", "/dev/null", "--config", str(path)]) == 1
+    assert command_line.run(["--read", "/dev/null", "--config", str(path)]) == 1
     told = capsys.readouterr().err
     assert "line 3" in told and "table.srot" in told and told.count("\n") == 1
 
