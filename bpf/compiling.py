@@ -17,16 +17,19 @@ from types import TracebackType
 from bpf.children import Children
 from bpf.compiler import Compiled, cannot_prepare, compile_program
 from bpf.errors import KernelUnsupported, MissingBcc, NotPermitted, TcplatError
+from bpf.requirements import may_raise_priority
 
 _FDS_MAX = 64
 _READ_BYTES = 1 << 20
+_LAST = 19
+"""The niceness of what goes after all others (nice(2))."""
 _FAILURES = {each.__name__: each for each in (KernelUnsupported, MissingBcc, NotPermitted)}
 
 
 class Compiling:
     """Begun when entered, in the main thread, while it is the only one; `take` it in any thread.
 
-    When it is left there is no process any more, whether it had done its work or not.
+    Until somebody waits for it, it uses only what others leave of the processor: the screen is drawn meanwhile. When it is left there is no process any more, whether it had done its work or not.
     """
 
     def __init__(self, *, is_forwarding: bool) -> None:
@@ -49,10 +52,13 @@ class Compiling:
                 raise
             finally:
                 os.close(told_on)
+        if may_raise_priority():
+            self._children.set_niceness(_LAST)
         return self
 
     def take(self) -> Compiled:
         """Wait for it; whoever takes it closes it. Once. Raises TcplatError, as `compile_program` does."""
+        self._children.set_niceness(os.getpriority(os.PRIO_PROCESS, 0))
         data, fds, _, _ = socket.recv_fds(self._socket, _READ_BYTES, _FDS_MAX)
         pieces = [data]
         while data:
