@@ -95,6 +95,8 @@ class TcplatApp(Commands, Exporting, Steering, App[None]):
     ) -> None:
         """`open_source` and `list_interfaces` are called in other threads."""
         super().__init__(driver_class=QuietMouseDriver)
+        themes.apply(self, options.theme)
+        self.stylesheet.set_variables(self.get_css_variables())
         self.list_interfaces = list_interfaces
         self.options = options
         self.collector = Collector(open_source, self.post_message, options.takers)
@@ -105,6 +107,8 @@ class TcplatApp(Commands, Exporting, Steering, App[None]):
         self._account_line = AccountLine()
         self.situation = Situation(options.opening)
         self._interval_s = options.redraw_interval_s
+        self._styled_for = options.theme
+        """The theme whose colours the styles have."""
 
     @property
     def failure(self) -> str:
@@ -120,7 +124,6 @@ class TcplatApp(Commands, Exporting, Steering, App[None]):
         yield Footer(compact=True, show_command_palette=False)
 
     def on_mount(self) -> None:
-        themes.apply(self, self.options.theme)
         self.set_keymap(dict(self.options.keymap))
         self.set_class(self.options.glyphs is ASCII, "-ascii")
         self.views.focus()
@@ -133,6 +136,12 @@ class TcplatApp(Commands, Exporting, Steering, App[None]):
 
     def on_unmount(self) -> None:
         self.model.close()
+
+    def refresh_css(self, animate: bool = True) -> None:
+        # Textual parses all styles and applies them anew when it starts, for a theme that may have been set meanwhile.
+        if self.theme != self._styled_for:
+            self._styled_for = self.theme
+            super().refresh_css(animate)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         return themes.filters(self.theme, super().get_line_filters())
