@@ -29,7 +29,8 @@ _FAILURES = {each.__name__: each for each in (KernelUnsupported, MissingBcc, Not
 class Compiling:
     """Begun when entered, in the main thread, while it is the only one; `take` it in any thread.
 
-    Until somebody waits for it, it uses only what others leave of the processor: the screen is drawn meanwhile. When it is left there is no process any more, whether it had done its work or not.
+    Until somebody waits for it, it uses only what others leave of the processor: the screen is drawn meanwhile. When it
+    is left there is no process any more, whether it had done its work or not.
     """
 
     def __init__(self, *, is_forwarding: bool) -> None:

@@ -11,7 +11,7 @@ from textual import on
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.filter import LineFilter
-from textual.widgets import ContentSwitcher, Footer
+from textual.widgets import ContentSwitcher
 from textual.worker import get_current_worker
 
 from bpf.source import Source
@@ -37,12 +37,13 @@ from tui.telling import Situation, empty_text, note_text
 from tui.views import Views
 from tui.widgets.account_line import AccountLine
 from tui.widgets.filter_line import FilterLine
-from tui.widgets.interface_table import InterfaceTable
+from tui.widgets.key_line import KeyLine
 from tui.widgets.row_table import RowTable
 from tui.widgets.title_line import Status, TitleLine
 
 if TYPE_CHECKING:  # Importing it would import pyroute2, which takes 0.15 s before the first paint.
     from bpf.interfaces import Interface
+    from tui.widgets.interface_table import InterfaceTable
 
 _INTERVALS_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
@@ -118,10 +119,10 @@ class TcplatApp(Commands, Exporting, Steering, App[None]):
     def compose(self) -> ComposeResult:
         yield self._title_line
         with ContentSwitcher(initial="table"):
-            yield from self.views.widgets
+            yield self.views.table_view
         yield self._filter_line
         yield self._account_line
-        yield Footer(compact=True, show_command_palette=False)
+        yield KeyLine()
 
     def on_mount(self) -> None:
         self.set_keymap(dict(self.options.keymap))
@@ -225,8 +226,7 @@ class TcplatApp(Commands, Exporting, Steering, App[None]):
     def _show_details(self) -> None:
         self.action_view("details")
 
-    @on(InterfaceTable.Chosen)
-    def _watch(self, message: InterfaceTable.Chosen) -> None:
+    def on_interface_table_chosen(self, message: InterfaceTable.Chosen) -> None:
         self.switch(message.name)
         self.action_view("table")
 

@@ -24,8 +24,8 @@ from tui.arguments import parse
 if TYPE_CHECKING:
     from bpf.compiler import Compiled
     from bpf.interfaces import Interface
+    from tui.config.config import Config
     from tui.config.kinds import Known
-    from tui.config.settings import Config
     from tui.record.flight import FlightRecorder
     from tui.record.recorder import Recorder
 
@@ -68,7 +68,7 @@ def _run(options: argparse.Namespace, stack: ExitStack) -> int:
     if not options.form:
         from tui.config.file import load
 
-        config = load(options.config, os.environ, _known())
+        config = load(options.config, os.environ, _known)
         if not (options.read or options.demo):
             options.interfaces = options.interfaces or list(config.interface)
     _check_interfaces([] if options.read else options.interfaces)
@@ -246,9 +246,9 @@ def _known() -> Known:
     from tui.app import TcplatApp
     from tui.config.kinds import Known
     from tui.core.columns import COLUMNS, IDS
-    from tui.views import WITH_KEYS
+    from tui.views import with_keys
 
-    owners: Sequence[type[DOMNode]] = (TcplatApp, *WITH_KEYS)
+    owners: Sequence[type[DOMNode]] = (TcplatApp, *with_keys())
     bindings = {
         binding.id: binding.key
         for owner in owners

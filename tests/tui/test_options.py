@@ -14,8 +14,9 @@ from tests.tui.played import MS, Played, handshake
 from tests.tui.shown import BY_P95, THREE, shown
 from tui import command_line
 from tui.app import TcplatApp
-from tui.config.file import load, understand
-from tui.config.settings import Config
+from tui.config.config import Config
+from tui.config.file import load
+from tui.config.understanding import understand
 from tui.core.format import ASCII
 from tui.core.grouping import Grouping
 from tui.core.window import Window
@@ -89,7 +90,7 @@ def test_what_is_printed_is_a_configuration_that_changes_nothing(
     assert understand(printed, "printed", command_line._known()) == Config()
     path = tmp_path / "config.toml"
     path.write_text(printed.replace("# [keys]", "[keys]").replace('# "app.quit"', '"app.quit"'))
-    assert load(str(path), {}, command_line._known()).sort == "p95"
+    assert load(str(path), {}, command_line._known).sort == "p95"
 
 
 def test_wrong_configuration_is_told_with_line_and_key(
