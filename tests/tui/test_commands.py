@@ -10,11 +10,11 @@ from tui.app import TcplatApp
 from tui.core.columns import COLUMNS
 from tui.core.filter import KEYS
 from tui.options import ScreenOptions
-from tui.views import WITH_KEYS
+from tui.views import with_keys
 
 ALL = [
     binding
-    for owner in (TcplatApp, *WITH_KEYS)
+    for owner in (TcplatApp, *with_keys())
     for binding in owner.BINDINGS  # type: ignore[attr-defined]
     if isinstance(binding, Binding)
 ]

@@ -49,6 +49,7 @@ async def test_every_view_leaves_to_the_table_by_escape_and_the_filter_goes_firs
             await screen.press("slash", "8", "enter", key, "escape")
             assert view(screen) != "table"
             await screen.press("escape")
+            await screen.until(lambda: MARKS["table"] in screen.text)
             assert view(screen) == "table"
             assert screen.hosts == BY_P95
 
