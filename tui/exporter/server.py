@@ -11,7 +11,7 @@ import threading
 import time
 from contextlib import suppress
 from http.server import HTTPServer
-from typing import Any
+from typing import Any, NamedTuple
 
 from prometheus_client import CollectorRegistry, MetricsHandler
 
@@ -21,10 +21,6 @@ from tui.exporter.address import Address
 from tui.exporter.exporter import Exporter
 
 PATH = "/metrics"
-REQUEST_S = 5.0
-"""A client has so long to send its request,"""
-REPLY_S = 10.0
-"""and so long to take the reply."""
 CLIENTS = 8
 """So many are served at a time; who comes then is turned away at once."""
 _REQUEST_BYTES = 16_384
@@ -33,15 +29,24 @@ _odd_version = re.compile(r"version=(?!\d{1,3}(\.\d{1,3}){0,3}\s*([;,]|\Z))", re
 """In `Accept`: the library compares numbers, and says again what it was told."""
 
 
+class Patience(NamedTuple):
+    """How long a client may take, however much of it the client has done by then."""
+
+    request_s: float = 5.0
+    """To send its request."""
+    reply_s: float = 10.0
+    """To take the reply."""
+
+
 class MetricsServer:
     """Listens from the moment it is made; serves once it is started, in threads of its own."""
 
-    def __init__(self, address: Address, exporter: Exporter) -> None:
+    def __init__(self, address: Address, exporter: Exporter, patience: Patience | None = None) -> None:
         """Bind the address. Blocks while a name is looked up; raises TcplatError."""
         registry = CollectorRegistry(support_collectors_without_names=True)
         registry.register(exporter)
         try:
-            self._server = _bound(address, _Handler.factory(registry))
+            self._server = _bound(address, _Handler.factory(registry), patience or Patience())
         except (OSError, UnicodeError) as error:  # The latter: no name server could be asked for such a name.
             why = getattr(error, "strerror", None) or error
             raise TcplatError(f"cannot listen on {address}: {why}", "choose another [HOST]:PORT") from error
@@ -72,8 +77,9 @@ class _Server(socketserver.ThreadingMixIn, HTTPServer):
     allow_reuse_port = False
     allow_reuse_address = True
 
-    def __init__(self, family: socket.AddressFamily, where: Any, handler: type) -> None:
+    def __init__(self, family: socket.AddressFamily, where: Any, handler: type, patience: Patience) -> None:
         self.address_family = family
+        self.patience = patience
         self._places = threading.BoundedSemaphore(CLIENTS)
         self.rendering = threading.Lock()
         """One at a time: two would keep the thread that drains from its turn for twice as long."""
@@ -108,13 +114,14 @@ class _Server(socketserver.ThreadingMixIn, HTTPServer):
 
 
 class _Handler(MetricsHandler):
-    timeout = REPLY_S
-    """Of a write as a whole, however slowly it is taken."""
+    server: _Server
 
     def setup(self) -> None:
         super().setup()
-        self.rfile = io.BufferedReader(io.BytesIO(_request(self.connection)))
-        self.connection.settimeout(REPLY_S)
+        patience = self.server.patience
+        self.rfile = io.BufferedReader(io.BytesIO(_request(self.connection, patience.request_s)))
+        # Of a write as a whole, however slowly it is taken.
+        self.connection.settimeout(patience.reply_s)
 
     def version_string(self) -> str:
         return "tcplat"
@@ -133,7 +140,6 @@ class _Handler(MetricsHandler):
 
     def _rendered(self) -> bytes:
         """The library's reply as a whole, and how long it is: one that is cut short must not pass for all."""
-        assert isinstance(self.server, _Server)
         client, self.wfile = self.wfile, (reply := io.BytesIO())
         try:
             with self.server.rendering:
@@ -152,19 +158,19 @@ class _Handler(MetricsHandler):
         self.wfile.write(body)
 
 
-def _bound(address: Address, handler: type) -> _Server:
+def _bound(address: Address, handler: type, patience: Patience) -> _Server:
     """Bind the first that can be of what the name stands for."""
     found = socket.getaddrinfo(*address, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     for family, _, _, _, where in found[:-1]:
         with suppress(OSError):
-            return _Server(family, where, handler)
+            return _Server(family, where, handler, patience)
     family, _, _, _, where = found[-1]
-    return _Server(family, where, handler)
+    return _Server(family, where, handler, patience)
 
 
-def _request(connection: socket.socket) -> bytes:
+def _request(connection: socket.socket, patience_s: float) -> bytes:
     """Read a request's head; empty if it does not come in time, or is too long. Raises OSError."""
-    until = time.monotonic() + REQUEST_S
+    until = time.monotonic() + patience_s
     head = b""
     while _END not in head:
         left_s = until - time.monotonic()
