@@ -45,18 +45,11 @@ class Exporter:
     def take(self, batch: Batch, names: Names, wall_offset_ns: int) -> None:
         """Count a batch. In the thread that drains the source; waits for a copy at most."""
         del wall_offset_ns
-        known: dict[int, str] = {}
-
-        def name_of(ifindex: int) -> str:
-            name = known.get(ifindex)
-            if name is None:
-                name = known[ifindex] = printable(names.name_of(ifindex))
-            return name
-
+        interfaces = _Interfaces(names)
         chosen, passes = self._chosen(batch.handshakes, names)
         with self._lock:
-            handshakes.count(chosen, self._label_sets, self._label_by.row_of, name_of)
-            self._open.ingest(batch.flows, name_of, passes)
+            handshakes.count(chosen, self._label_sets, self._label_by.row_of, interfaces)
+            self._open.ingest(batch.flows, interfaces, passes)
             self._accounts = batch.accounts or self._accounts
 
     def collect(self) -> Iterator[Metric]:
@@ -82,3 +75,15 @@ class Exporter:
         known = Known(names, service_of=service_of)
         chosen = [each for each in came if passes(EventSubject(each, known))]
         return chosen, lambda flow: passes(FlowSubject(flow, known))
+
+
+class _Interfaces(dict[int, str]):
+    """Names of interfaces by index, asked for once."""
+
+    def __init__(self, names: Names) -> None:
+        super().__init__()
+        self._names = names
+
+    def __missing__(self, ifindex: int) -> str:
+        name = self[ifindex] = printable(self._names.name_of(ifindex))
+        return name

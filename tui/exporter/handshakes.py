@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from operator import itemgetter
 
 from bpf.event import Handshake
@@ -28,9 +28,9 @@ def count(
     handshakes: Iterable[Handshake],
     label_sets: LabelSets,
     row_of: Callable[[bytes, int], RowKey],
-    name_of: Callable[[int], str],
+    interfaces: Mapping[int, str],
 ) -> None:
-    """Count handshakes, each once, however many interfaces have reported it."""
+    """Count handshakes, each once, however many interfaces have reported it. `interfaces`: names by index."""
     counts_of = label_sets.of
     for (
         ifindex,
@@ -48,7 +48,7 @@ def count(
         if is_repeated:
             continue
         row = row_of(remote, local_port if direction else remote_port)
-        counts = counts_of((name_of(ifindex), direction, row))
+        counts = counts_of((interfaces[ifindex], direction, row))
         counts[OUTCOMES + outcome] += 1
         if retransmits:
             counts[RETRANSMITS] += retransmits

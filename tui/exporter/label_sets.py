@@ -66,10 +66,8 @@ class LabelSets:
         self._others = _Table(self._rest, others_limit, lambda key: (OTHER_INTERFACES, key[1], ()))
         self._remotes = _Table(self._others, limit, lambda key: (*key[:2], ()))
         self._table = self._remotes if has_remotes else self._others
-
-    def of(self, key: Key) -> Counts:
-        """The counts of a key, to be counted in at once: later they may be another's."""
-        return self._table.of(key)
+        self.of = self._table.of
+        """The counts of a key, to be counted in at once: later they may have been added to another's."""
 
     def snapshot(self) -> dict[Key, Counts]:
         """A copy of all of them."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from bpf.event import Flow
@@ -38,7 +38,7 @@ class OpenConnections:
     def ingest(
         self,
         flows: Iterable[Flow],
-        name_of: Callable[[int], str],
+        interfaces: Mapping[int, str],
         passes: Callable[[Flow], bool] | None = None,
     ) -> None:
         """Count samples, those of one connection in the order they were taken.
@@ -52,7 +52,7 @@ class OpenConnections:
             before = followed.pop(flow.cookie, None)
             if passes and not passes(flow):
                 continue
-            key = before.key if before else self._key_of(flow, name_of)
+            key = before.key if before else self._key_of(flow, interfaces)
             self._count(key, flow, before.connection.flow if before else flow)
             if not flow.is_closing:
                 followed[flow.cookie] = Followed(key, sampled(flow, before.connection if before else None))
@@ -66,10 +66,10 @@ class OpenConnections:
             followed.popitem(last=False)
         return list(followed.values())
 
-    def _key_of(self, flow: Flow, name_of: Callable[[int], str]) -> Key:
+    def _key_of(self, flow: Flow, interfaces: Mapping[int, str]) -> Key:
         cell = cell_key_of(flow)
         direction = FORWARDED if flow.is_forwarded else cell.direction
-        return (name_of(flow.ifindex), direction, self._row_of(cell.remote, cell.port))
+        return (interfaces[flow.ifindex], direction, self._row_of(cell.remote, cell.port))
 
     def _count(self, key: Key, flow: Flow, before: Flow) -> None:
         """Count a sample, and what was sent since the one before."""
