@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from bpf.interfaces import Interface
     from tui.config.config import Config
     from tui.config.kinds import Known
+    from tui.exporter.run import Export
     from tui.record.flight import FlightRecorder
     from tui.record.recorder import Recorder
 
@@ -65,7 +66,8 @@ def _run(options: argparse.Namespace, stack: ExitStack) -> int:
         return 0
     take_compiled = _begin_compiling(options, stack)
     config = None
-    if not options.form:
+    has_screen = not (options.form or options.listen)
+    if has_screen:
         from tui.config.file import load
 
         config = load(options.config, os.environ, _known)
@@ -75,8 +77,10 @@ def _run(options: argparse.Namespace, stack: ExitStack) -> int:
     if not options.read:
         require_permission()
         require_bcc()
-    if not options.form:
+    if has_screen:
         _require_terminal(is_stdin_read=options.read == _STDIN)
+    # Before a demo moves us to a network of its own, where nobody would find it.
+    export = stack.enter_context(_exporter(options)) if options.listen else None
     chosen = _reading(options) if options.read else _watching(options, stack, take_compiled)
     recorder = None
     if options.record:
@@ -88,7 +92,9 @@ def _run(options: argparse.Namespace, stack: ExitStack) -> int:
         stack.callback(lambda: _tell_recording(options.record, recorder))
         path, has_flows = Path(options.record), bool(options.flows)
         recorder = stack.enter_context(Recorder(path, options.record_rotate, has_flows=has_flows))
-    return _screen(options, chosen, config, recorder) if config else _stream(options, chosen, recorder)
+    if config:
+        return _screen(options, chosen, config, recorder)
+    return export.run(chosen.open_source(), recorder) if export else _stream(options, chosen, recorder)
 
 
 def _begin_compiling(options: argparse.Namespace, stack: ExitStack) -> Callable[[], Compiled] | None:
@@ -172,7 +178,8 @@ def _flow_interval_s(options: argparse.Namespace) -> float:
 
 
 def _account_interval_s(options: argparse.Namespace) -> float:
-    return 10.0 if options.form else 1.0
+    # A recording is not to be made of accounts.
+    return 10.0 if options.form or (options.listen and options.record) else 1.0
 
 
 def _tell_recording(path: str, recorder: Recorder | None) -> None:
@@ -188,6 +195,12 @@ def _stream(options: argparse.Namespace, chosen: _Input, recorder: Recorder | No
     limits = headless.Limits(options.duration, options.count)
     takers = [recorder] if recorder else []
     return headless.run(chosen.open_source(), form, limits, takers, options.filter or headless.EVERYTHING)
+
+
+def _exporter(options: argparse.Namespace) -> Export:
+    from tui.exporter.run import Export
+
+    return Export(options.listen, options.label_by, options.max_series, options.filter)
 
 
 def _screen(options: argparse.Namespace, chosen: _Input, config: Config, recorder: Recorder | None) -> int:
