@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from tests.tui.test_command_line import exit_status, only_line
-from tui import __main__ as command_line
+from tui import command_line
 from tui.arguments import parse
 from tui.exporter.address import Address
 
