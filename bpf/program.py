@@ -20,7 +20,7 @@ from typing import Any
 from bpf import syscall
 from bpf.callers import callers
 from bpf.errors import KernelUnsupported
-from bpf.event import RECORD, Flow, Handshake, decode
+from bpf.event import RECORD, Flow, Records, decode
 from bpf.flows import SAMPLES_PER_S, slice_budget, socket_storage, ticks_shut
 from bpf.interfaces import Layer
 from bpf.requirements import missing_bcc, require_bcc, require_permission
@@ -119,10 +119,9 @@ class Program:
         os.close(loaded.egress_fd)
         heappush(self._free_accounts, loaded.account)
 
-    def read(self) -> tuple[list[Handshake], list[Flow]]:
+    def read(self) -> tuple[Records, list[Flow]]:
         """Take what is in the ring. Never blocks."""
-        records = self._ring.read()
-        return decode(records) if records else ([], [])
+        return decode(self._ring.read())
 
     def _open_sockets(self, stack: ExitStack) -> None:
         """Make the storage of the samples; without it, do without them."""

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from bpf.event import Direction, Flow, Handshake, Outcome
+from bpf.event import Direction, Flow, Handshake, Outcome, Records
 from tests.core.handshakes import MS, FakeLabels, S, handshake
 from tests.core.model_events import AFTER_NS, EVENTS, STEPS, Events, Said, Sockets, Steps
 from tests.core.naive_figures import Shown
 from tests.core.naive_rows import NaiveRows
 from tui.core.column import Main
 from tui.core.columns import COLUMNS
+from tui.core.entries import ENTRY
 from tui.core.figures import Figures
 from tui.core.filter import parse
 from tui.core.grouping import Grouping
@@ -102,6 +104,7 @@ class Model(RuleBasedStateMachine):
     """Any sequence of calls; after each of them everything shown is compared."""
 
     pending_max = 50_000
+    is_of_records = False
 
     def __init__(self) -> None:
         super().__init__()
@@ -111,7 +114,7 @@ class Model(RuleBasedStateMachine):
         self.sockets = Sockets()
 
     def take(self, made: list[Handshake], flows: list[Flow]) -> None:
-        self.rows.ingest(made, flows)
+        self.rows.ingest(Records.of(made) if self.is_of_records else made, flows)
         self.naive.pending += made
         self.naive.pending_flows += flows
 
@@ -266,9 +269,23 @@ class CrowdedModel(Model):
 
 
 class ImpatientModel(Model):
-    """The same where what waits for a refresh is soon counted."""
+    """The same where what waits for a refresh is soon counted, and what came is soon in tables."""
 
     pending_max = 3
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._patch = pytest.MonkeyPatch()
+        self._patch.setattr("tui.core.tally._FEW_BYTES", 2 * ENTRY.size)
+
+    def teardown(self) -> None:
+        self._patch.undo()
+
+
+class LiveModel(Model):
+    """The same of records, as they come from the ring."""
+
+    is_of_records = True
 
 
 TestModel = Model.TestCase
@@ -277,3 +294,5 @@ TestCrowdedModel = CrowdedModel.TestCase
 TestCrowdedModel.settings = settings(max_examples=20, stateful_step_count=10, deadline=None)
 TestImpatientModel = ImpatientModel.TestCase
 TestImpatientModel.settings = settings(max_examples=60, stateful_step_count=10, deadline=None)
+TestLiveModel = LiveModel.TestCase
+TestLiveModel.settings = settings(max_examples=60, stateful_step_count=10, deadline=None)

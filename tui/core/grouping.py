@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import struct
 from ipaddress import ip_network
 from typing import NamedTuple, Protocol
 
@@ -28,6 +29,28 @@ class CellKey(NamedTuple):
     process: bytes
     ifindex: int
     direction: int
+
+
+KEY = struct.Struct("=HIB9x")
+_ADDRESS_BYTES = 16
+
+
+def key_bytes(handshake: Handshake) -> bytes:
+    """The key of the cell that counts a handshake, as bytes: as good to find it by, and a third of the size."""
+    direction = handshake.direction
+    port = handshake.local_port if direction else handshake.remote_port
+    return handshake.remote + KEY.pack(port, handshake.ifindex, direction) + handshake.process
+
+
+def cell_key_from(key: bytes) -> CellKey:
+    """Inverse of `bytes_of`."""
+    port, ifindex, direction = KEY.unpack_from(key, _ADDRESS_BYTES)
+    return CellKey(key[:_ADDRESS_BYTES], port, key[_ADDRESS_BYTES + KEY.size :], ifindex, direction)
+
+
+def bytes_of(key: CellKey) -> bytes:
+    """The key as `key_bytes` makes it of the cell's handshakes."""
+    return key.remote + KEY.pack(key.port, key.ifindex, key.direction) + key.process
 
 
 def cell_key(handshake: Handshake) -> CellKey:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from bpf.event import address_text
 from tui.core.cell import Cell
-from tui.core.codes import REFUSED, UNANSWERED, UNREACHABLE, Delta
+from tui.core.codes import REFUSED, UNANSWERED, UNREACHABLE
 from tui.core.figures import Figures
 from tui.core.grouping import Grouping, Labels, RowKey, direction_text, process_text
 from tui.core.live import LiveFigures
@@ -66,12 +66,6 @@ class Row:
         self.cells.append(cell)
         self.outdate()
 
-    def apply(self, news: Delta | Tally) -> None:
-        """Count what its cells have counted."""
-        if len(self.cells) > 1:  # Else it has the tally of its one cell, which has been told.
-            self.tally.apply(news)
-        self.outdate()
-
     def outdate(self) -> None:
         """Its figures have to be worked out anew."""
         self._figures = self._mark = self._live = None
@@ -98,6 +92,12 @@ class Row:
         if self._figures is None:
             self._figures = self.tally.figures(self._moment)
         return self._figures
+
+    def quantile_ns(self, q: float) -> int | None:
+        """What `figures` says of a quantile, without remembering the figures: most rows are never in sight."""
+        if self._figures is None and self._moment.window is Window.ALL:
+            return self.tally.quantile_ns(q)
+        return self.figures.quantile_ns(q)
 
     @property
     def label(self) -> str:
@@ -145,7 +145,7 @@ class Row:
         return self._age_ns(self.live.tally)
 
     def _age_ns(self, tally: Tally) -> int | None:
-        return max(0, self._moment.now_ns - tally.last_seen_ns) if tally.counts else None
+        return None if tally.is_empty else max(0, self._moment.now_ns - tally.last_seen_ns)
 
     @property
     def is_quiet(self) -> bool:
@@ -235,9 +235,9 @@ _FIGURES: dict[str, Callable[[Row], float | None]] = {
     "rate": lambda row: row.rate,
     "last": lambda row: row.last_ns,
     "min": lambda row: row.figures.min_ns,
-    "p50": lambda row: row.figures.quantile_ns(0.5),
-    "p95": lambda row: row.figures.quantile_ns(0.95),
-    "p99": lambda row: row.figures.quantile_ns(0.99),
+    "p50": lambda row: row.quantile_ns(0.5),
+    "p95": lambda row: row.quantile_ns(0.95),
+    "p99": lambda row: row.quantile_ns(0.99),
     "max": lambda row: row.figures.max_ns,
     "jitter": lambda row: row.figures.jitter_ns,
     "retx": lambda row: row.figures.retransmits,

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from operator import itemgetter
+from collections.abc import Callable, Iterable, Sequence
 
 from bpf.event import Flow, Handshake
 from tui.core.cell import Cell
 from tui.core.codes import Delta
 from tui.core.column import Main
 from tui.core.connections import Connections
-from tui.core.grouping import CellKey, Grouping, Labels, RowKey, cell_key
+from tui.core.grouping import CellKey, Grouping, Labels, RowKey, bytes_of
+from tui.core.pending import Pending
 from tui.core.ranking import Ranking
 from tui.core.row import Row
+from tui.core.tally import Tally
 from tui.core.window import Moment, Window
 
-_fields_of = itemgetter(
-    *map(
-        Handshake._fields.index,
-        ("remote", "process", "ifindex", "remote_port", "local_port", "direction", "repeated"),
-    )
-)
 _PENDING_MAX = 50_000
 """So many handshakes wait for a refresh as they are; more, in a pause, are counted first."""
 
@@ -51,10 +46,9 @@ class Rows:
     def reset(self, now_ns: int) -> None:
         """Forget everything and begin at `now_ns`. Sorting, filter, grouping, direction, window and figure stay."""
         self._moment = Moment.at(now_ns, self._window)
-        self._cells: dict[tuple[bytes, int, bytes, int, int], Cell] = {}
-        """By `CellKey`, to which a plain tuple is equal."""
-        self._touched: list[Cell] = []
-        self._pending = 0
+        self._cells: dict[bytes, Cell] = {}
+        """By key (`key_bytes`)."""
+        self._pending = Pending(self._pending_max)
         self._connections.reset()
         self.marked_ns: int | None = None
         """When the baseline was marked; None: there is none."""
@@ -67,39 +61,18 @@ class Rows:
         self._ranking.clear()
 
     def _cell_of(self, key: CellKey) -> Cell:
+        return self._cell(bytes_of(key))
+
+    def _cell(self, key: bytes) -> Cell:
         cell = self._cells.get(key)
         if cell is None:
             cell = self._cells[key] = Cell(key)
         return cell
 
-    def ingest(self, handshakes: Iterable[Handshake], flows: Iterable[Flow] = ()) -> None:
+    def ingest(self, handshakes: Sequence[Handshake], flows: Iterable[Flow] = ()) -> None:
         """Take handshakes, and samples of open connections. What is shown waits for `refresh`."""
         self._connections.ingest(flows)
-        cells, touched = self._cells, self._touched
-        count = 0
-        for handshake in handshakes:
-            remote, process, ifindex, remote_port, local_port, direction, repeated = _fields_of(handshake)
-            if repeated:  # Counted already, as another interface saw it.
-                continue
-            # cell_key, written out: a plain tuple is made in half the time.
-            cell = cells.get((remote, local_port if direction else remote_port, process, ifindex, direction))
-            if cell is None:
-                cell = self._cell_of(cell_key(handshake))
-            if not cell.pending:
-                touched.append(cell)
-            cell.pending.append(handshake)
-            count += 1
-        self._pending += count
-        if self._pending > self._pending_max:
-            self._digest()
-
-    def _digest(self) -> None:
-        """Bound what a pause costs."""
-        # A cell that was digested and then touched again is there twice.
-        self._touched = list(dict.fromkeys(self._touched))
-        for cell in self._touched:
-            cell.digest()
-        self._pending = 0
+        self._pending.ingest(handshakes)
 
     def refresh(self, now_ns: int) -> None:
         """Take over what was ingested, and the passing of time: figures and order are then those of `now_ns`."""
@@ -110,53 +83,83 @@ class Rows:
         self._apply_samples(changed)
         if has_aged:
             self._add_aged(changed, first, moment.rate_first_slice)
-        self._ranking.move(changed.values())
+        self._ranking.move(changed)
 
-    def _apply(self) -> dict[RowKey, Row]:
+    def _apply(self) -> dict[Row, None]:
         """Count what came; return the rows that it changed."""
-        changed: dict[RowKey, Row] = {}
-        new: list[Cell] = []
-        total = Delta()  # Quicker to add up, and to apply once, than to apply each.
-        for cell in dict.fromkeys(self._touched):
-            news, row = cell.take(), cell.row
-            if row is not None:
-                row.apply(news)
-                changed[row.key] = row
-                if isinstance(news, Delta):
-                    total.merge(news)
-                else:
-                    self.totals.apply(news)
-            elif self._is_shown(cell):
-                new.append(cell)
-        self.totals.apply(total)
-        for cell in new:
-            row = self._adopt(cell)
-            changed[row.key] = row
-        self._touched, self._pending = [], 0
+        pending, self._pending = self._pending, Pending(self._pending_max)
+        changed: dict[Row, None] = {}
+        shown: list[bytearray] = []
+        cells, is_both, wanted = self._cells, self._direction is None, self._direction
+        has_failures = pending.has_failures
+        for key, entries in pending.entries.items():
+            cell = cells.get(key) or self._cell(key)
+            tally, row = cell.tally, cell.row
+            tally.add(entries, has_failures)
+            if row is None:
+                if not is_both and cell.key.direction != wanted:
+                    continue
+                row = self._join(cell)
+            elif row.tally is not tally:
+                row.tally.add(entries, has_failures)
+            shown.append(entries)
+            changed[row] = None
+        self.totals.tally.add(b"".join(shown))
+        for key, handshakes in pending.deltas.items():
+            self._count(self._cell(key), Delta(handshakes), changed)
+        for key, held in pending.held.items():
+            cell = self._cell(key)
+            self._count(cell, held.tally, changed)
+            if held.owners:
+                cell.owners.merge(held.owners)
+        for key, pid, cgroup in pending.owners:
+            cells[key].owners.add(pid, cgroup)
+        for row in changed:
+            row.outdate()
+        self.totals.outdate()
         return changed
 
-    def _apply_samples(self, changed: dict[RowKey, Row]) -> None:
+    def _count(self, cell: Cell, news: Delta | Tally, changed: dict[Row, None]) -> None:
+        """Let a cell count, and all that it is a part of."""
+        if not self._is_shown(cell):
+            cell.tally.apply(news)
+            return
+        row = cell.row or self._join(cell)
+        cell.tally.apply(news)
+        if row.tally is not cell.tally:
+            row.tally.apply(news)
+        self.totals.tally.apply(news)
+        changed[row] = None
+
+    def _apply_samples(self, changed: dict[Row, None]) -> None:
         for cell in self._connections.refresh(self._moment.now_ns):
             row = cell.row or (self._adopt(cell) if self._is_shown(cell) else None)
             if row is not None:
                 row.outdate_live()
-                changed[row.key] = row
+                changed[row] = None
                 self.totals.outdate_live()
 
     def _is_shown(self, cell: Cell) -> bool:
         return self._direction is None or cell.key.direction == self._direction
 
     def _adopt(self, cell: Cell) -> Row:
+        """Let a cell be shown, with all it has counted."""
+        row = self._join(cell)
+        self.totals.tally.merge(cell.tally)
+        self.totals.outdate()
+        return row
+
+    def _join(self, cell: Cell) -> Row:
         key = self._grouping.key_of(cell.key)
         row = self._rows.get(key)
         if row is None:
             row = self._rows[key] = Row(key, self._grouping, self._moment, self._labels)
         row.add(cell)
         cell.row = row
-        self.totals.add(cell)
+        self.totals.cells.append(cell)
         return row
 
-    def _add_aged(self, changed: dict[RowKey, Row], before: int, first: int) -> None:
+    def _add_aged(self, changed: dict[Row, None], before: int, first: int) -> None:
         """Once in 5 s: rows of which something has left the window have changed, too.
 
         It began with slice `before`, and begins with `first`. A filter is asked about all rows: they are older.
@@ -170,7 +173,7 @@ class Rows:
             if has_left:
                 row.outdate()
             if has_left or ranking.has_filter:
-                changed[row.key] = row
+                changed[row] = None
 
     def sort_by(self, column_id: str, descending: bool | None = None) -> None:
         """Order rows by a column (KeyError), in its own direction if none is given.
