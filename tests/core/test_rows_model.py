@@ -105,11 +105,12 @@ class Model(RuleBasedStateMachine):
 
     pending_max = 50_000
     is_of_records = False
+    limit = 1000
 
     def __init__(self) -> None:
         super().__init__()
         self.now_ns = BEGAN_NS
-        self.rows = Rows(BEGAN_NS, LABELS, self.pending_max)
+        self.rows = Rows(BEGAN_NS, LABELS, self.pending_max, self.limit)
         self.naive = NaiveRows(BEGAN_NS, LABELS)
         self.sockets = Sockets()
 
@@ -149,6 +150,8 @@ class Model(RuleBasedStateMachine):
         self.now_ns += after_ns
         self.rows.refresh(self.now_ns)
         self.naive.refresh(self.now_ns)
+        cells = self.rows._cells
+        self.naive.fold({key[:16] for key in cells.by_key}, self.limit, len(cells.by_key))
 
     @rule(steps=STEPS)
     def go_on(self, steps: Steps) -> None:
@@ -288,6 +291,12 @@ class LiveModel(Model):
     is_of_records = True
 
 
+class BoundedModel(Model):
+    """The same where few cells are kept apart."""
+
+    limit = 3
+
+
 TestModel = Model.TestCase
 TestModel.settings = settings(max_examples=200, stateful_step_count=12, deadline=None)
 TestCrowdedModel = CrowdedModel.TestCase
@@ -296,3 +305,5 @@ TestImpatientModel = ImpatientModel.TestCase
 TestImpatientModel.settings = settings(max_examples=60, stateful_step_count=10, deadline=None)
 TestLiveModel = LiveModel.TestCase
 TestLiveModel.settings = settings(max_examples=60, stateful_step_count=10, deadline=None)
+TestBoundedModel = BoundedModel.TestCase
+TestBoundedModel.settings = settings(max_examples=150, stateful_step_count=12, deadline=None)

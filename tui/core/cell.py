@@ -16,11 +16,14 @@ if TYPE_CHECKING:
 class Cell:
     """Made and written by `Rows` only."""
 
-    __slots__ = ("_key", "_owners", "live", "mark", "row", "tally")
+    __slots__ = ("_owners", "id", "live", "mark", "row", "seen", "tally")
 
     def __init__(self, key: bytes) -> None:
-        self._key = key
+        self.id = key
+        """Its key as bytes (`tui.core.grouping.key_bytes`)."""
         self.tally = Tally()
+        self.seen = 0
+        """In which turn of `Cells` something came of it last."""
         self.row: Row | None = None
         """None: no refresh has seen it yet, or its direction is not shown."""
         self.mark: dict[int, int] | None = None
@@ -32,7 +35,7 @@ class Cell:
     @property
     def key(self) -> CellKey:
         """What tells it from others."""
-        return cell_key_from(self._key)
+        return cell_key_from(self.id)
 
     @property
     def pids(self) -> tuple[int, ...]:

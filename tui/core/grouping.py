@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 from bpf.event import Direction, Handshake, address_text, printable
 
 _MAPPED = bytes(10) + b"\xff\xff"
+ADDRESS_BYTES = 16
 _IPV4_NETWORK_BYTES = 15
 """/24, of a mapped address."""
 _IPV6_NETWORK_BYTES = 6
@@ -18,6 +19,9 @@ _IPV6_NETWORK_BYTES = 6
 
 RowKey = tuple[bytes | int, ...]
 """What tells rows of one grouping apart."""
+REST: RowKey = ()
+"""The row of the hosts that are not kept apart any more."""
+REST_TEXT = "(the rest)"
 
 
 class CellKey(NamedTuple):
@@ -30,9 +34,13 @@ class CellKey(NamedTuple):
     ifindex: int
     direction: int
 
+    @property
+    def is_kept(self) -> bool:
+        """Whether it is of one host: else it is of hosts that are not kept apart, whose port is not known."""
+        return len(self.remote) == ADDRESS_BYTES
+
 
 KEY = struct.Struct("=HIB9x")
-_ADDRESS_BYTES = 16
 
 
 def key_bytes(handshake: Handshake) -> bytes:
@@ -44,13 +52,19 @@ def key_bytes(handshake: Handshake) -> bytes:
 
 def cell_key_from(key: bytes) -> CellKey:
     """Inverse of `bytes_of`."""
-    port, ifindex, direction = KEY.unpack_from(key, _ADDRESS_BYTES)
-    return CellKey(key[:_ADDRESS_BYTES], port, key[_ADDRESS_BYTES + KEY.size :], ifindex, direction)
+    port, ifindex, direction = KEY.unpack_from(key, ADDRESS_BYTES)
+    return CellKey(key[:ADDRESS_BYTES], port, key[ADDRESS_BYTES + KEY.size :], ifindex, direction)
 
 
 def bytes_of(key: CellKey) -> bytes:
     """The key as `key_bytes` makes it of the cell's handshakes."""
     return key.remote + KEY.pack(key.port, key.ifindex, key.direction) + key.process
+
+
+def rest_of(key: bytes) -> bytes:
+    """The key without what tells hosts and ports apart."""
+    _, ifindex, direction = KEY.unpack_from(key, ADDRESS_BYTES)
+    return bytes(ADDRESS_BYTES) + KEY.pack(0, ifindex, direction) + key[ADDRESS_BYTES + KEY.size :]
 
 
 def cell_key(handshake: Handshake) -> CellKey:
@@ -86,6 +100,8 @@ class Grouping(enum.Enum):
 
     def key_of(self, cell: CellKey) -> RowKey:
         """The row that a cell belongs to. Keys of one grouping have an order."""
+        if not cell.remote and self in BY_HOST:
+            return REST
         if self is Grouping.HOST:
             return (cell.remote,)
         if self is Grouping.SERVICE:
@@ -107,6 +123,8 @@ class Grouping(enum.Enum):
 
     def label_of(self, key: RowKey, labels: Labels) -> str:
         """What a row is called."""
+        if key == REST:
+            return REST_TEXT
         first = key[0]
         if self is Grouping.INTERFACE:
             assert isinstance(first, int)
@@ -123,6 +141,20 @@ class Grouping(enum.Enum):
         assert isinstance(port, int)
         service = labels.service(port) or str(port)
         return f"[{name}]:{service}" if ":" in name else f"{name}:{service}"
+
+
+BY_HOST = frozenset({Grouping.HOST, Grouping.SERVICE, Grouping.NETWORK})
+"""Where hosts that are not kept apart have a row of their own; of other rows they stay a part."""
+
+
+def host_text(cell: CellKey, labels: Labels) -> str:
+    """Whose handshakes these are: a name, or an address."""
+    return labels.host(cell.remote) or address_text(cell.remote) if cell.is_kept else REST_TEXT
+
+
+def port_text(cell: CellKey, labels: Labels) -> str:
+    """The port connected to, and its name."""
+    return f"{cell.port} {labels.service(cell.port)}".strip() if cell.is_kept else REST_TEXT
 
 
 def process_text(process: bytes) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from bpf.event import OFFSETS, RECORD, Handshake, Records, values_of
 from tui.core.codes import Delta
 from tui.core.entries import ENTRY, entry_of
-from tui.core.grouping import KEY, key_bytes
+from tui.core.grouping import KEY, key_bytes, rest_of
 from tui.core.owners import Owners
 from tui.core.tally import Tally
 
@@ -40,8 +40,10 @@ class Pending:
     Keeps `at_most` as they are; of more it counts them, which takes no more room however long a pause goes on.
     """
 
-    def __init__(self, at_most: int) -> None:
+    def __init__(self, at_most: int, cells: int) -> None:
+        """`cells`: of so many it tells apart what it counts."""
         self._at_most = at_most
+        self._cells = cells
         self.entries: defaultdict[bytes, bytearray] = defaultdict(bytearray)
         """By key (`tui.core.grouping.key_bytes`)."""
         self.deltas: dict[bytes, list[Handshake]] = {}
@@ -51,6 +53,8 @@ class Pending:
         self.has_failures = False
         """Whether there may be some among the entries."""
         self.held: dict[bytes, Held] = {}
+        self.rest: dict[bytes, Held] = {}
+        """The same of those that are not told apart: by keys without address and port."""
         self._count = 0
 
     def ingest(self, handshakes: Sequence[Handshake]) -> None:
@@ -114,8 +118,10 @@ class Pending:
 
     def _held(self, key: bytes) -> Held:
         held = self.held.get(key)
-        if held is None:
+        if held is None and len(self.held) < self._cells:
             held = self.held[key] = Held()
+        if held is None:
+            held = self.rest.setdefault(rest_of(key), Held())
         return held
 
 

@@ -32,6 +32,7 @@ class Row:
         "_moment",
         "cells",
         "grouping",
+        "kept",
         "key",
         "matches",
         "place",
@@ -42,6 +43,8 @@ class Row:
         self.key = key
         self.grouping = grouping
         self.cells: list[Cell] = []
+        self.kept = 0
+        """How many of these are of one host each."""
         self.tally = Tally()
         self.matches = True
         """Whether the filter lets it through."""
@@ -64,6 +67,30 @@ class Row:
                 self.tally = own
             self.tally.merge(cell.tally)
         self.cells.append(cell)
+        self.kept += cell.key.is_kept
+        self.outdate()
+
+    def replace(self, cell: Cell, rest: Cell) -> None:
+        """Let what a cell has counted, which is not kept any more, be in another one."""
+        if self.tally is cell.tally:
+            self.tally = rest.tally
+        if rest.row is not self:
+            self.cells.append(rest)
+
+    @property
+    def has_cells(self) -> bool:
+        """Whether anything belongs to it any more."""
+        return any(cell.row is self for cell in self.cells)
+
+    def recount(self) -> None:
+        """Be the sum of its cells again."""
+        self.tally = Tally()
+        for cell in self.cells:
+            self.tally.merge(cell.tally)
+
+    def drop_gone(self) -> None:
+        """Let go of cells that do not belong to it any more."""
+        self.cells = [cell for cell in self.cells if cell.row is self]
         self.outdate()
 
     def outdate(self) -> None:
@@ -190,16 +217,18 @@ class Row:
 
     def addresses(self) -> set[bytes]:
         """Remote addresses."""
-        return {cell.key.remote for cell in self.cells}
+        return {cell.key.remote for cell in self.cells if cell.key.is_kept}
 
     def labels(self, id_: str) -> set[str]:
         """Texts of one sort."""
         labels, keys = self._labels, [cell.key for cell in self.cells]
         if id_ == "host":
-            remotes = {key.remote for key in keys}
+            remotes = {key.remote for key in keys if key.is_kept}
             return {*map(address_text, remotes), *filter(None, map(labels.host, remotes))}
         if id_ == "service":
-            return set(filter(None, (labels.service(port) for port in {key.port for key in keys})))
+            return set(
+                filter(None, (labels.service(port) for port in {key.port for key in keys if key.is_kept}))
+            )
         if id_ == "dir":
             return {direction_text(key.direction) for key in keys}
         if id_ == "if":
@@ -212,7 +241,7 @@ class Row:
     def numbers(self, id_: str) -> set[int]:
         """Numbers of one sort."""
         if id_ == "port":
-            return {cell.key.port for cell in self.cells}
+            return {cell.key.port for cell in self.cells if cell.key.is_kept}
         return set().union(*(cell.pids for cell in self.cells)) if id_ == "pid" else set()
 
     def figure(self, id_: str) -> float | None:
