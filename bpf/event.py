@@ -210,6 +210,14 @@ def values_of(handshakes: Sequence[Handshake], name: str) -> list[int]:
     return values
 
 
+def joined(parts: Sequence[Sequence[Handshake]]) -> Sequence[Handshake]:
+    """All of them, one after the other: records if all are."""
+    records = [part for part in parts if isinstance(part, Records)]
+    if len(records) == len(parts):
+        return Records(b"".join(part.raw for part in records))
+    return [each for part in parts for each in part]
+
+
 def decode(raw: bytes) -> tuple[Records, list[Flow]]:
     """Take apart whole ring records (`RECORD.size` bytes each): handshakes and samples, each in order."""
     kinds = raw[_KIND_OFFSET :: RECORD.size]
