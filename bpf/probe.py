@@ -16,7 +16,7 @@ from bpf.callers import cgroup_root
 from bpf.cgroups import Cgroups
 from bpf.compiler import Compiled
 from bpf.errors import NoSuchInterface, TcplatError
-from bpf.event import Flow, Handshake
+from bpf.event import Flow, Handshake, Records
 from bpf.interfaces import Interface, default_interface, find, interfaces
 from bpf.program import Program
 from bpf.repeats import Repeats
@@ -147,9 +147,8 @@ class Probe:
         elif now_ns - self._housekeeping_ns >= _HOUSEKEEPING_NS:
             self._keep_house(now_ns)
         handshakes, flows = self._take_ready()
-        if len(self._watches) > 1:
-            handshakes = self._repeats.mark(handshakes)
-        return Batch(handshakes, accounts, flows=flows)
+        marked = self._repeats.mark(handshakes) if len(self._watches) > 1 else handshakes
+        return Batch(marked, accounts, flows=flows)
 
     def accounts(self) -> list[Account]:
         """Read the counters of every interface watched; of those that are gone, what they were last."""
@@ -167,9 +166,10 @@ class Probe:
         """Name the systemd unit or container of a handshake's cgroup; empty: none, or not known."""
         return self._cgroups.name_of(cgroup)
 
-    def _take_ready(self) -> tuple[list[Handshake], list[Flow]]:
+    def _take_ready(self) -> tuple[Records, list[Flow]]:
         handshakes, flows = self._program.read()
-        handshakes, self._ready = self._ready + handshakes, []
+        if self._ready:
+            handshakes, self._ready = Records(Records.of(self._ready).raw + handshakes.raw), []
         flows, self._ready_flows = self._ready_flows + flows, []
         return handshakes, flows
 

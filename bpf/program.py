@@ -14,7 +14,7 @@ from bpf import syscall
 from bpf.callers import callers
 from bpf.compiler import NEEDS, RING_BYTES, Compiled, compile_program
 from bpf.errors import KernelUnsupported
-from bpf.event import Flow, Handshake, decode
+from bpf.event import Flow, Records, decode
 from bpf.flows import SAMPLES_PER_S, slice_budget, socket_storage, ticks_shut
 from bpf.interfaces import Layer
 from bpf.ring import Ring
@@ -122,10 +122,9 @@ class Program:
         os.close(loaded.egress_fd)
         heappush(self._free_accounts, loaded.account)
 
-    def read(self) -> tuple[list[Handshake], list[Flow]]:
+    def read(self) -> tuple[Records, list[Flow]]:
         """Take what is in the ring. Never blocks."""
-        records = self._ring.read()
-        return decode(records) if records else ([], [])
+        return decode(self._ring.read())
 
     def _open_sockets(self, stack: ExitStack) -> None:
         """Make the storage of the samples; without it, do without them."""

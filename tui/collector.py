@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from math import inf
@@ -12,7 +12,7 @@ from math import inf
 from textual.message import Message
 
 from bpf.errors import TcplatError
-from bpf.event import Flow, Handshake, printable
+from bpf.event import Flow, Handshake, printable, values_of
 from bpf.source import Account, Batch, Playback, Player, Source, Taker
 
 _DRAIN_S = 0.05
@@ -141,18 +141,19 @@ class Collector:
             gone = frozenset(map(printable, source.gone))
             self._post(AccountsRead(_showable(batch.accounts), gone))
         if batch.handshakes or batch.flows:
-            came: list[Handshake | Flow] = [*batch.handshakes, *batch.flows]
-            interfaces = self._new_names((each.ifindex for each in came), self._interfaces, source.name_of)
-            units = self._new_names((each.cgroup for each in came), self._units, source.unit_of)
+            indices = {each.ifindex for each in batch.flows}.union(values_of(batch.handshakes, "ifindex"))
+            cgroups = {each.cgroup for each in batch.flows}.union(values_of(batch.handshakes, "cgroup"))
+            interfaces = self._new_names(indices, self._interfaces, source.name_of)
+            units = self._new_names(cgroups, self._units, source.unit_of)
             self._post(BatchArrived(batch.handshakes, batch.flows, interfaces, units))
         is_due = time.monotonic() - self._given_accounts >= _GIVEN_ACCOUNTS_INTERVAL_S
         self._give(source, batch if is_due else batch._replace(accounts=[]))
 
     def _new_names(
-        self, numbers: Iterable[int], told: dict[int, str], name_of: Callable[[int], str]
+        self, numbers: Set[int], told: dict[int, str], name_of: Callable[[int], str]
     ) -> dict[int, str]:
         """What numbers stand for, as far as that has changed: an index may be used again."""
-        named = {number: name_of(number) for number in set(numbers)}
+        named = {number: name_of(number) for number in numbers}
         new = {number: name for number, name in named.items() if told.get(number) != name}
         if len(told) > _TOLD_MAX:
             told.clear()

@@ -146,8 +146,8 @@ class _Stream:
         return None if left is None else left - len(chosen)
 
     def _choose(
-        self, handshakes: list[Handshake], left: int | None
-    ) -> tuple[list[Handshake], list[Handshake]]:
+        self, handshakes: Sequence[Handshake], left: int | None
+    ) -> tuple[Sequence[Handshake], Sequence[Handshake]]:
         """Those up to the last that is to be written, and of these, those to be written."""
         if self._passes is None:
             chosen = handshakes[:left]

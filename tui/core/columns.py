@@ -112,7 +112,7 @@ _HANDSHAKE: tuple[Column, ...] = (
         help="how long ago its last handshake ended",
         text=lambda row, _: age_text(row.age_ns),
         # Not the age: that changes all the time, and its order only when something comes.
-        value=lambda row: -row.tally.last_seen_ns if row.tally.counts else None,
+        value=lambda row: None if row.tally.is_empty else -row.tally.last_seen_ns,
         priority=11,
         descending=False,
     ),

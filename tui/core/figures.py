@@ -82,8 +82,8 @@ class Figures:
 
     def quantile_ns(self, q: float) -> int | None:
         """The ceil(q * n)-th smallest latency, q in 0..1; None: there is none."""
-        buckets = self._sort()
-        return self.rank_ns(nearest_rank(q, self._ranks[-1])) if buckets else None
+        count = self.latencies
+        return self.rank_ns(nearest_rank(q, count)) if count else None
 
     def rank_ns(self, rank: int) -> int:
         """The `rank`-th smallest latency; there must be so many."""

@@ -6,9 +6,11 @@ from collections.abc import Callable, Collection, Iterable
 from math import inf
 
 from tui.core.columns import column
-from tui.core.grouping import RowKey
+from tui.core.grouping import REST, RowKey
 from tui.core.order import Order, Place
 from tui.core.row import Row
+
+_LAST: Place = (inf, inf, REST)
 
 
 class Ranking:
@@ -67,7 +69,7 @@ class Ranking:
         """Ask about all rows anew, and give them their places of now."""
         predicate = self._predicate
         for row in rows:
-            row.matches = predicate is None or predicate(row)
+            row.matches = predicate is None or (row.key != REST and predicate(row))
         self.rebuild(rows)
 
     def move(self, rows: Iterable[Row]) -> None:
@@ -76,7 +78,8 @@ class Ranking:
         fresh: list[Place] = []
         predicate = self._predicate
         for row in rows:
-            matched, row.matches = row.matches, predicate is None or predicate(row)
+            matched = row.matches
+            row.matches = predicate is None or (row.key != REST and predicate(row))
             before, row.place = row.place, self._place_of(row)
             if row.place == before and matched == row.matches:
                 continue
@@ -85,6 +88,10 @@ class Ranking:
             if row.matches:
                 fresh.append(row.place)
         self._order.move(stale, fresh)
+
+    def forget(self, rows: Iterable[Row]) -> None:
+        """Take out rows that are no more."""
+        self._order.move([row.place for row in rows if row.place is not None and row.matches], [])
 
     def rebuild(self, rows: Iterable[Row]) -> None:
         """Give all rows their places of now."""
@@ -96,9 +103,11 @@ class Ranking:
         self._order = Order(places)
 
     def _place_of(self, row: Row) -> Place:
+        if row.key == REST:
+            return _LAST
         if self._is_frozen:
             # Where it is; if it is new, behind all others.
-            return row.place or (inf, inf, row.key)
+            return row.place or (inf, 1, row.key)
         assert self._column.value is not None
         value = self._column.value(row)
         if value is None:

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from operator import itemgetter
+from collections.abc import Callable, Iterable, Sequence
 
 from bpf.event import Flow, Handshake
 from tui.core.cell import Cell
+from tui.core.cells import LIMIT, Cells, Rest
 from tui.core.codes import Delta
 from tui.core.column import Main
 from tui.core.connections import Connections
-from tui.core.grouping import CellKey, Grouping, Labels, RowKey, cell_key
+from tui.core.grouping import BY_HOST, CellKey, Grouping, Labels, RowKey, bytes_of, cell_key_from
+from tui.core.pending import Pending
 from tui.core.ranking import Ranking
 from tui.core.row import Row
+from tui.core.tally import Tally
 from tui.core.window import Moment, Window
 
-_fields_of = itemgetter(
-    *map(
-        Handshake._fields.index,
-        ("remote", "process", "ifindex", "remote_port", "local_port", "direction", "repeated"),
-    )
-)
 _PENDING_MAX = 50_000
 """So many handshakes wait for a refresh as they are; more, in a pause, are counted first."""
 
@@ -35,10 +31,16 @@ class Rows:
     its cells, so rows can be grouped anew at any time, and are exact sums of their parts.
     """
 
-    def __init__(self, began_ns: int, labels: Labels, pending_max: int = _PENDING_MAX) -> None:
-        """`began_ns`: since when handshakes have been watched; rates are averages from then on at the earliest."""
+    def __init__(
+        self, began_ns: int, labels: Labels, pending_max: int = _PENDING_MAX, limit: int = LIMIT
+    ) -> None:
+        """`began_ns`: since when handshakes have been watched; rates are averages from then on at the earliest.
+
+        `limit`: so many cells are kept apart.
+        """
         self._labels = labels
         self._pending_max = pending_max
+        self._limit = limit
         self._ranking = Ranking("count")
         self._grouping = Grouping.HOST
         self._direction: int | None = None
@@ -51,10 +53,8 @@ class Rows:
     def reset(self, now_ns: int) -> None:
         """Forget everything and begin at `now_ns`. Sorting, filter, grouping, direction, window and figure stay."""
         self._moment = Moment.at(now_ns, self._window)
-        self._cells: dict[tuple[bytes, int, bytes, int, int], Cell] = {}
-        """By `CellKey`, to which a plain tuple is equal."""
-        self._touched: list[Cell] = []
-        self._pending = 0
+        self._cells = Cells(self._limit)
+        self._pending = Pending(self._pending_max, self._limit)
         self._connections.reset()
         self.marked_ns: int | None = None
         """When the baseline was marked; None: there is none."""
@@ -67,39 +67,12 @@ class Rows:
         self._ranking.clear()
 
     def _cell_of(self, key: CellKey) -> Cell:
-        cell = self._cells.get(key)
-        if cell is None:
-            cell = self._cells[key] = Cell(key)
-        return cell
+        return self._cells.seen(bytes_of(key))
 
-    def ingest(self, handshakes: Iterable[Handshake], flows: Iterable[Flow] = ()) -> None:
+    def ingest(self, handshakes: Sequence[Handshake], flows: Iterable[Flow] = ()) -> None:
         """Take handshakes, and samples of open connections. What is shown waits for `refresh`."""
         self._connections.ingest(flows)
-        cells, touched = self._cells, self._touched
-        count = 0
-        for handshake in handshakes:
-            remote, process, ifindex, remote_port, local_port, direction, repeated = _fields_of(handshake)
-            if repeated:  # Counted already, as another interface saw it.
-                continue
-            # cell_key, written out: a plain tuple is made in half the time.
-            cell = cells.get((remote, local_port if direction else remote_port, process, ifindex, direction))
-            if cell is None:
-                cell = self._cell_of(cell_key(handshake))
-            if not cell.pending:
-                touched.append(cell)
-            cell.pending.append(handshake)
-            count += 1
-        self._pending += count
-        if self._pending > self._pending_max:
-            self._digest()
-
-    def _digest(self) -> None:
-        """Bound what a pause costs."""
-        # A cell that was digested and then touched again is there twice.
-        self._touched = list(dict.fromkeys(self._touched))
-        for cell in self._touched:
-            cell.digest()
-        self._pending = 0
+        self._pending.ingest(handshakes)
 
     def refresh(self, now_ns: int) -> None:
         """Take over what was ingested, and the passing of time: figures and order are then those of `now_ns`."""
@@ -110,53 +83,154 @@ class Rows:
         self._apply_samples(changed)
         if has_aged:
             self._add_aged(changed, first, moment.rate_first_slice)
-        self._ranking.move(changed.values())
+        self._bound(changed)
+        self._ranking.move(changed)
 
-    def _apply(self) -> dict[RowKey, Row]:
+    def _apply(self) -> dict[Row, None]:
         """Count what came; return the rows that it changed."""
-        changed: dict[RowKey, Row] = {}
-        new: list[Cell] = []
-        total = Delta()  # Quicker to add up, and to apply once, than to apply each.
-        for cell in dict.fromkeys(self._touched):
-            news, row = cell.take(), cell.row
-            if row is not None:
-                row.apply(news)
-                changed[row.key] = row
-                if isinstance(news, Delta):
-                    total.merge(news)
-                else:
-                    self.totals.apply(news)
-            elif self._is_shown(cell):
-                new.append(cell)
-        self.totals.apply(total)
-        for cell in new:
-            row = self._adopt(cell)
-            changed[row.key] = row
-        self._touched, self._pending = [], 0
+        pending, self._pending = self._pending, Pending(self._pending_max, self._limit)
+        changed: dict[Row, None] = {}
+        self._add(pending, changed)
+        seen = self._cells.seen
+        for key, handshakes in pending.deltas.items():
+            self._count(seen(key), Delta(handshakes), changed)
+        for key, held in pending.held.items():
+            cell = seen(key)
+            self._count(cell, held.tally, changed)
+            if held.owners:
+                cell.owners.merge(held.owners)
+        for key, held in pending.rest.items():
+            self._count(self._cells.rest_of(cell_key_from(key)), held.tally, changed)
+        for key, pid, cgroup in pending.owners:
+            self._cells.by_key[key].owners.add(pid, cgroup)
+        for row in changed:
+            row.outdate()
+        self.totals.outdate()
         return changed
 
-    def _apply_samples(self, changed: dict[RowKey, Row]) -> None:
+    def _add(self, pending: Pending, changed: dict[Row, None]) -> None:
+        """Add entries to cells, and to all that they are a part of: run for every cell that something came of."""
+        shown: list[bytearray] = []
+        cells, wanted, has_failures = self._cells, self._direction, pending.has_failures
+        find, turn = cells.by_key.get, cells.turn
+        for key, entries in pending.entries.items():
+            cell = find(key) or cells.seen(key)
+            cell.seen = turn
+            tally, row = cell.tally, cell.row
+            tally.add(entries, has_failures)
+            if row is None:
+                if wanted is not None and cell.key.direction != wanted:
+                    continue
+                row = self._join(cell)
+            elif row.tally is not tally:
+                row.tally.add(entries, has_failures)
+            shown.append(entries)
+            changed[row] = None
+        self.totals.tally.add(b"".join(shown))
+
+    def _count(self, cell: Cell, news: Delta | Tally, changed: dict[Row, None]) -> None:
+        """Let a cell count, and all that it is a part of."""
+        if not self._is_shown(cell):
+            cell.tally.apply(news)
+            return
+        row = cell.row or self._join(cell)
+        cell.tally.apply(news)
+        if row.tally is not cell.tally:
+            row.tally.apply(news)
+        self.totals.tally.apply(news)
+        changed[row] = None
+
+    def _apply_samples(self, changed: dict[Row, None]) -> None:
         for cell in self._connections.refresh(self._moment.now_ns):
+            cell.seen = self._cells.turn
             row = cell.row or (self._adopt(cell) if self._is_shown(cell) else None)
             if row is not None:
                 row.outdate_live()
-                changed[row.key] = row
+                changed[row] = None
                 self.totals.outdate_live()
+
+    def _bound(self, changed: dict[Row, None]) -> None:
+        """Of too many cells, add up the least recent: rows of hosts become one, what others say stays as it is."""
+        shrunk: dict[Row, bool] = {}
+        for cells in self._cells.surplus():
+            for cell in cells:
+                if cell.row is not None:
+                    cell.row.kept -= 1
+            for cell in cells:
+                self._fold(cell, changed, shrunk)
+        if not shrunk:
+            return
+        is_by_host = self._grouping in BY_HOST
+        gone = [row for row in shrunk if not row.kept and (is_by_host or not row.has_cells)]
+        for row in gone:
+            self._dissolve(row, changed, shrunk)
+        self._ranking.forget(gone)
+        for row, is_less in shrunk.items():
+            row.drop_gone()
+            if row.cells:
+                changed[row] = None
+            if row.cells and is_less:
+                row.recount()
+        self.totals.cells = [cell for cell in self.totals.cells if cell.row is not None]
+        self.totals.outdate()
+
+    def _dissolve(self, row: Row, changed: dict[Row, None], shrunk: dict[Row, bool]) -> None:
+        """Let go of a row that nothing is kept of."""
+        for cell in row.cells:
+            if isinstance(cell, Rest) and cell.row is row:
+                self._fold(cell, changed, shrunk)
+                self._cells.drop(cell)
+        changed.pop(row, None)
+        del self._rows[row.key]
+
+    def _fold(self, cell: Cell, changed: dict[Row, None], shrunk: dict[Row, bool]) -> None:
+        """Add a cell to the rest. `shrunk`: rows that cells were taken from, and whether they have lost something."""
+        row = cell.row
+        network = b""
+        if self._grouping is Grouping.NETWORK and row is not None and row.kept:
+            network = bytes(row.key[0])
+        rest = self._cells.rest_of(cell.key, network)
+        if row is None:
+            rest.absorb(cell)
+            return
+        shrunk.setdefault(row, False)
+        if self._grouping.key_of(rest.key) == row.key:
+            rest.absorb(cell)
+            row.replace(cell, rest)
+            if rest.row is None:
+                rest.row = row
+                self.totals.cells.append(rest)
+        else:
+            other = rest.row or self._join(rest)
+            rest.absorb(cell)
+            if other.tally is not rest.tally:
+                other.tally.merge(cell.tally)
+            other.outdate()
+            changed[other] = None
+            shrunk[row] = True
+        cell.row = None
 
     def _is_shown(self, cell: Cell) -> bool:
         return self._direction is None or cell.key.direction == self._direction
 
     def _adopt(self, cell: Cell) -> Row:
+        """Let a cell be shown, with all it has counted."""
+        row = self._join(cell)
+        self.totals.tally.merge(cell.tally)
+        self.totals.outdate()
+        return row
+
+    def _join(self, cell: Cell) -> Row:
         key = self._grouping.key_of(cell.key)
         row = self._rows.get(key)
         if row is None:
             row = self._rows[key] = Row(key, self._grouping, self._moment, self._labels)
         row.add(cell)
         cell.row = row
-        self.totals.add(cell)
+        self.totals.cells.append(cell)
         return row
 
-    def _add_aged(self, changed: dict[RowKey, Row], before: int, first: int) -> None:
+    def _add_aged(self, changed: dict[Row, None], before: int, first: int) -> None:
         """Once in 5 s: rows of which something has left the window have changed, too.
 
         It began with slice `before`, and begins with `first`. A filter is asked about all rows: they are older.
@@ -170,7 +244,7 @@ class Rows:
             if has_left:
                 row.outdate()
             if has_left or ranking.has_filter:
-                changed[row.key] = row
+                changed[row] = None
 
     def sort_by(self, column_id: str, descending: bool | None = None) -> None:
         """Order rows by a column (KeyError), in its own direction if none is given.
@@ -249,14 +323,14 @@ class Rows:
     def mark(self) -> None:
         """Make what was counted up to now, as of the last refresh, the baseline."""
         self.marked_ns = self._moment.now_ns
-        for cell in self._cells.values():
+        for cell in self._cells:
             cell.mark = dict(cell.tally.counts) or None
         self._outdate_all()
 
     def unmark(self) -> None:
         """Have no baseline any more."""
         self.marked_ns = None
-        for cell in self._cells.values():
+        for cell in self._cells:
             cell.mark = None
         self._outdate_all()
 
@@ -268,8 +342,9 @@ class Rows:
 
     def _regroup(self) -> None:
         """Make all rows anew of the cells that have been shown."""
+        self._cells.forget_networks()
         self._clear_rows()
-        for cell in self._cells.values():
+        for cell in self._cells:
             cell.row = None
             if not cell.is_empty and self._is_shown(cell):
                 self._adopt(cell)

@@ -66,8 +66,8 @@ class Exporter:
         yield from account_families(accounts)
 
     def _chosen(
-        self, came: list[Handshake], names: Names
-    ) -> tuple[list[Handshake], Callable[[Flow], bool] | None]:
+        self, came: Sequence[Handshake], names: Names
+    ) -> tuple[Sequence[Handshake], Callable[[Flow], bool] | None]:
         """Those handshakes that pass the filter, and what samples have to pass."""
         passes = self._passes
         if passes is None:
