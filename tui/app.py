@@ -16,6 +16,7 @@ from textual.worker import get_current_worker
 
 from bpf.source import Source
 from tui import themes
+from tui.cells import cells_only
 from tui.collector import (
     AccountsRead,
     BatchArrived,
@@ -41,7 +42,11 @@ from tui.widgets.key_line import KeyLine
 from tui.widgets.row_table import RowTable
 from tui.widgets.title_line import Status, TitleLine
 
-if TYPE_CHECKING:  # Importing it would import pyroute2, which takes 0.15 s before the first paint.
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from textual.screen import Screen
+
+    # Importing it would import pyroute2, which takes 0.15 s before the first paint.
     from bpf.interfaces import Interface
     from tui.widgets.interface_table import InterfaceTable
 
@@ -143,6 +148,9 @@ class TcplatApp(Commands, Exporting, Steering, App[None]):
         if self.theme != self._styled_for:
             self._styled_for = self.theme
             super().refresh_css(animate)
+
+    def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
+        super()._display(screen, cells_only(renderable))
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         return themes.filters(self.theme, super().get_line_filters())

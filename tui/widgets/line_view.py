@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from textwrap import wrap
 
 from rich.segment import Segment
@@ -11,6 +12,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from tui.core.runs import Line, Role
+from tui.widgets.changes import changes
 
 
 class LineView(Widget):
@@ -30,7 +32,7 @@ class LineView(Widget):
         raise NotImplementedError
 
     def redraw(self) -> None:
-        """Format all lines and repaint those that changed."""
+        """Format all lines and repaint what changed of them."""
         width, height = self.size
         before = self._strips
         strips = self.format_lines(width, height)[:height] if width and height else []
@@ -38,9 +40,18 @@ class LineView(Widget):
         if len(before) != len(self._strips):
             self.refresh()
             return
-        for y, (old, new) in enumerate(zip(before, self._strips, strict=True)):
-            if old is not new and old != new:
-                self.refresh(Region(0, y, width, 1))
+        self._refresh_changes(before, self._strips)
+
+    def _refresh_changes(self, before: Sequence[Strip], after: Sequence[Strip]) -> None:
+        """Repaint the cells in which lines differ, if there are any."""
+        regions = [
+            Region(begin, y, end - begin, 1)
+            for y, (old, new) in enumerate(zip(before, after, strict=True))
+            if old is not new and old != new
+            for begin, end in changes(old, new)
+        ]
+        if regions:  # Without any, all would be repainted.
+            self.refresh(*regions)
 
     def strip_of(self, line: Line, width: int) -> Strip:
         """A line in the styles of its roles."""
