@@ -38,11 +38,13 @@ def test_a_handshake_is_in_its_buckets_and_in_all_above() -> None:
 @pytest.mark.parametrize(("place", "edge_ns"), enumerate(EDGES_NS))
 def test_an_edge_belongs_to_the_bucket_below(place: int, edge_ns: int) -> None:
     scraped = Scraped()
-    scraped.take([handshake(A, S, edge_ns), handshake(A, S, edge_ns + 1)])
-    (family,) = [each for each in scraped.families() if each.name == LATENCY]
-    buckets = [each for each in family.samples if each.name.endswith("_bucket")]
-    assert float(buckets[place].labels["le"]) == edge_ns / 1e9
-    assert [each.value for each in buckets] == [0] * place + [1] + [2] * (len(EDGES_NS) - place)
+    times_ns = (edge_ns, edge_ns + 1)
+    scraped.take([handshake(A, S, each) for each in times_ns], [flow(A, S, each) for each in times_ns])
+    families = {each.name: each for each in scraped.families()}
+    for name in (LATENCY, CONNECT, SRTT):
+        buckets = [each for each in families[name].samples if each.name.endswith("_bucket")]
+        assert float(buckets[place].labels["le"]) == edge_ns / 1e9
+        assert [each.value for each in buckets] == [0] * place + [1] + [2] * (len(EDGES_NS) - place)
 
 
 @given(st.lists(st.integers(1, 20 * S)))

@@ -172,39 +172,52 @@ def say_nothing(client: socket.socket, is_over: threading.Event) -> None:
     is_over.wait(PATIENCE_S)
 
 
+def wait_until(wanted: Callable[[], bool]) -> None:
+    until = time.monotonic() + PATIENCE_S
+    while not wanted():
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+
 @pytest.mark.parametrize("stall", [drip, swallow_nothing, say_nothing])
-def test_stuck_clients_are_few_and_do_not_stay(
+def test_a_stuck_client_does_not_stay(
     stall: Callable[[socket.socket, threading.Event], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    scraped = Scraped(max_series=5000)
-    scraped.take(
-        [handshake(f"10.0.{n >> 8}.{n & 255}", S, MS) for n in range(2000)]
-    )  # More than sockets hold.
+    scraped = Scraped()
+    scraped.take([handshake(f"10.0.{n >> 8}.{n & 255}", S, MS) for n in range(1000)])
     is_over = threading.Event()
-    before = threading.active_count()
-    with serving(scraped.exporter, Patience(0.5, 0.5)) as where, ExitStack() as stack:
-        stuck = []
-        for _ in range(3 * CLIENTS):
-            client = socket.socket()
-            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            client.connect(where)
-            stuck.append(stack.enter_context(client))
-        callers = [threading.Thread(target=stall, args=(client, is_over)) for client in stuck]
-        for caller in callers:
-            caller.start()
-        until = time.monotonic() + PATIENCE_S
-        status = 0
-        while status != 200:  # Those that were stuck have been let go.
-            assert time.monotonic() < until
-            assert threading.active_count() <= before + 1 + CLIENTS + len(callers)
-            try:
-                status = get(where, "/")[0]
-            except (ConnectionError, http.client.HTTPException):
-                time.sleep(0.02)
-        is_over.set()
-        for caller in callers:
-            caller.join()
+    with serving(scraped.exporter, Patience(0.5, 0.5)) as where, socket.socket() as client:
+        idle = threading.active_count()
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # The reply is more than sockets hold.
+        client.connect(where)
+        wait_until(lambda: threading.active_count() == idle + 1)
+        stalling = threading.Thread(target=stall, args=(client, is_over))
+        stalling.start()
+        try:
+            wait_until(lambda: threading.active_count() <= idle + stalling.is_alive())
+            assert stalling.is_alive() or stall is drip
+        finally:
+            is_over.set()
+            stalling.join()
+        assert get(where, "/")[0] == 200
     assert capsys.readouterr().err == ""
+
+
+def test_clients_are_few(scraped: Scraped) -> None:
+    """Who comes when there are many is turned away; the others are served all the same."""
+    before = threading.active_count()
+    with serving(scraped.exporter, Patience(PATIENCE_S, PATIENCE_S)) as where, ExitStack() as stack:
+        served = [stack.enter_context(socket.create_connection(where, PATIENCE_S)) for _ in range(CLIENTS)]
+        wait_until(lambda: threading.active_count() == before + 1 + CLIENTS)
+        for _ in range(2 * CLIENTS):
+            with socket.create_connection(where, PATIENCE_S) as turned_away:
+                assert received(turned_away) == b""
+        assert threading.active_count() == before + 1 + CLIENTS
+        for client in served:
+            client.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            assert b"200 OK" in received(client)
+        wait_until(lambda: threading.active_count() == before + 1)
+        assert get(where, "/")[0] == 200
 
 
 def test_a_request_without_end_is_not_read_for_ever(where: tuple[str, int]) -> None:

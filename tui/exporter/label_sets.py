@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from functools import lru_cache
 
-from bpf.event import Direction, printable
+from bpf.event import Direction
 from tui.core.grouping import CellKey, Grouping, RowKey
 from tui.exporter.counts import Counts, add, nothing
 
@@ -17,8 +17,9 @@ OTHER = "other"
 OTHER_INTERFACES = "other interfaces"
 """No interface has a blank in its name."""
 Key = tuple[str, int, RowKey]
-"""Interface, direction, remote. The last is empty where all others are meant, or where there is no such label.
+"""Interface (its name, printable), direction, remote.
 
+The last is empty where all others are meant, or where there is no such label.
 No NamedTuple: one is made for each handshake.
 """
 _OTHERS_MAX = 256
@@ -40,9 +41,9 @@ class LabelBy(enum.Enum):
         return _ROW_OF[self]
 
     def values(self, key: Key) -> tuple[str, ...]:
-        """The labels of a key, as text that does nothing: interface, direction, and remote where there is one."""
+        """The labels of a key: interface, direction, and remote where there is one."""
         interface, direction, row = key
-        texts = (printable(interface), _DIRECTIONS[direction])
+        texts = (interface, _DIRECTIONS[direction])
         if self is LabelBy.NONE:
             return texts
         return (*texts, Grouping(self.value).label_of(row, _Numbers()) if row else OTHER)
