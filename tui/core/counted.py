@@ -5,7 +5,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import compress
 from operator import mul
@@ -23,14 +23,10 @@ from tui.core.codes import (
 from tui.core.entries import FAILURE, columns, failure_of, failures_in, latest
 from tui.core.figures import Exact, Figures
 from tui.core.histogram import bucket_of
+from tui.core.packing import COUNT_BITS, COUNT_MASK, LAST_SLICE, SLICE_SHIFT, append_entry, packed
 from tui.core.trend import EDGES_NS, SLICE_NS, SLICES
 from tui.core.window import COARSE, KEPT_SLICES, first_fine_slice
 
-_COUNT_BITS = 20
-_COUNT_MASK = (1 << _COUNT_BITS) - 1
-_SLICE_SHIFT = CODE_BITS + _COUNT_BITS
-_LAST_SLICE = (1 << 64 - _SLICE_SHIFT) - 1
-"""170 years: what is stamped later, in a file that lies, is counted there."""
 _LEVEL_ENDS = tuple(map(bucket_of, EDGES_NS))
 _LEVELS = tuple(bisect_left(_LEVEL_ENDS, bucket) + 1 for bucket in range(bucket_of(2**64 - 1) + 1))
 """The sparkline's level of each bucket; one that an edge lies in is below it: edges are round, as latencies are."""
@@ -177,7 +173,7 @@ class Counted:
                 self._open[code] += count
             else:
                 self._is_loose = True
-                _append(self._recent, min(other._newest, _LAST_SLICE) << CODE_BITS | code, count)
+                append_entry(self._recent, min(other._newest, LAST_SLICE) << CODE_BITS | code, count)
         if self._is_loose and len(self._recent) > self._loose_entries:
             # Of thousands of tallies this would become far more than there are different counts.
             self._loose_entries = 2 * len(self._in_order()) + _LOOSE_ENTRIES
@@ -191,18 +187,18 @@ class Counted:
         """Counts by code, from a slice on that is in the last two minutes, or begins a half minute of the last 15."""
         counts = dict(self._open) if self._newest >= first_slice else {}
         for entry in self._from(first_slice):
-            code = entry >> _COUNT_BITS & CODE_MASK
-            counts[code] = counts.get(code, 0) + (entry & _COUNT_MASK)
+            code = entry >> COUNT_BITS & CODE_MASK
+            counts[code] = counts.get(code, 0) + (entry & COUNT_MASK)
         return counts
 
     def recent(self, first_slice: int) -> int:
         """Established handshakes from a slice on; which, see `since`."""
-        end = ESTABLISHED_END << _COUNT_BITS
-        code_and_count = (1 << _SLICE_SHIFT) - 1
+        end = ESTABLISHED_END << COUNT_BITS
+        code_and_count = (1 << SLICE_SHIFT) - 1
         total = 0
         for entry in self._from(first_slice):
             if entry & code_and_count < end:
-                total += entry & _COUNT_MASK
+                total += entry & COUNT_MASK
         if self._newest >= first_slice:
             for code, count in self._open.items():
                 if code < ESTABLISHED_END:
@@ -214,15 +210,15 @@ class Counted:
         if self._open and first_slice <= self._newest < end_slice:
             return True
         recent = self._in_order()
-        at = bisect_left(recent, first_slice << _SLICE_SHIFT)
-        return at < len(recent) and recent[at] < end_slice << _SLICE_SHIFT
+        at = bisect_left(recent, first_slice << SLICE_SHIFT)
+        return at < len(recent) and recent[at] < end_slice << SLICE_SHIFT
 
     def levels(self, slice_: int) -> bytes:
         """24 levels, oldest first, the last that of `slice_`: the slowest handshake of each; 0: none had a latency."""
         slowest = [-1] * SLICES
         first = slice_ - SLICES + 1
         for entry in self._from(first):
-            code, at = entry >> _COUNT_BITS & CODE_MASK, (entry >> _SLICE_SHIFT) - first
+            code, at = entry >> COUNT_BITS & CODE_MASK, (entry >> SLICE_SHIFT) - first
             if at < SLICES and slowest[at] < code < BUCKETS:
                 slowest[at] = code
         at = self._newest - first
@@ -235,10 +231,10 @@ class Counted:
         fine_from = first_fine_slice(self._newest)
         found: dict[int, dict[int, int]] = {}
         for entry in self._from((self._newest - KEPT_SLICES) // COARSE * COARSE):
-            slice_, code = entry >> _SLICE_SHIFT, entry >> _COUNT_BITS & CODE_MASK
+            slice_, code = entry >> SLICE_SHIFT, entry >> COUNT_BITS & CODE_MASK
             slice_ = slice_ if slice_ >= fine_from else slice_ - slice_ % COARSE
             counts = found.setdefault(slice_, {})
-            counts[code] = counts.get(code, 0) + (entry & _COUNT_MASK)
+            counts[code] = counts.get(code, 0) + (entry & COUNT_MASK)
         if self._open:
             found[self._newest] = dict(self._open)
         return [
@@ -248,9 +244,9 @@ class Counted:
 
     def _begin(self, slice_: int) -> None:
         """Put the newest slice with the others, and begin another."""
-        place = min(self._newest, _LAST_SLICE) << CODE_BITS
+        place = min(self._newest, LAST_SLICE) << CODE_BITS
         for code, count in self._open.items():
-            _append(self._recent, place | code, count)
+            append_entry(self._recent, place | code, count)
         self._open = Counter()
         self._newest = slice_
         if first_fine_slice(slice_) > self._fine_from:
@@ -263,48 +259,25 @@ class Counted:
         if slice_ < self._fine_from:
             slice_ -= slice_ % COARSE
         entries = array("Q")
-        _append(entries, min(slice_, _LAST_SLICE) << CODE_BITS | code, count)
+        append_entry(entries, min(slice_, LAST_SLICE) << CODE_BITS | code, count)
         recent = self._in_order()
-        at = bisect_left(recent, slice_ + 1 << _SLICE_SHIFT)
+        at = bisect_left(recent, slice_ + 1 << SLICE_SHIFT)
         recent[at:at] = entries
 
     def _compact(self) -> None:
         """Put together half minutes that are now older than two; forget what is older than fifteen."""
         recent = self._in_order()
         before, self._fine_from = self._fine_from, first_fine_slice(self._newest)
-        aged = slice(*(bisect_left(recent, each << _SLICE_SHIFT) for each in (before, self._fine_from)))
-        recent[aged] = _packed(recent[aged], self._fine_from)
-        del recent[: bisect_left(recent, self._newest - KEPT_SLICES - COARSE << _SLICE_SHIFT)]
+        aged = slice(*(bisect_left(recent, each << SLICE_SHIFT) for each in (before, self._fine_from)))
+        recent[aged] = packed(recent[aged], self._fine_from)
+        del recent[: bisect_left(recent, self._newest - KEPT_SLICES - COARSE << SLICE_SHIFT)]
 
     def _in_order(self) -> array[int]:
         if self._is_loose:
-            self._recent = _packed(self._recent, self._fine_from)
+            self._recent = packed(self._recent, self._fine_from)
             self._is_loose = False
         return self._recent
 
     def _from(self, first_slice: int) -> array[int]:
         recent = self._in_order()
-        return recent[bisect_left(recent, first_slice << _SLICE_SHIFT) :]
-
-
-def _append(entries: array[int], place: int, count: int) -> None:
-    """`place`: slice and code."""
-    while count > _COUNT_MASK:
-        entries.append(place << _COUNT_BITS | _COUNT_MASK)
-        count -= _COUNT_MASK
-    entries.append(place << _COUNT_BITS | count)
-
-
-def _packed(entries: Iterable[int], fine_from: int) -> array[int]:
-    """The same, in order, one of each slice and code; before `fine_from`, of each half minute."""
-    sums: dict[int, int] = {}
-    for entry in entries:
-        place = entry >> _COUNT_BITS
-        slice_ = place >> CODE_BITS
-        if slice_ < fine_from:
-            place -= slice_ % COARSE << CODE_BITS
-        sums[place] = sums.get(place, 0) + (entry & _COUNT_MASK)
-    packed = array("Q")
-    for place in sorted(sums):
-        _append(packed, place, sums[place])
-    return packed
+        return recent[bisect_left(recent, first_slice << SLICE_SHIFT) :]

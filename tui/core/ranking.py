@@ -76,6 +76,34 @@ class Ranking:
         """Give rows that changed their places of now, and move those in sight to where they belong."""
         stale: list[Place] = []
         fresh: list[Place] = []
+        if self._predicate is None and not self._is_frozen:
+            self._find_moved(rows, stale, fresh)
+        else:
+            self._find_changed(rows, stale, fresh)
+        self._order.move(stale, fresh)
+
+    def _find_moved(self, rows: Iterable[Row], stale: list[Place], fresh: list[Place]) -> None:
+        """Where all rows are in sight: the short way, as there may be thousands."""
+        value_of, sign = self._column.value, -1 if self._descending else 1
+        assert value_of is not None
+        for row in rows:
+            before = row.place
+            value = value_of(row) if row.key else None
+            if value is not None:
+                value *= sign
+                if before is not None and before[0] == value and not before[1]:
+                    continue
+                place: Place = (value, 0, row.key)
+            else:
+                place = self._place_of(row)
+                if place == before:
+                    continue
+            row.place = place
+            if before is not None:
+                stale.append(before)
+            fresh.append(place)
+
+    def _find_changed(self, rows: Iterable[Row], stale: list[Place], fresh: list[Place]) -> None:
         predicate = self._predicate
         for row in rows:
             matched = row.matches
@@ -87,7 +115,6 @@ class Ranking:
                 stale.append(before)
             if row.matches:
                 fresh.append(row.place)
-        self._order.move(stale, fresh)
 
     def forget(self, rows: Iterable[Row]) -> None:
         """Take out rows that are no more."""

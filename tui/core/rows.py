@@ -6,15 +6,15 @@ from collections.abc import Callable, Iterable, Sequence
 
 from bpf.event import Flow, Handshake
 from tui.core.cell import Cell
-from tui.core.cells import LIMIT, Cells, Rest
+from tui.core.cells import LIMIT, Cells
 from tui.core.codes import Delta
 from tui.core.column import Main
 from tui.core.connections import Connections
-from tui.core.grouping import BY_HOST, CellKey, Grouping, Labels, RowKey, bytes_of, cell_key_from
+from tui.core.grouping import CellKey, Grouping, Labels, RowKey, bytes_of, cell_key_from
+from tui.core.groups import Groups
 from tui.core.pending import Pending
 from tui.core.ranking import Ranking
 from tui.core.row import Row
-from tui.core.tally import Tally
 from tui.core.window import Moment, Window
 
 _PENDING_MAX = 50_000
@@ -61,9 +61,7 @@ class Rows:
         self._clear_rows()
 
     def _clear_rows(self) -> None:
-        self.totals = Row((), self._grouping, self._moment, self._labels)
-        """The same figures as a row's, over all that the direction lets through, whatever the filter."""
-        self._rows: dict[RowKey, Row] = {}
+        self._groups = Groups(self._cells, self._grouping, self._direction, self._moment, self._labels)
         self._ranking.clear()
 
     def _cell_of(self, key: CellKey) -> Cell:
@@ -83,24 +81,24 @@ class Rows:
         self._apply_samples(changed)
         if has_aged:
             self._add_aged(changed, first, moment.rate_first_slice)
-        self._bound(changed)
+        self._ranking.forget(self._groups.bound(changed))
         self._ranking.move(changed)
 
     def _apply(self) -> dict[Row, None]:
         """Count what came; return the rows that it changed."""
         pending, self._pending = self._pending, Pending(self._pending_max, self._limit)
         changed: dict[Row, None] = {}
-        self._add(pending, changed)
+        self._groups.add(pending, changed)
         seen = self._cells.seen
         for key, handshakes in pending.deltas.items():
-            self._count(seen(key), Delta(handshakes), changed)
+            self._groups.count(seen(key), Delta(handshakes), changed)
         for key, held in pending.held.items():
             cell = seen(key)
-            self._count(cell, held.tally, changed)
+            self._groups.count(cell, held.tally, changed)
             if held.owners:
                 cell.owners.merge(held.owners)
         for key, held in pending.rest.items():
-            self._count(self._cells.rest_of(cell_key_from(key)), held.tally, changed)
+            self._groups.count(self._cells.rest_of(cell_key_from(key)), held.tally, changed)
         for key, pid, cgroup in pending.owners:
             self._cells.by_key[key].owners.add(pid, cgroup)
         for row in changed:
@@ -108,127 +106,14 @@ class Rows:
         self.totals.outdate()
         return changed
 
-    def _add(self, pending: Pending, changed: dict[Row, None]) -> None:
-        """Add entries to cells, and to all that they are a part of: run for every cell that something came of."""
-        shown: list[bytearray] = []
-        cells, wanted, has_failures = self._cells, self._direction, pending.has_failures
-        find, turn = cells.by_key.get, cells.turn
-        for key, entries in pending.entries.items():
-            cell = find(key) or cells.seen(key)
-            cell.seen = turn
-            tally, row = cell.tally, cell.row
-            tally.add(entries, has_failures)
-            if row is None:
-                if wanted is not None and cell.key.direction != wanted:
-                    continue
-                row = self._join(cell)
-            elif row.tally is not tally:
-                row.tally.add(entries, has_failures)
-            shown.append(entries)
-            changed[row] = None
-        self.totals.tally.add(b"".join(shown))
-
-    def _count(self, cell: Cell, news: Delta | Tally, changed: dict[Row, None]) -> None:
-        """Let a cell count, and all that it is a part of."""
-        if not self._is_shown(cell):
-            cell.tally.apply(news)
-            return
-        row = cell.row or self._join(cell)
-        cell.tally.apply(news)
-        if row.tally is not cell.tally:
-            row.tally.apply(news)
-        self.totals.tally.apply(news)
-        changed[row] = None
-
     def _apply_samples(self, changed: dict[Row, None]) -> None:
         for cell in self._connections.refresh(self._moment.now_ns):
             cell.seen = self._cells.turn
-            row = cell.row or (self._adopt(cell) if self._is_shown(cell) else None)
+            row = cell.row or (self._groups.adopt(cell) if self._groups.is_shown(cell) else None)
             if row is not None:
                 row.outdate_live()
                 changed[row] = None
                 self.totals.outdate_live()
-
-    def _bound(self, changed: dict[Row, None]) -> None:
-        """Of too many cells, add up the least recent: rows of hosts become one, what others say stays as it is."""
-        shrunk: dict[Row, bool] = {}
-        for cells in self._cells.surplus():
-            for cell in cells:
-                if cell.row is not None:
-                    cell.row.kept -= 1
-            for cell in cells:
-                self._fold(cell, changed, shrunk)
-        if not shrunk:
-            return
-        is_by_host = self._grouping in BY_HOST
-        gone = [row for row in shrunk if not row.kept and (is_by_host or not row.has_cells)]
-        for row in gone:
-            self._dissolve(row, changed, shrunk)
-        self._ranking.forget(gone)
-        for row, is_less in shrunk.items():
-            row.drop_gone()
-            if row.cells:
-                changed[row] = None
-            if row.cells and is_less:
-                row.recount()
-        self.totals.cells = [cell for cell in self.totals.cells if cell.row is not None]
-        self.totals.outdate()
-
-    def _dissolve(self, row: Row, changed: dict[Row, None], shrunk: dict[Row, bool]) -> None:
-        """Let go of a row that nothing is kept of."""
-        for cell in row.cells:
-            if isinstance(cell, Rest) and cell.row is row:
-                self._fold(cell, changed, shrunk)
-                self._cells.drop(cell)
-        changed.pop(row, None)
-        del self._rows[row.key]
-
-    def _fold(self, cell: Cell, changed: dict[Row, None], shrunk: dict[Row, bool]) -> None:
-        """Add a cell to the rest. `shrunk`: rows that cells were taken from, and whether they have lost something."""
-        row = cell.row
-        network = b""
-        if self._grouping is Grouping.NETWORK and row is not None and row.kept:
-            network = bytes(row.key[0])
-        rest = self._cells.rest_of(cell.key, network)
-        if row is None:
-            rest.absorb(cell)
-            return
-        shrunk.setdefault(row, False)
-        if self._grouping.key_of(rest.key) == row.key:
-            rest.absorb(cell)
-            row.replace(cell, rest)
-            if rest.row is None:
-                rest.row = row
-                self.totals.cells.append(rest)
-        else:
-            other = rest.row or self._join(rest)
-            rest.absorb(cell)
-            if other.tally is not rest.tally:
-                other.tally.merge(cell.tally)
-            other.outdate()
-            changed[other] = None
-            shrunk[row] = True
-        cell.row = None
-
-    def _is_shown(self, cell: Cell) -> bool:
-        return self._direction is None or cell.key.direction == self._direction
-
-    def _adopt(self, cell: Cell) -> Row:
-        """Let a cell be shown, with all it has counted."""
-        row = self._join(cell)
-        self.totals.tally.merge(cell.tally)
-        self.totals.outdate()
-        return row
-
-    def _join(self, cell: Cell) -> Row:
-        key = self._grouping.key_of(cell.key)
-        row = self._rows.get(key)
-        if row is None:
-            row = self._rows[key] = Row(key, self._grouping, self._moment, self._labels)
-        row.add(cell)
-        cell.row = row
-        self.totals.cells.append(cell)
-        return row
 
     def _add_aged(self, changed: dict[Row, None], before: int, first: int) -> None:
         """Once in 5 s: rows of which something has left the window have changed, too.
@@ -239,12 +124,17 @@ class Rows:
         ranking = self._ranking
         if not ranking.is_time_dependent and self._window is Window.ALL:
             return
-        for row in self._rows.values():
+        for row in self._groups.rows.values():
             has_left = row.tally.has_between(before, first) or row.has_samples
             if has_left:
                 row.outdate()
             if has_left or ranking.has_filter:
                 changed[row] = None
+
+    @property
+    def totals(self) -> Row:
+        """The same figures as a row's, over all that the direction lets through, whatever the filter."""
+        return self._groups.totals
 
     def sort_by(self, column_id: str, descending: bool | None = None) -> None:
         """Order rows by a column (KeyError), in its own direction if none is given.
@@ -253,7 +143,7 @@ class Rows:
         order of their addresses. Raises ValueError for a column that has no order.
         """
         self._ranking.sort_by(column_id, descending)
-        self._ranking.rebuild(self._rows.values())
+        self._ranking.rebuild(self._groups.rows.values())
 
     @property
     def sorting(self) -> tuple[str, bool]:
@@ -284,11 +174,11 @@ class Rows:
         """
         self._ranking.freeze(is_frozen)
         if not is_frozen:
-            self._ranking.rebuild(self._rows.values())
+            self._ranking.rebuild(self._groups.rows.values())
 
     def narrow(self, predicate: Callable[[Row], bool] | None) -> None:
         """Show only rows that `predicate` lets through; None: all. It is asked anew when a row changes."""
-        self._ranking.narrow(predicate, self._rows.values())
+        self._ranking.narrow(predicate, self._groups.rows.values())
 
     @property
     def grouping(self) -> Grouping:
@@ -336,9 +226,9 @@ class Rows:
 
     def _outdate_all(self) -> None:
         self.totals.outdate()
-        for row in self._rows.values():
+        for row in self._groups.rows.values():
             row.outdate()
-        self._ranking.review(self._rows.values())
+        self._ranking.review(self._groups.rows.values())
 
     def _regroup(self) -> None:
         """Make all rows anew of the cells that have been shown."""
@@ -346,21 +236,21 @@ class Rows:
         self._clear_rows()
         for cell in self._cells:
             cell.row = None
-            if not cell.is_empty and self._is_shown(cell):
-                self._adopt(cell)
-        self._ranking.review(self._rows.values())
+            if not cell.is_empty and self._groups.is_shown(cell):
+                self._groups.adopt(cell)
+        self._ranking.review(self._groups.rows.values())
 
     def rows(self, start: int, stop: int) -> list[Row]:
         """The rows in places `start` to `stop - 1` of the visible order, fewer where it ends."""
-        return [self._rows[key] for key in self._ranking.keys(start, stop)]
+        return [self._groups.rows[key] for key in self._ranking.keys(start, stop)]
 
     def find(self, key: RowKey) -> Row | None:
         """The row of a key; None: there is none."""
-        return self._rows.get(key)
+        return self._groups.rows.get(key)
 
     def rank(self, row: Row) -> int | None:
         """The place of `row` in the visible order; None: filtered out, or gone by a reset or another grouping."""
-        return self._ranking.rank(row) if self._rows.get(row.key) is row else None
+        return self._ranking.rank(row) if self._groups.rows.get(row.key) is row else None
 
     @property
     def now_ns(self) -> int:
@@ -374,4 +264,4 @@ class Rows:
 
     def __len__(self) -> int:
         """How many rows there are, as of the last refresh."""
-        return len(self._rows)
+        return len(self._groups.rows)
