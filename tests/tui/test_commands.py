@@ -72,7 +72,9 @@ async def test_palette_has_every_command() -> None:
         playback = {"Back", "Ahead", "Slower", "Faster"}
         for binding in TcplatApp.BINDINGS:
             assert isinstance(binding, Binding)
-            assert ((binding.tooltip or binding.description) in titles) is (binding.description not in playback)
+            assert ((binding.tooltip or binding.description) in titles) is (
+                binding.description not in playback
+            )
         for title in (
             "Table: Sort",
             "Table: Next row",
