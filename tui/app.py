@@ -141,6 +141,7 @@ class TcplatApp(Commands, Exporting, Steering, App[None]):
         self.call_after_refresh(self.run_worker, self._collect, thread=True)
 
     def on_unmount(self) -> None:
+        self.collector.end()
         self.model.close()
 
     def refresh_css(self, animate: bool = True) -> None:

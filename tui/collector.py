@@ -15,7 +15,10 @@ from bpf.errors import TcplatError
 from bpf.event import Flow, Handshake, printable, values_of
 from bpf.source import Account, Batch, Playback, Player, Source, Taker
 
-_DRAIN_S = 0.05
+_DRAIN_S, _IDLE_DRAIN_S = 0.05, 0.25
+"""From one drain to the next: when much comes, so that no batch holds up a key; and when little does."""
+_MUCH = 25
+"""Handshakes and samples in a batch."""
 _GIVEN_ACCOUNTS_INTERVAL_S = 9.5
 """A recording has accounts about every 10 s, the screen's come every second."""
 
@@ -86,6 +89,7 @@ class Collector:
         self._post = post
         self._takers = takers
         self._source: Source | None = None
+        self._is_ended = False
         self._commands: queue.SimpleQueue[Callable[[Source], object]] = queue.SimpleQueue()
         self._playback: Playback | None = None
         self._interfaces: dict[int, str] = {}
@@ -107,21 +111,35 @@ class Collector:
             source.watch(selection)
             self._begin(source, source.now_ns())
 
-        self._commands.put(watch)
+        self._command(watch)
 
     def steer(self, command: Callable[[Player], object]) -> None:
         """Ask for another time, pace or a pause of what is played; PlaybackChanged answers."""
-        self._commands.put(lambda source: command(source) if isinstance(source, Player) else None)
+        self._command(lambda source: command(source) if isinstance(source, Player) else None)
+
+    def end(self) -> None:
+        """Let `run` end soon. From any thread."""
+        self._is_ended = True
+        self._command(lambda _: None)
+
+    def _command(self, command: Callable[[Source], object]) -> None:
+        self._commands.put(command)
+        if self._source:
+            self._source.wake()
 
     def run(self, is_cancelled: Callable[[], bool]) -> None:
-        """Collect until cancelled. Blocks; whatever goes wrong is posted, not raised."""
+        """Collect until cancelled or ended. Blocks; whatever goes wrong is posted, not raised."""
         try:
             with self._open_source() as source:
                 self._source = source
                 self._tell_playback(source)
                 self._begin(source, source.now_ns())
-                while not is_cancelled():
-                    self._hand_on(source, source.drain(_DRAIN_S))
+                drain_s = _DRAIN_S
+                while not (self._is_ended or is_cancelled()):
+                    batch = source.drain(drain_s)
+                    is_busy = isinstance(source, Player) or len(batch.handshakes) + len(batch.flows) > _MUCH
+                    drain_s = _DRAIN_S if is_busy else _IDLE_DRAIN_S
+                    self._hand_on(source, batch)
                     self._obey(source)
                     self._tell_playback(source)
                 self._give_last(source)

@@ -34,6 +34,13 @@ def test_a_whole_line_is_sent_whole() -> None:
     assert sent((0, 0, 10)) == "\x1b[1;5Habc\x1b[1mdef\x1b[0m"
 
 
+def test_half_a_wide_character_is_a_blank() -> None:
+    wide = Strip([Segment("a\u30a2b")])
+    update = cells_only(ChopsUpdate([{0: wide}], [(0, 2, 4)], [[4]]))
+    assert isinstance(update, ChopsUpdate)
+    assert update.render_segments(CONSOLE) == "\x1b[1;3H b"
+
+
 def test_what_is_no_repaint_is_left_as_it_is() -> None:
     text = Text("anything")
     assert cells_only(text) is text

@@ -30,10 +30,10 @@ def _differences(old: Strip, new: Strip) -> Iterator[Span]:
     before = list(old)
     x = 0
     for at, segment in enumerate(new):
-        if at >= len(before) or not _is_simple(segment.text):
+        if at >= len(before) or not is_simple(segment.text):
             break
         text, style, _ = before[at]
-        if len(text) != len(segment.text) or not _is_simple(text):
+        if len(text) != len(segment.text) or not is_simple(text):
             break
         end = x + len(text)
         if style != segment.style and text:
@@ -47,6 +47,6 @@ def _differences(old: Strip, new: Strip) -> Iterator[Span]:
         yield x, new.cell_length
 
 
-def _is_simple(text: str) -> bool:
+def is_simple(text: str) -> bool:
     """Whether each character takes one cell."""
     return text.isascii() or all(get_character_cell_size(each) == 1 for each in text)
