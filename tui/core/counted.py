@@ -24,6 +24,7 @@ from tui.core.entries import FAILURE, columns, failure_of, failures_in, latest
 from tui.core.figures import Exact, Figures
 from tui.core.histogram import bucket_of
 from tui.core.packing import COUNT_BITS, COUNT_MASK, LAST_SLICE, SLICE_SHIFT, append_entry, packed
+from tui.core.ranked import Ranked
 from tui.core.trend import EDGES_NS, SLICE_NS, SLICES
 from tui.core.window import COARSE, KEPT_SLICES, first_fine_slice
 
@@ -53,6 +54,7 @@ class Counted:
         "_loose_entries",
         "_newest",
         "_open",
+        "_ranked",
         "_recent",
         "counts",
         "last_latency_ns",
@@ -67,6 +69,8 @@ class Counted:
     def __init__(self) -> None:
         self.counts: Counter[int] = Counter()
         """Since the start, by code."""
+        self._ranked: Ranked | None = None
+        """Of `counts`; None: they have changed since it was made."""
         self.min_ns: int | None = None
         self.max_ns = 0
         self.sum_ns = 0
@@ -90,12 +94,14 @@ class Counted:
 
     def apply(self, delta: Delta) -> None:
         """Add what a delta has counted."""
+        self._ranked = None
         for key, count in delta.counts.items():
             self._count(key >> CODE_BITS, key & CODE_MASK, count)
         add_latencies(self, delta)
 
     def add(self, entries: bytes | bytearray) -> None:
         """Count entries: the same as a delta of the handshakes they are of, but for thousands at once in C."""
+        self._ranked = None
         times_ns, words = columns(entries)
         newest_ns = max(times_ns)
         if newest_ns > self.last_seen_ns:
@@ -161,6 +167,7 @@ class Counted:
 
     def merge(self, other: Counted) -> None:
         """Add what another has counted: the same as if all of it had been applied here."""
+        self._ranked = None
         self.counts.update(other.counts)
         add_latencies(self, other)
         if other._newest > self._newest:
@@ -177,6 +184,16 @@ class Counted:
         if self._is_loose and len(self._recent) > self._loose_entries:
             # Of thousands of tallies this would become far more than there are different counts.
             self._loose_entries = 2 * len(self._in_order()) + _LOOSE_ENTRIES
+
+    def quantile_ns(self, q: float, more: list[int]) -> int | None:
+        """Of all latencies, and of more, which are in order and not counted yet."""
+        if self._ranked is None:
+            self._ranked = Ranked(self.counts)
+        least, greatest = self.min_ns, self.max_ns
+        if more:
+            least = more[0] if least is None else min(least, more[0])
+            greatest = max(greatest, more[-1])
+        return None if least is None else self._ranked.quantile_ns(q, more, least, greatest)
 
     @property
     def all_time(self) -> Figures:

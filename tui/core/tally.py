@@ -5,7 +5,7 @@ from __future__ import annotations
 from tui.core.codes import ESTABLISHED_END, FAILURES, Delta
 from tui.core.counted import Counted, Slice
 from tui.core.entries import ENTRY, FAILURE, columns, failures_in, latest, table_of
-from tui.core.few import FewFigures, quantile_of
+from tui.core.few import FewFigures, latencies_of, quantile_of
 from tui.core.figures import Figures
 from tui.core.trend import SLICE_NS
 from tui.core.window import Moment, Window
@@ -123,7 +123,7 @@ class Tally:
     def quantile_ns(self, q: float) -> int | None:
         """Of all, what `all_time` says; of a few handshakes in a sixth of the time."""
         if self._counted is not None:
-            return self.all_time.quantile_ns(q)
+            return self._counted.quantile_ns(q, latencies_of(self._few))
         return quantile_of(self._few, q)
 
     @property
