@@ -22,7 +22,7 @@ from bpf.source import ANY, Source, Taker
 from tui.arguments import parse
 
 if TYPE_CHECKING:
-    from bpf.compiler import Compiled
+    from bpf.compiling import Compiling
     from bpf.interfaces import Interface
     from tui.config.config import Config
     from tui.config.kinds import Known
@@ -63,7 +63,7 @@ def _run(options: argparse.Namespace, stack: ExitStack) -> int:
 
         print(default_text(_known()), end="")
         return 0
-    take_compiled = _begin_compiling(options, stack)
+    compiling = _begin_compiling(options, stack)
     config = None
     if not options.form:
         from tui.config.file import load
@@ -77,7 +77,7 @@ def _run(options: argparse.Namespace, stack: ExitStack) -> int:
         require_bcc()
     if not options.form:
         _require_terminal(is_stdin_read=options.read == _STDIN)
-    chosen = _reading(options) if options.read else _watching(options, stack, take_compiled)
+    chosen = _reading(options) if options.read else _watching(options, stack, compiling)
     recorder = None
     if options.record:
         from tui.record.recorder import Recorder
@@ -91,8 +91,8 @@ def _run(options: argparse.Namespace, stack: ExitStack) -> int:
     return _screen(options, chosen, config, recorder) if config else _stream(options, chosen, recorder)
 
 
-def _begin_compiling(options: argparse.Namespace, stack: ExitStack) -> Callable[[], Compiled] | None:
-    """Let the probe be compiled while all else is imported and drawn; return what waits for it."""
+def _begin_compiling(options: argparse.Namespace, stack: ExitStack) -> Compiling | None:
+    """Let the probe be compiled while all else is imported and drawn."""
     if options.read:
         return None
     try:
@@ -103,12 +103,10 @@ def _begin_compiling(options: argparse.Namespace, stack: ExitStack) -> Callable[
     from bpf.compiling import Compiling
 
     is_forwarding = options.forwarded and _flow_interval_s(options) > 0
-    return stack.enter_context(Compiling(is_forwarding=is_forwarding)).take
+    return stack.enter_context(Compiling(is_forwarding=is_forwarding))
 
 
-def _watching(
-    options: argparse.Namespace, stack: ExitStack, take_compiled: Callable[[], Compiled] | None
-) -> _Input:
+def _watching(options: argparse.Namespace, stack: ExitStack, compiling: Compiling | None) -> _Input:
     """The probe on this machine's interfaces, or on those of a network made for it."""
     if options.demo:
         from bpf.demo import demo
@@ -116,6 +114,8 @@ def _watching(
         options.interfaces = [stack.enter_context(demo())]
 
     def open_source() -> Source:
+        if compiling:
+            compiling.hurry()
         # Here and not above: this imports pyroute2, which the screen's first paint does not wait for.
         from bpf.attach import AttachMode
         from bpf.probe import Probe
@@ -127,7 +127,7 @@ def _watching(
             mode,
             *times,
             is_forwarding=options.forwarded,
-            take_compiled=take_compiled,
+            take_compiled=compiling.take if compiling else None,
         )
 
     def list_interfaces() -> Sequence[Interface]:
