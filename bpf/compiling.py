@@ -29,8 +29,8 @@ _FAILURES = {each.__name__: each for each in (KernelUnsupported, MissingBcc, Not
 class Compiling:
     """Begun when entered, in the main thread, while it is the only one; `take` it in any thread.
 
-    Until somebody waits for it, it uses only what others leave of the processor: the screen is drawn meanwhile. When it
-    is left there is no process any more, whether it had done its work or not.
+    Until it is told to hurry, or waited for, it uses only what others leave of the processor: the screen is drawn
+    meanwhile. When it is left there is no process any more, whether it had done its work or not.
     """
 
     def __init__(self, *, is_forwarding: bool) -> None:
@@ -57,9 +57,13 @@ class Compiling:
             self._children.set_niceness(_LAST)
         return self
 
+    def hurry(self) -> None:
+        """Let it have its share of the processor from now on: soon somebody will wait for it. Any thread."""
+        self._children.set_niceness(os.getpriority(os.PRIO_PROCESS, 0))
+
     def take(self) -> Compiled:
         """Wait for it; whoever takes it closes it. Once. Raises TcplatError, as `compile_program` does."""
-        self._children.set_niceness(os.getpriority(os.PRIO_PROCESS, 0))
+        self.hurry()
         data, fds, _, _ = socket.recv_fds(self._socket, _READ_BYTES, _FDS_MAX)
         pieces = [data]
         while data:

@@ -22,7 +22,7 @@ from bpf.source import ANY, Source, Taker
 from tui.arguments import parse
 
 if TYPE_CHECKING:
-    from bpf.compiler import Compiled
+    from bpf.compiling import Compiling
     from bpf.interfaces import Interface
     from tui.config.config import Config
     from tui.config.kinds import Known
@@ -64,7 +64,7 @@ def _run(options: argparse.Namespace, stack: ExitStack) -> int:
 
         print(default_text(_known()), end="")
         return 0
-    take_compiled = _begin_compiling(options, stack)
+    compiling = _begin_compiling(options, stack)
     config = None
     has_screen = not (options.form or options.listen)
     if has_screen:
@@ -81,7 +81,7 @@ def _run(options: argparse.Namespace, stack: ExitStack) -> int:
         _require_terminal(is_stdin_read=options.read == _STDIN)
     # Before a demo moves us to a network of its own, where nobody would find it.
     export = stack.enter_context(_exporter(options)) if options.listen else None
-    chosen = _reading(options) if options.read else _watching(options, stack, take_compiled)
+    chosen = _reading(options) if options.read else _watching(options, stack, compiling)
     recorder = None
     if options.record:
         from tui.record.recorder import Recorder
@@ -97,8 +97,8 @@ def _run(options: argparse.Namespace, stack: ExitStack) -> int:
     return export.run(chosen.open_source(), recorder) if export else _stream(options, chosen, recorder)
 
 
-def _begin_compiling(options: argparse.Namespace, stack: ExitStack) -> Callable[[], Compiled] | None:
-    """Let the probe be compiled while all else is imported and drawn; return what waits for it."""
+def _begin_compiling(options: argparse.Namespace, stack: ExitStack) -> Compiling | None:
+    """Let the probe be compiled while all else is imported and drawn."""
     if options.read:
         return None
     try:
@@ -109,12 +109,10 @@ def _begin_compiling(options: argparse.Namespace, stack: ExitStack) -> Callable[
     from bpf.compiling import Compiling
 
     is_forwarding = options.forwarded and _flow_interval_s(options) > 0
-    return stack.enter_context(Compiling(is_forwarding=is_forwarding)).take
+    return stack.enter_context(Compiling(is_forwarding=is_forwarding))
 
 
-def _watching(
-    options: argparse.Namespace, stack: ExitStack, take_compiled: Callable[[], Compiled] | None
-) -> _Input:
+def _watching(options: argparse.Namespace, stack: ExitStack, compiling: Compiling | None) -> _Input:
     """The probe on this machine's interfaces, or on those of a network made for it."""
     if options.demo:
         from bpf.demo import demo
@@ -122,6 +120,8 @@ def _watching(
         options.interfaces = [stack.enter_context(demo())]
 
     def open_source() -> Source:
+        if compiling:
+            compiling.hurry()
         # Here and not above: this imports pyroute2, which the screen's first paint does not wait for.
         from bpf.attach import AttachMode
         from bpf.probe import Probe
@@ -133,7 +133,7 @@ def _watching(
             mode,
             *times,
             is_forwarding=options.forwarded,
-            take_compiled=take_compiled,
+            take_compiled=compiling.take if compiling else None,
         )
 
     def list_interfaces() -> Sequence[Interface]:
