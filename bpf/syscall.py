@@ -49,6 +49,7 @@ _INSTRUCTION_BYTES = 8
 _BATCH = 4096
 _SKB_CONTEXT_BYTES = 192
 _SKB_IFINDEX_OFFSET = 40
+_SKB_TSTAMP_OFFSET = 152
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -244,11 +245,17 @@ def _program_info(program_fd: int) -> bytes:
     return info.raw
 
 
-def test_run(program_fd: int, packet: bytes, ifindex: int = 1, repeat: int = 1) -> tuple[int, int]:
-    """Run a TC program on a packet (14 bytes or more) as if `ifindex` had it; return (verdict, ns a run)."""
+def test_run(
+    program_fd: int, packet: bytes, ifindex: int = 1, repeat: int = 1, stamp_ns: int = 0
+) -> tuple[int, int]:
+    """Run a TC program on a packet (14 bytes or more) as if `ifindex` had it; return (verdict, ns a run).
+
+    `stamp_ns`: TCP's stamp on it; 0: none.
+    """
     data = ctypes.create_string_buffer(packet, len(packet))
     context = bytearray(_SKB_CONTEXT_BYTES)
     struct.pack_into("=I", context, _SKB_IFINDEX_OFFSET, ifindex)
+    struct.pack_into("=Q", context, _SKB_TSTAMP_OFFSET, stamp_ns)
     context_buffer = ctypes.create_string_buffer(bytes(context), len(context))
     layout = struct.Struct("=IIIIQQIIIIQQIIIxxxx")
     attributes = layout.pack(
