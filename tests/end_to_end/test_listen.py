@@ -165,8 +165,12 @@ def test_open_connections_are_as_tcp_says(lab: Lab) -> None:
         series = goes_on(lambda series: total_of(series, "tcplat_connection_segments_total") >= sent)
         info = tcp_info(connection)
         assert value_of(series, "tcplat_open_connections", remote=f"{V4}1", direction="outbound") == 1
-        assert 0.004 <= total_of(series, "tcplat_connection_srtt_median_seconds") <= info.rtt_us / 1e6 + 0.02
-        assert total_of(series, "tcplat_connection_srtt_max_seconds") >= 0.004
+        # TCP's own clock may tell some microseconds less than the host waited.
+        least_s = 0.0039
+        assert (
+            least_s <= total_of(series, "tcplat_connection_srtt_median_seconds") <= info.rtt_us / 1e6 + 0.02
+        )
+        assert total_of(series, "tcplat_connection_srtt_max_seconds") >= least_s
         assert total_of(series, "tcplat_connection_min_rtt_median_seconds") == info.min_rtt_us / 1e6
         again = total_of(series, "tcplat_connection_retransmitted_segments_total")
         assert 0 < again <= info.total_retrans

@@ -57,7 +57,7 @@ sys.exit(main(["lo", "--json", "--duration", "9"]))"""
 
 def test_compiler_that_is_killed_is_told_in_one_line() -> None:
     with begun("--json") as child:
-        subprocess.run(["kill", "-KILL", str(child_of(child.pid))], check=True)
+        os.kill(child_of(child.pid), signal.SIGKILL)
         out, said = child.communicate(timeout=PATIENCE_S)
     assert (child.returncode, out) == (1, "")
     assert said.count("\n") == 1
