@@ -10,7 +10,7 @@ import struct
 
 from bpf import syscall
 
-SAMPLES_PER_S = 2000
+SAMPLES_PER_S = 1000
 """Of all connections together: what the screen shows in less than a tenth of a core, with 50,000 connections open."""
 PASSING_MAX = 65_536
 """Forwarded connections that are followed, of all interfaces; the least recent give way."""
