@@ -22,8 +22,6 @@ from tui.core.event_subject import EventSubject, FlowSubject, Known
 from tui.core.filter import Filter
 from tui.names import service_of
 
-ACCOUNT_INTERVAL_S = 10.0
-"""How often a source should give its accounts to this loop."""
 EVERYTHING = Filter()
 _DRAIN_S = 0.05
 _PATIENCE = 20
