@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import enum
 import ipaddress
+import re
 import struct
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate, compress
+from operator import attrgetter
+from typing import NamedTuple, overload
 
 
 class Direction(enum.IntEnum):
@@ -122,6 +126,11 @@ EVENT_BYTES = struct.calcsize("=" + _LAYOUT)
 RECORD = struct.Struct("=8x" + _LAYOUT)
 """One record as it lies in the ring: the kernel's 8-byte header (BPF_RINGBUF_HDR_SZ), then the event."""
 
+_CODES = dict(zip(Handshake._fields, re.findall(r"\d*[^x\d]", _LAYOUT), strict=True))
+_ENDS = accumulate((struct.calcsize("=" + code) for code in _CODES.values()), initial=8)
+OFFSETS = dict(zip(Handshake._fields, _ENDS, strict=False))
+"""Where in a record each field of a handshake begins."""
+
 _FLOW_RECORD = struct.Struct("=8xQQQQ16s16s15sBQIIIIIIIHHII")
 assert _FLOW_RECORD.size == RECORD.size
 _KIND_OFFSET = 8 + 79
@@ -133,18 +142,93 @@ _DIRECTIONS = (Direction.OUTBOUND, Direction.INBOUND, None, None)
 _MAPPED = bytes(10) + b"\xff\xff"
 
 
-def decode(records: bytes) -> tuple[list[Handshake], list[Flow]]:
-    """Decode whole ring records (`RECORD.size` bytes each): handshakes and samples, each in order."""
-    kinds = records[_KIND_OFFSET :: RECORD.size]
+class Records(Sequence[Handshake]):
+    """Handshakes as they lie in the ring; each is decoded when it is asked for, 0.6 us. Never changes."""
+
+    __slots__ = ("raw",)
+
+    def __init__(self, raw: bytes = b"") -> None:
+        """Of whole records of `RECORD.size` bytes."""
+        self.raw = raw
+
+    @classmethod
+    def of(cls, handshakes: Iterable[Handshake]) -> Records:
+        """Encode handshakes; raises struct.error for what no kernel says."""
+        return cls(b"".join(RECORD.pack(*each) for each in handshakes))
+
+    def column(self, name: str, byte: int = 0) -> bytes:
+        """One byte of a field, of every handshake."""
+        return self.raw[OFFSETS[name] + byte :: RECORD.size]
+
+    def chosen(self, wanted: Iterable[object]) -> Records:
+        """Those for which something true is given."""
+        starts = range(0, len(self.raw), RECORD.size)
+        return Records(b"".join(self.raw[at : at + RECORD.size] for at in compress(starts, wanted)))
+
+    def marked(self, name: str, marks: Iterable[bool]) -> Records:
+        """The same with a field of one byte, in all of them, that says so."""
+        raw = bytearray(self.raw)
+        raw[OFFSETS[name] :: RECORD.size] = bytes(marks)
+        return Records(bytes(raw))
+
+    @overload
+    def __getitem__(self, place: int) -> Handshake: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Handshake]: ...
+    def __getitem__(self, place: int | slice) -> Handshake | Sequence[Handshake]:
+        if isinstance(place, int):
+            at = range(len(self))[place] * RECORD.size
+            return Handshake._make(RECORD.unpack_from(self.raw, at))
+        start, stop, step = place.indices(len(self))
+        if step == 1:
+            return Records(self.raw[start * RECORD.size : stop * RECORD.size])
+        return [self[each] for each in range(start, stop, step)]
+
+    def __iter__(self) -> Iterator[Handshake]:
+        return map(Handshake._make, RECORD.iter_unpack(self.raw))
+
+    def __len__(self) -> int:
+        return len(self.raw) // RECORD.size
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return f"Records.of({list(self)})"
+
+
+def values_of(handshakes: Sequence[Handshake], name: str) -> list[int]:
+    """One field that is a number, of every handshake: of records 0.03 us each."""
+    if not isinstance(handshakes, Records):
+        return list(map(attrgetter(name), handshakes))
+    code = _CODES[name]
+    width = struct.calcsize("=" + code)
+    words = memoryview(handshakes.raw).cast(code)
+    values: list[int] = words[OFFSETS[name] // width :: RECORD.size // width].tolist()
+    return values
+
+
+def joined(parts: Sequence[Sequence[Handshake]]) -> Sequence[Handshake]:
+    """All of them, one after the other: records if all are."""
+    records = [part for part in parts if isinstance(part, Records)]
+    if len(records) == len(parts):
+        return Records(b"".join(part.raw for part in records))
+    return [each for part in parts for each in part]
+
+
+def decode(raw: bytes) -> tuple[Records, list[Flow]]:
+    """Take apart whole ring records (`RECORD.size` bytes each): handshakes and samples, each in order."""
+    kinds = raw[_KIND_OFFSET :: RECORD.size]
     if kinds.count(0) == len(kinds):
-        return list(map(Handshake._make, RECORD.iter_unpack(records))), []
-    handshakes, flows = [], []
-    for number, kind in enumerate(kinds):
-        if kind:
-            flows.append(_flow(*_FLOW_RECORD.unpack_from(records, number * RECORD.size)))
-        else:
-            handshakes.append(Handshake._make(RECORD.unpack_from(records, number * RECORD.size)))
-    return handshakes, flows
+        return Records(raw), []
+    flows = [
+        _flow(*_FLOW_RECORD.unpack_from(raw, number * RECORD.size))
+        for number, kind in enumerate(kinds)
+        if kind
+    ]
+    return Records(raw).chosen(not kind for kind in kinds), flows
 
 
 def _flow(

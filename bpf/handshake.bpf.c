@@ -1656,7 +1656,7 @@ INLINE void passing_key(struct connection *key, struct view *view, u32 *source, 
 
 /* A TCP segment without a socket leaves, or any comes in: read it as far as the timestamps. A RST need not have any. The quick
  * look has seen its headers. */
-INLINE void pass(struct view *view, u16 ethertype, u8 *ip, u8 *end, u8 flags)
+INLINE void pass(struct view *view, u16 ethertype, u32 offset, u8 *ip, u8 *end, u8 flags)
 {
     struct connection key;
     struct {
@@ -1669,14 +1669,15 @@ INLINE void pass(struct view *view, u16 ethertype, u8 *ip, u8 *end, u8 flags)
         if ((u8 *)(tcp + 1) > end || header->fragment & bpf_htons(IPV4_FRAGMENT))
             return;
         passing_key(&key, view, &header->source, &header->destination, 1);
+        offset += IPV4_HEADER;
     } else {
         struct ipv6 *header = (struct ipv6 *)ip;
         tcp = (struct segment *)(header + 1);
         if ((u8 *)(tcp + 1) > end)
             return;
         passing_key(&key, view, header->source, header->destination, 4);
+        offset += IPV6_HEADER;
     }
-    u32 offset = (u8 *)tcp - (u8 *)(long)view->skb->data;
     key.remote_port = bpf_ntohs(view->ingress ? tcp->source_port : tcp->destination_port);
     key.local_port = bpf_ntohs(view->ingress ? tcp->destination_port : tcp->source_port);
     if (!(flags & (SYN | RST)) &&
@@ -1773,7 +1774,7 @@ int handshake(struct __sk_buff *skb)
     if (!ingress && flags && FLOW_INTERVAL)
         flow_out(&view, ethertype, offset, flags);
     if (IS_FORWARDING && flags && (ingress || !skb->sk))
-        pass(&view, ethertype, data + offset, end, flags);
+        pass(&view, ethertype, offset, data + offset, end, flags);
     if (!matters)
         return NEXT_PROGRAM;
     int unreadable = unwrap(&view, ethertype, offset);

@@ -6,7 +6,7 @@ import os
 import select
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from types import TracebackType
@@ -14,8 +14,9 @@ from types import TracebackType
 from bpf.attach import AttachMode
 from bpf.callers import cgroup_root
 from bpf.cgroups import Cgroups
+from bpf.compiler import Compiled
 from bpf.errors import NoSuchInterface, TcplatError
-from bpf.event import Flow, Handshake
+from bpf.event import Flow, Handshake, Records
 from bpf.interfaces import Interface, default_interface, find, interfaces
 from bpf.program import Program
 from bpf.repeats import Repeats
@@ -38,11 +39,13 @@ class Probe:
         flow_interval_s: float = 0.0,
         *,
         is_forwarding: bool = False,
+        take_compiled: Callable[[], Compiled] | None = None,
     ) -> None:
         """Prepare to watch interfaces by name, or `ANY`; none: the default route's. Opens nothing yet.
 
         `account_interval_s`: how often a batch has accounts; the first one has. `flow_interval_s`: how often an open
         connection is sampled as it sends; 0: never. `is_forwarding`: also what passes through, by its timestamps.
+        `take_compiled`: as `Program` has it.
         """
         self._selection = tuple(selection)
         self._mode = mode
@@ -50,6 +53,7 @@ class Probe:
         self._account_interval_ns = int(account_interval_s * 1e9)
         self._flow_interval_ns = int(flow_interval_s * 1e9)
         self._is_forwarding = is_forwarding
+        self._take_compiled = take_compiled
         self._resources = ExitStack()
         self._wakeup = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._resources.callback(self._close_wakeup)
@@ -77,7 +81,12 @@ class Probe:
 
     def _open(self) -> None:
         self._program = self._resources.enter_context(
-            Program(self._timeout_ns, self._flow_interval_ns, is_forwarding=self._is_forwarding)
+            Program(
+                self._timeout_ns,
+                self._flow_interval_ns,
+                is_forwarding=self._is_forwarding,
+                take_compiled=self._take_compiled,
+            )
         )
         self._cgroups = Cgroups(cgroup_root())
         self._resources.callback(self._cgroups.close)
@@ -138,9 +147,8 @@ class Probe:
         elif now_ns - self._housekeeping_ns >= _HOUSEKEEPING_NS:
             self._keep_house(now_ns)
         handshakes, flows = self._take_ready()
-        if len(self._watches) > 1:
-            handshakes = self._repeats.mark(handshakes)
-        return Batch(handshakes, accounts, flows=flows)
+        marked = self._repeats.mark(handshakes) if len(self._watches) > 1 else handshakes
+        return Batch(marked, accounts, flows=flows)
 
     def accounts(self) -> list[Account]:
         """Read the counters of every interface watched; of those that are gone, what they were last."""
@@ -158,9 +166,10 @@ class Probe:
         """Name the systemd unit or container of a handshake's cgroup; empty: none, or not known."""
         return self._cgroups.name_of(cgroup)
 
-    def _take_ready(self) -> tuple[list[Handshake], list[Flow]]:
+    def _take_ready(self) -> tuple[Records, list[Flow]]:
         handshakes, flows = self._program.read()
-        handshakes, self._ready = self._ready + handshakes, []
+        if self._ready:
+            handshakes, self._ready = Records(Records.of(self._ready).raw + handshakes.raw), []
         flows, self._ready_flows = self._ready_flows + flows, []
         return handshakes, flows
 

@@ -1,35 +1,26 @@
-"""The kernel program: compiled once, loaded for every interface anew; its tables and its ring. Attached to nothing.
-
-The only module that imports bcc, and it does so when a program is compiled: a tenth of a second that the first paint
-need not wait for.
-"""
+"""The kernel program: compiled once, loaded for every interface anew; its tables and its ring. Attached to nothing."""
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
-from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 from bpf import syscall
 from bpf.callers import callers
+from bpf.compiler import NEEDS, RING_BYTES, Compiled, compile_program
 from bpf.errors import KernelUnsupported
-from bpf.event import RECORD, Direction, Flow, Handshake, decode
-from bpf.flows import PASSING_MAX, SAMPLES_PER_S, slice_budget, socket_storage, ticks_shut
+from bpf.event import Direction, Flow, Records, decode
+from bpf.flows import SAMPLES_PER_S, slice_budget, socket_storage, ticks_shut
 from bpf.interfaces import Layer
 from bpf.places import Glance, Table, make_places
-from bpf.requirements import missing_bcc, require_bcc, require_permission
 from bpf.ring import Ring
 from bpf.tables import Accounts, AwaitedAcks, Pending, possible_cpus
 
-_HERE = Path(__file__).resolve().parent
-_RING_BYTES = 4 << 20
 _LINK_HEADER_BYTES = {Layer.ETHERNET: 14, Layer.IP: 0}
 _ACCOUNT_MARKER, _INGRESS_MARKER, _LINK_HEADER_MARKER = 0x7C91A701, 0x7C91A702, 0x7C91A703
 _FLOW_INTERVAL_MARKER, _FLOW_BUDGET_MARKER, _SOCKETS_MARKER = 0x7C91A704, 0x7C91A705, 0x7C91A706
@@ -40,16 +31,6 @@ _PSEUDO_MAP_FD = 0x10
 """The instruction that loads 64 bits, and what its second byte says when they are a map's descriptor."""
 _LARGEST = (1 << 31) - 1
 """... which are sign-extended."""
-_TABLES = (
-    "events",
-    "accounts",
-    "pending_outbound",
-    "pending_inbound",
-    "reported",
-    "at_a_glance",
-    "awaited_acks",
-)
-_NEEDS = "tcplat needs Linux 5.8 or later with CONFIG_BPF_SYSCALL, and bcc 0.18 or later"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +44,7 @@ class Classifiers:
 
 
 class Program:
-    """Compiled when entered (0.4 s), gone from the kernel when left, unless something else holds it. One thread."""
+    """Opened when entered, gone from the kernel when left, unless something else holds it. One thread."""
 
     def __init__(
         self,
@@ -72,13 +53,16 @@ class Program:
         samples_per_s: int = SAMPLES_PER_S,
         *,
         is_forwarding: bool = False,
+        take_compiled: Callable[[], Compiled] | None = None,
     ) -> None:
         """`timeout_ns`: how long a SYN may stay unanswered before `pending` reports it.
 
         `flow_interval_ns`: between two samples of an open connection, to the microsecond; 0: none are taken. Of all
         together, no more than about `samples_per_s`. `is_forwarding`: of connections that are forwarded, too.
+        `take_compiled`: waits for what is being compiled elsewhere; None: it is compiled here.
         """
         self._timeout_ns = timeout_ns
+        self._take_compiled = take_compiled
         self._flow_interval_us = min(flow_interval_ns // 1000, _LARGEST)
         self._slice_budget = slice_budget(samples_per_s)
         self._is_forwarding = self._may_forward = is_forwarding and self._flow_interval_us > 0
@@ -89,21 +73,21 @@ class Program:
         heapify(self._free_accounts)
 
     def __enter__(self) -> Program:
-        """Compile. Blocks; raises TcplatError."""
+        """Compile, or wait until that is done. Blocks; raises TcplatError."""
         with ExitStack() as stack:
-            module = _compile(is_forwarding=self._is_forwarding)
-            stack.callback(module.cleanup)
-            tables = {name: int(module[name.encode()].map_fd) for name in _TABLES}
+            compiled = self._compiled()
+            stack.callback(compiled.close)
+            tables = compiled.tables
             self._places_fd = _made(stack)
-            self._code = _with_map(bytes(module.dump_func(b"handshake")), _PLACES_MARKER, self._places_fd)
+            self._code = _with_map(compiled.code["handshake"], _PLACES_MARKER, self._places_fd)
             self.ring_fd = tables["events"]
             """Polls readable when the ring is filling."""
-            self._ring = stack.enter_context(Ring(self.ring_fd, _RING_BYTES))
+            self._ring = stack.enter_context(Ring(self.ring_fd, RING_BYTES))
             self.accounts = Accounts(tables["accounts"], possible_cpus())
-            self.pending = self._pending(stack, bytes(module.dump_func(b"forget")), tables)
+            self.pending = self._pending(stack, compiled.code["forget"], tables)
             self.awaited_acks = AwaitedAcks(tables["awaited_acks"])
             stack.callback(self.awaited_acks.close)
-            self.callers = stack.enter_context(callers(module.dump_func))
+            self.callers = stack.enter_context(callers(compiled.code_of))
             """Whether processes are known; else why not."""
             if self._flow_interval_us:
                 self._open_sockets(stack)
@@ -114,6 +98,11 @@ class Program:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._leaving.close()
+
+    def _compiled(self) -> Compiled:
+        if self._take_compiled:
+            return self._take_compiled()
+        return compile_program(is_forwarding=self._is_forwarding)
 
     def load(self, layer: Layer) -> Classifiers:
         """Load the pair for one interface, with an account of its own, from zero (10 ms). Raises TcplatError."""
@@ -133,10 +122,9 @@ class Program:
         os.close(loaded.egress_fd)
         heappush(self._free_accounts, loaded.account)
 
-    def read(self) -> tuple[list[Handshake], list[Flow]]:
+    def read(self) -> tuple[Records, list[Flow]]:
         """Take what is in the ring. Never blocks."""
-        records = self._ring.read()
-        return decode(records) if records else ([], [])
+        return decode(self._ring.read())
 
     def _pending(self, stack: ExitStack, code: bytes, tables: Mapping[str, int]) -> Pending:
         """Open what is under way; the program `forget` is loaded for it."""
@@ -228,7 +216,7 @@ def _made(stack: ExitStack) -> int:
 
 
 def _refused(error: OSError) -> KernelUnsupported:
-    return KernelUnsupported(f"the kernel ({os.uname().release}) refuses the probe: {error.strerror}", _NEEDS)
+    return KernelUnsupported(f"the kernel ({os.uname().release}) refuses the probe: {error.strerror}", NEEDS)
 
 
 def _says(why: str | None) -> str:
@@ -253,27 +241,3 @@ def _with_map(code: bytes, marker: int, map_fd: int) -> bytes:
             # A nibble each: the register loaded is in the one left alone.
             changed[at + 1] |= _PSEUDO_MAP_FD
     return _with_constant(bytes(changed), marker, map_fd)
-
-
-def _compile(*, is_forwarding: bool) -> Any:
-    """Let bcc compile the program and make its tables. Raises TcplatError."""
-    require_bcc()
-    require_permission()
-    if not syscall.is_available():  # Asked first, since bcc would say so on stderr, where Textual draws.
-        raise KernelUnsupported(f"this kernel ({os.uname().release}) has no BPF", _NEEDS)
-    # bcc looks for kernel headers here; these few stand in for them, so none need be installed.
-    os.environ["BCC_KERNEL_SOURCE"] = str(_HERE)
-    events_per_wakeup = max(1, _RING_BYTES // RECORD.size // 2 // possible_cpus())
-    try:
-        bcc = importlib.import_module("bcc")
-        return bcc.BPF(
-            src_file=str(_HERE / "handshake.bpf.c").encode(),
-            cflags=[
-                f"-DEVENTS_PER_WAKEUP={events_per_wakeup}",
-                f"-DPASSING_MAX={PASSING_MAX if is_forwarding else 1}",
-            ],
-        )
-    except ImportError as error:
-        raise missing_bcc(f"bcc cannot be imported ({error})") from error
-    except Exception as error:  # bcc raises nothing narrower.
-        raise KernelUnsupported(f"bcc cannot prepare the probe: {error}", _NEEDS) from error

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Sequence
 
-from bpf.event import Handshake
+from bpf.event import Handshake, Records, values_of
 
 _REMEMBERED = 65536
 
@@ -21,14 +21,21 @@ class Repeats:
     def __init__(self) -> None:
         self._first: OrderedDict[tuple[int, int], int] = OrderedDict()
 
-    def mark(self, handshakes: Iterable[Handshake]) -> list[Handshake]:
+    def mark(self, handshakes: Sequence[Handshake]) -> Sequence[Handshake]:
         """Return the handshakes with repeats marked."""
         first = self._first
-        marked = []
-        for handshake in handshakes:
-            key = (handshake.identity, handshake.outcome)
-            ifindex = first.setdefault(key, handshake.ifindex)
-            marked.append(handshake if ifindex == handshake.ifindex else handshake._replace(repeated=1))
+        ifindexes = values_of(handshakes, "ifindex")
+        keys = zip(values_of(handshakes, "identity"), values_of(handshakes, "outcome"), strict=True)
+        repeated = [
+            first.setdefault(key, ifindex) != ifindex for key, ifindex in zip(keys, ifindexes, strict=True)
+        ]
         while len(first) > _REMEMBERED:
             first.popitem(last=False)
-        return marked
+        if not any(repeated):
+            return handshakes
+        if isinstance(handshakes, Records):
+            return handshakes.marked("repeated", repeated)
+        return [
+            each._replace(repeated=1) if is_repeated else each
+            for each, is_repeated in zip(handshakes, repeated, strict=True)
+        ]

@@ -19,7 +19,7 @@ _COMMANDS = {
 
 # Bits of capabilities(7). CAP_SYS_ADMIN stands in for the two that came with Linux 5.8.
 _CAPABILITIES = {12: "CAP_NET_ADMIN", 38: "CAP_PERFMON", 39: "CAP_BPF"}
-_SYS_ADMIN = 21
+_SYS_ADMIN, _SYS_NICE = 21, 23
 
 
 def bcc_command(os_release: Path = Path("/etc/os-release")) -> str:
@@ -49,10 +49,19 @@ def require_bcc() -> None:
 
 def require_permission() -> None:
     """Raise NotPermitted unless this process may load and attach the probe."""
-    status = Path("/proc/thread-self/status").read_text()
-    effective = int(status.split("CapEff:")[1].split()[0], 16)
+    effective = _capabilities()
     missing = [name for bit, name in _CAPABILITIES.items() if not effective >> bit & 1]
     if effective >> _SYS_ADMIN & 1 and missing != ["CAP_NET_ADMIN"]:
         missing = [name for name in missing if name == "CAP_NET_ADMIN"]
     if missing:
         raise NotPermitted(f"watching an interface needs root (missing: {', '.join(missing)})", "use sudo")
+
+
+def may_raise_priority() -> bool:
+    """Whether this process may give back to another the priority that it took from it."""
+    return bool(_capabilities() >> _SYS_NICE & 1)
+
+
+def _capabilities() -> int:
+    """The effective ones of this thread, a bit each."""
+    return int(Path("/proc/thread-self/status").read_text().split("CapEff:")[1].split()[0], 16)

@@ -81,7 +81,7 @@ class Account:
 class Batch(NamedTuple):
     """What a source yields at a time."""
 
-    handshakes: list[Handshake]
+    handshakes: Sequence[Handshake]
     accounts: list[Account]
     """Of every interface, read just before these handshakes were; empty: it was not time for that."""
     began_ns: int | None = None

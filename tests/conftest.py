@@ -10,6 +10,7 @@ import pytest
 from hypothesis import settings
 
 from bpf import program as kernel_program
+from bpf.compiler import compile_program
 from bpf.interfaces import Layer
 from bpf.lab import Lab
 from bpf.program import Program
@@ -61,7 +62,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
 def compiled_once() -> Iterator[None]:
     """Compiling takes bcc most of a second, and gives the same each time; a `tcplat` that tests run compiles anew."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(kernel_program, "_compile", once(kernel_program._compile))
+        patch.setattr(kernel_program, "compile_program", once(compile_program))
         yield
 
 

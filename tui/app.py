@@ -11,11 +11,12 @@ from textual import on
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.filter import LineFilter
-from textual.widgets import ContentSwitcher, Footer
+from textual.widgets import ContentSwitcher
 from textual.worker import get_current_worker
 
 from bpf.source import Source
 from tui import themes
+from tui.cells import cells_only
 from tui.collector import (
     AccountsRead,
     BatchArrived,
@@ -37,12 +38,17 @@ from tui.telling import Situation, empty_text, note_text
 from tui.views import Views
 from tui.widgets.account_line import AccountLine
 from tui.widgets.filter_line import FilterLine
-from tui.widgets.interface_table import InterfaceTable
+from tui.widgets.key_line import KeyLine
 from tui.widgets.row_table import RowTable
 from tui.widgets.title_line import Status, TitleLine
 
-if TYPE_CHECKING:  # Importing it would import pyroute2, which takes 0.15 s before the first paint.
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from textual.screen import Screen
+
+    # Importing it would import pyroute2, which takes 0.15 s before the first paint.
     from bpf.interfaces import Interface
+    from tui.widgets.interface_table import InterfaceTable
 
 _INTERVALS_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
@@ -95,6 +101,8 @@ class TcplatApp(Commands, Exporting, Steering, App[None]):
     ) -> None:
         """`open_source` and `list_interfaces` are called in other threads."""
         super().__init__(driver_class=QuietMouseDriver)
+        themes.apply(self, options.theme)
+        self.stylesheet.set_variables(self.get_css_variables())
         self.list_interfaces = list_interfaces
         self.options = options
         self.collector = Collector(open_source, self.post_message, options.takers)
@@ -105,6 +113,8 @@ class TcplatApp(Commands, Exporting, Steering, App[None]):
         self._account_line = AccountLine()
         self.situation = Situation(options.opening)
         self._interval_s = options.redraw_interval_s
+        self._styled_for = options.theme
+        """The theme whose colours the styles have."""
 
     @property
     def failure(self) -> str:
@@ -114,13 +124,12 @@ class TcplatApp(Commands, Exporting, Steering, App[None]):
     def compose(self) -> ComposeResult:
         yield self._title_line
         with ContentSwitcher(initial="table"):
-            yield from self.views.widgets
+            yield self.views.table_view
         yield self._filter_line
         yield self._account_line
-        yield Footer(compact=True, show_command_palette=False)
+        yield KeyLine()
 
     def on_mount(self) -> None:
-        themes.apply(self, self.options.theme)
         self.set_keymap(dict(self.options.keymap))
         self.set_class(self.options.glyphs is ASCII, "-ascii")
         self.views.focus()
@@ -132,7 +141,17 @@ class TcplatApp(Commands, Exporting, Steering, App[None]):
         self.call_after_refresh(self.run_worker, self._collect, thread=True)
 
     def on_unmount(self) -> None:
+        self.collector.end()
         self.model.close()
+
+    def refresh_css(self, animate: bool = True) -> None:
+        # Textual parses all styles and applies them anew when it starts, for a theme that may have been set meanwhile.
+        if self.theme != self._styled_for:
+            self._styled_for = self.theme
+            super().refresh_css(animate)
+
+    def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
+        super()._display(screen, cells_only(renderable))
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         return themes.filters(self.theme, super().get_line_filters())
@@ -216,8 +235,7 @@ class TcplatApp(Commands, Exporting, Steering, App[None]):
     def _show_details(self) -> None:
         self.action_view("details")
 
-    @on(InterfaceTable.Chosen)
-    def _watch(self, message: InterfaceTable.Chosen) -> None:
+    def on_interface_table_chosen(self, message: InterfaceTable.Chosen) -> None:
         self.switch(message.name)
         self.action_view("table")
 

@@ -9,6 +9,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import TYPE_CHECKING, NoReturn
 
 from bpf.event import printable
+from tui.exporter import arguments as listening
 from tui.record.rotation import Rotation, rotation
 
 if TYPE_CHECKING:  # Imported when it is needed: it takes 35 ms.
@@ -25,6 +26,7 @@ examples:
   ssh box tcpdump -U -w - | tcplat --read -
   tcplat eth0 --json | jq .          a JSON object a line
   tcplat lo --log --duration 10      a line a handshake, for ten seconds
+  tcplat eth0 --listen :9811         no screen, but metrics for Prometheus, on this machine only
   tcplat --demo                      a private network of known hosts to look at
 
 exit status: 0 done, 1 failed, 2 bad arguments, 130 interrupted"""
@@ -68,7 +70,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if options.forwarded and options.flows is None:
         options.flows = True
-    trouble = _contradiction(options)
+    trouble = _contradiction(options) or listening.contradiction(options)
     if trouble:
         parser.error(trouble)
     return options
@@ -119,6 +121,7 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
         const="jsonl",
         help="a JSON object per handshake, no screen",
     )
+    listening.add_to(parser, stream, _count)
     parser.add_argument(
         "--duration", type=_seconds, metavar="S", help="end after S seconds (with --log or --json)"
     )
@@ -128,8 +131,8 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--flows",
         action=argparse.BooleanOptionalAction,
-        help="also what TCP measures of connections that stay open, as they send: on the screen they are anyway, "
-        "with --json and --record when asked for",
+        help="also what TCP measures of connections that stay open, as they send: on the screen and with --listen "
+        "they are anyway, with --json and --record when asked for",
     )
     parser.add_argument(
         "--forwarded",
@@ -212,8 +215,8 @@ def _contradiction(options: argparse.Namespace) -> str:
         return f"{flows} goes with a live interface: a recording has the samples it has"
     if options.flows and options.form == "log" and not options.record:
         return f"{flows} goes with --json, --record or the screen: a line of --log is a handshake"
-    if options.config and options.form:
-        return "--config is for the screen, not for --log or --json"
+    if options.config and (options.form or options.listen):
+        return "--config is for the screen, not for --log, --json or --listen"
     if options.local and not options.read:
         return "--local goes with --read"
     if options.demo and options.interfaces:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from math import inf
@@ -12,10 +12,13 @@ from math import inf
 from textual.message import Message
 
 from bpf.errors import TcplatError
-from bpf.event import Flow, Handshake, printable
+from bpf.event import Flow, Handshake, printable, values_of
 from bpf.source import Account, Batch, Playback, Player, Source, Taker
 
-_DRAIN_S = 0.05
+_DRAIN_S, _IDLE_DRAIN_S = 0.05, 0.25
+"""From one drain to the next: when much comes, so that no batch holds up a key; and when little does."""
+_MUCH = 25
+"""Handshakes and samples in a batch."""
 _GIVEN_ACCOUNTS_INTERVAL_S = 9.5
 """A recording has accounts about every 10 s, the screen's come every second."""
 
@@ -86,6 +89,7 @@ class Collector:
         self._post = post
         self._takers = takers
         self._source: Source | None = None
+        self._is_ended = False
         self._commands: queue.SimpleQueue[Callable[[Source], object]] = queue.SimpleQueue()
         self._playback: Playback | None = None
         self._interfaces: dict[int, str] = {}
@@ -107,21 +111,35 @@ class Collector:
             source.watch(selection)
             self._begin(source, source.now_ns())
 
-        self._commands.put(watch)
+        self._command(watch)
 
     def steer(self, command: Callable[[Player], object]) -> None:
         """Ask for another time, pace or a pause of what is played; PlaybackChanged answers."""
-        self._commands.put(lambda source: command(source) if isinstance(source, Player) else None)
+        self._command(lambda source: command(source) if isinstance(source, Player) else None)
+
+    def end(self) -> None:
+        """Let `run` end soon. From any thread."""
+        self._is_ended = True
+        self._command(lambda _: None)
+
+    def _command(self, command: Callable[[Source], object]) -> None:
+        self._commands.put(command)
+        if self._source:
+            self._source.wake()
 
     def run(self, is_cancelled: Callable[[], bool]) -> None:
-        """Collect until cancelled. Blocks; whatever goes wrong is posted, not raised."""
+        """Collect until cancelled or ended. Blocks; whatever goes wrong is posted, not raised."""
         try:
             with self._open_source() as source:
                 self._source = source
                 self._tell_playback(source)
                 self._begin(source, source.now_ns())
-                while not is_cancelled():
-                    self._hand_on(source, source.drain(_DRAIN_S))
+                drain_s = _DRAIN_S
+                while not (self._is_ended or is_cancelled()):
+                    batch = source.drain(drain_s)
+                    is_busy = isinstance(source, Player) or len(batch.handshakes) + len(batch.flows) > _MUCH
+                    drain_s = _DRAIN_S if is_busy else _IDLE_DRAIN_S
+                    self._hand_on(source, batch)
                     self._obey(source)
                     self._tell_playback(source)
                 self._give_last(source)
@@ -141,18 +159,19 @@ class Collector:
             gone = frozenset(map(printable, source.gone))
             self._post(AccountsRead(_showable(batch.accounts), gone))
         if batch.handshakes or batch.flows:
-            came: list[Handshake | Flow] = [*batch.handshakes, *batch.flows]
-            interfaces = self._new_names((each.ifindex for each in came), self._interfaces, source.name_of)
-            units = self._new_names((each.cgroup for each in came), self._units, source.unit_of)
+            indices = {each.ifindex for each in batch.flows}.union(values_of(batch.handshakes, "ifindex"))
+            cgroups = {each.cgroup for each in batch.flows}.union(values_of(batch.handshakes, "cgroup"))
+            interfaces = self._new_names(indices, self._interfaces, source.name_of)
+            units = self._new_names(cgroups, self._units, source.unit_of)
             self._post(BatchArrived(batch.handshakes, batch.flows, interfaces, units))
         is_due = time.monotonic() - self._given_accounts >= _GIVEN_ACCOUNTS_INTERVAL_S
         self._give(source, batch if is_due else batch._replace(accounts=[]))
 
     def _new_names(
-        self, numbers: Iterable[int], told: dict[int, str], name_of: Callable[[int], str]
+        self, numbers: Set[int], told: dict[int, str], name_of: Callable[[int], str]
     ) -> dict[int, str]:
         """What numbers stand for, as far as that has changed: an index may be used again."""
-        named = {number: name_of(number) for number in set(numbers)}
+        named = {number: name_of(number) for number in numbers}
         new = {number: name for number, name in named.items() if told.get(number) != name}
         if len(told) > _TOLD_MAX:
             told.clear()

@@ -40,10 +40,10 @@ class Commands(_Base):
         """Every key is a command of the palette, too; one of a view goes to that view first."""
         for binding in self._keys_of(type(self)):
             if binding.id != _TWICE and (self.situation.has_player or binding.id not in _OF_PLAYBACK):
-                yield self._command(binding.description, binding, self)
+                yield self._command(_told(binding), binding, self)
         for view, owner in self.views.with_keys:
             for binding in self._keys_of(type(owner)):
-                yield self._command(f"{view.capitalize()}: {binding.description}", binding, owner, view)
+                yield self._command(f"{view.capitalize()}: {_told(binding)}", binding, owner, view)
 
     def get_key_display(self, binding: Binding) -> str:
         """What a key is called; Textual has signs for some, such as an arrow."""
@@ -82,6 +82,11 @@ class Commands(_Base):
         sections: dict[str, list[tuple[str, str]]] = {}
         for title, owner in owners:
             sections.setdefault(title, []).extend(
-                (self._shown_keys(each), each.description) for each in self._keys_of(owner)
+                (self._shown_keys(each), _told(each)) for each in self._keys_of(owner)
             )
         self.push_screen(HelpScreen(sections))
+
+
+def _told(binding: Binding) -> str:
+    """What a key does, in more words than the line of keys has room for."""
+    return binding.tooltip or binding.description

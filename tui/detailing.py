@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from bpf.event import Direction, address_text
+from bpf.event import Direction
 from tui.core.cell import Cell
 from tui.core.charts import Slice
 from tui.core.codes import BUCKETS, FAILURES
@@ -13,7 +13,7 @@ from tui.core.detail import Detail, Split
 from tui.core.detail import Figures as Line
 from tui.core.events import Events
 from tui.core.figures import Figures
-from tui.core.grouping import Grouping, Labels, cell_key, direction_text, process_text
+from tui.core.grouping import Grouping, Labels, cell_key, direction_text, host_text, port_text, process_text
 from tui.core.row import Row
 from tui.core.tally import Tally
 from tui.core.trend import SLICE_NS
@@ -51,8 +51,8 @@ def detail_of(row: Row, events: Events, labels: Labels, now_ns: int, main: Main)
 def _splits(row: Row, labels: Labels) -> list[Split]:
     """The row's parts, by whatever may tell them apart."""
     by: dict[str, Callable[[Cell], str]] = {
-        "host": lambda cell: labels.host(cell.key.remote) or address_text(cell.key.remote),
-        "port": lambda cell: f"{cell.key.port} {labels.service(cell.key.port)}".strip(),
+        "host": lambda cell: host_text(cell.key, labels),
+        "port": lambda cell: port_text(cell.key, labels),
         "process": lambda cell: process_text(cell.key.process) or "(not known)",
         "direction": lambda cell: direction_text(cell.key.direction),
         "interface": lambda cell: labels.interface(cell.key.ifindex),

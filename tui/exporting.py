@@ -10,15 +10,13 @@ from typing import TYPE_CHECKING
 from bpf.errors import TcplatError
 from tui.core.columns import COLUMNS
 from tui.core.row import Row
-from tui.out.table import Cell, clipboard_text, csv_text, json_text
-from tui.saving import save
-from tui.screens.choice import ChoiceScreen
 
 if TYPE_CHECKING:
     from textual.app import App
 
     from tui.model import Model
     from tui.options import ScreenOptions
+    from tui.out.table import Cell
     from tui.views import Views
 
     _Base = App[None]
@@ -26,8 +24,10 @@ else:
     _Base = object
 
 _IDS = tuple(each.id for each in COLUMNS if each.value and each.id != "host" and not each.needs_mark)
-_DURATIONS = frozenset(each.id for each in COLUMNS if each.is_latency) | {"age"}
-_HEADER = ["row", *(f"{id_}_ns" if id_ in _DURATIONS else id_ for id_ in _IDS)]
+_UNITS = {"age": "_ns", "sampled": "_ns", "loss": "_percent"} | dict.fromkeys(
+    (each.id for each in COLUMNS if each.is_latency), "_ns"
+)
+_HEADER = ["row", *(f"{id_}{_UNITS.get(id_, '')}" for id_ in _IDS)]
 
 
 class Exporting(_Base):
@@ -39,6 +39,8 @@ class Exporting(_Base):
 
     def action_copy(self) -> None:
         """Copy the selected row; without one, all rows."""
+        from tui.out.table import clipboard_text
+
         selected = self.views.table.selected
         rows = [selected] if selected else self._all_rows()
         self.copy_to_clipboard(clipboard_text(map(_cells, rows), _HEADER))
@@ -47,6 +49,8 @@ class Exporting(_Base):
 
     def action_export(self) -> None:
         """Ask what to write to a file."""
+        from tui.screens.choice import ChoiceScreen
+
         choices = {"csv": "what is shown, as CSV", "json": "what is shown, as JSON"}
         if self.options.save_recent:
             choices["recent"] = "the last 15 minutes, as a recording"
@@ -57,6 +61,9 @@ class Exporting(_Base):
             assert self.options.save_recent
             self.run_worker(self._tell_saved(self.options.save_recent))
         elif chosen:
+            from tui.out.table import csv_text, json_text
+            from tui.saving import save
+
             rows = [_cells(row) for row in self._all_rows()]
             text = csv_text(_HEADER, rows) if chosen == "csv" else json_text(_HEADER, rows)
             said = f"Saved {len(rows):,} rows: "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import signal
+import stat
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -21,12 +22,12 @@ from tui.core.event_subject import EventSubject, FlowSubject, Known
 from tui.core.filter import Filter
 from tui.names import service_of
 
-ACCOUNT_INTERVAL_S = 10.0
-"""How often a source should give its accounts to this loop."""
 EVERYTHING = Filter()
 _DRAIN_S = 0.05
 _PATIENCE = 20
 """So many times `_DRAIN_S` a reader gets to go on reading after we were asked to end."""
+_FILE_BYTES = 1 << 20
+"""Of a piece that is written to a file, which takes as much as there is at once."""
 EXIT_DONE = 0
 EXIT_INTERRUPTED = 130
 
@@ -94,6 +95,8 @@ class _Stream:
         self._known = Known(source, service_of=service_of)
         self._out_fd = out.fileno()
         self._encoding = out.encoding
+        is_file = stat.S_ISREG(os.fstat(self._out_fd).st_mode)
+        self._piece_bytes = _FILE_BYTES if is_file else select.PIPE_BUF
         self._gone: frozenset[str] = frozenset()
         self._reader = select.poll()
         self._reader.register(self._out_fd, select.POLLOUT)
@@ -141,8 +144,8 @@ class _Stream:
         return None if left is None else left - len(chosen)
 
     def _choose(
-        self, handshakes: list[Handshake], left: int | None
-    ) -> tuple[list[Handshake], list[Handshake]]:
+        self, handshakes: Sequence[Handshake], left: int | None
+    ) -> tuple[Sequence[Handshake], Sequence[Handshake]]:
         """Those up to the last that is to be written, and of these, those to be written."""
         if self._passes is None:
             chosen = handshakes[:left]
@@ -161,7 +164,7 @@ class _Stream:
         while data:
             self._wait_for_reader()
             try:
-                data = data[os.write(self._out_fd, data[: select.PIPE_BUF]) :]
+                data = data[os.write(self._out_fd, data[: self._piece_bytes]) :]
             except BrokenPipeError:
                 raise
             except OSError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from bpf.event import Handshake
+from bpf.event import Handshake, values_of
 from tui.collector import BatchArrived, Collector
 from tui.core.column import Main
 from tui.core.columns import IDS_OF
@@ -70,7 +70,7 @@ class Model:
         self.events.ingest(message.handshakes)
         bad_ns = self._bad_ns
         if bad_ns is not None and not self._is_bad:
-            self._is_bad = any(each.latency_ns >= bad_ns for each in message.handshakes)
+            self._is_bad = max(values_of(message.handshakes, "latency_ns"), default=0) >= bad_ns
 
     def refresh(self) -> bool:
         """Take over what came; whether something in it was so slow that the bell should ring."""

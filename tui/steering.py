@@ -64,7 +64,7 @@ class Steering(_Base):
         except OSError as error:
             self.notify(f"cannot list the interfaces: {error.strerror}", severity="error", markup=False)
             return
-        self.views.interfaces.take(interfaces, self.situation.selection, time.monotonic_ns())
+        self.views.take_interfaces(interfaces, self.situation.selection, time.monotonic_ns())
         watched = [each for each in interfaces if each.name in self.situation.selection]
         self.situation.down = {
             each.name: each.state or "down"

@@ -1,36 +1,45 @@
-"""The five views: which there are, which is shown, and drawing the one that is."""
+"""The five views: which there are, which is shown, and drawing the one that is.
+
+Only the table is there from the start. Each other view is imported, made and mounted when it is first shown: four
+that nobody has asked for yet would hold up the first paint.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from textual.widget import Widget
 from textual.widgets import ContentSwitcher
 
-from tui.core.fields import Writing
 from tui.core.grouping import RowKey
-from tui.detailing import detail_of
 from tui.model import Model
 from tui.options import ScreenOptions
-from tui.widgets.account_page import AccountPage
-from tui.widgets.details import Details
-from tui.widgets.event_table import EventTable
-from tui.widgets.filter_line import FilterLine
-from tui.widgets.interface_table import InterfaceTable
 from tui.widgets.row_table import RowTable
 from tui.widgets.table_view import TableView
 
-WITH_KEYS: Sequence[type[Widget]] = (
-    TableView,
-    RowTable,
-    Details,
-    EventTable,
-    InterfaceTable,
-    AccountPage,
-    FilterLine,
-)
-"""What has keys of its own, in the order of the help."""
+if TYPE_CHECKING:
+    from bpf.interfaces import Interface
+    from tui.core.fields import Writing
+    from tui.widgets.account_page import AccountPage
+    from tui.widgets.details import Details
+    from tui.widgets.event_table import EventTable
+    from tui.widgets.interface_table import InterfaceTable
+
+NAMES = ("table", "details", "events", "interfaces", "probe")
 _FILTERED = "The filter hides all of the last handshakes.\n\nEsc clears it."
+
+
+def with_keys() -> Sequence[type[Widget]]:
+    """What has keys of its own, in the order of the help."""
+    from tui.widgets.account_page import AccountPage
+    from tui.widgets.details import Details
+    from tui.widgets.event_table import EventTable
+    from tui.widgets.filter_line import FilterLine
+    from tui.widgets.interface_table import InterfaceTable
+
+    return (TableView, RowTable, Details, EventTable, InterfaceTable, AccountPage, FilterLine)
 
 
 class Views:
@@ -40,33 +49,57 @@ class Views:
         self._model = model
         self._glyphs = options.glyphs
         self.table = RowTable(model.rows, options.glyphs, options.columns, options.thresholds)
-        self._table_view = TableView(model.rows, self.table, changed)
-        self.details = Details(self._writing())
-        self.events = EventTable(model.events, self._writing())
-        self.interfaces = InterfaceTable(options.glyphs)
-        self.probe = AccountPage()
-        self.details.id, self.events.id, self.interfaces.id = "details", "events", "interfaces"
-        self._focused: dict[str, Widget] = {
-            "table": self.table,
-            "details": self.details,
-            "events": self.events,
-            "interfaces": self.interfaces,
-            "probe": self.probe,
-        }
+        self.table_view = TableView(model.rows, self.table, changed)
         self.current = "table"
         self._detailed: RowKey | None = None
 
-    @property
-    def widgets(self) -> Sequence[Widget]:
-        """All of them, for the switcher."""
-        return (self._table_view, self.details, self.events, self.interfaces, self.probe)
+    @cached_property
+    def details(self) -> Details:
+        """View 2."""
+        from tui.widgets.details import Details
+
+        made = Details(self._writing())
+        made.id = "details"
+        return made
+
+    @cached_property
+    def events(self) -> EventTable:
+        """View 3."""
+        from tui.widgets.event_table import EventTable
+
+        made = EventTable(self._model.events, self._writing())
+        made.id = "events"
+        return made
+
+    @cached_property
+    def interfaces(self) -> InterfaceTable:
+        """View 4."""
+        from tui.widgets.interface_table import InterfaceTable
+
+        made = InterfaceTable(self._glyphs)
+        made.id = "interfaces"
+        return made
+
+    @cached_property
+    def probe(self) -> AccountPage:
+        """View 5."""
+        from tui.widgets.account_page import AccountPage
+
+        return AccountPage()
+
+    def _focused(self, name: str) -> Widget:
+        """What has the keys of a view."""
+        focused: Widget = getattr(self, name)
+        return focused
 
     @property
     def with_keys(self) -> Sequence[tuple[str, Widget]]:
         """Which view has which keys, in the order of the help."""
-        return [("table", self._table_view), *self._focused.items()]
+        return [("table", self.table_view), *((name, self._focused(name)) for name in NAMES)]
 
     def _writing(self) -> Writing:
+        from tui.core.fields import Writing
+
         model = self._model
         return Writing(model.labels, model.wall_offset_ns(), self._glyphs, model.rows.now_ns)
 
@@ -75,17 +108,25 @@ class Views:
         if name == "details":
             self._detailed = self._chosen()
         self.current = name
-        self.table.app.query_one(ContentSwitcher).current = name
+        switcher = self.table.app.query_one(ContentSwitcher)
+        widget = self._focused(name)
+        if not widget.is_attached:
+            switcher.mount(widget)
+        switcher.current = name
         self.focus()
+
+    def take_interfaces(self, interfaces: Sequence[Interface], selection: Sequence[str], now_ns: int) -> None:
+        """Show what there is by now, if that is shown."""
+        if self.current == "interfaces":
+            self.interfaces.take(interfaces, selection, now_ns)
 
     def after(self, step: int) -> str:
         """The view so many after the one that is shown."""
-        names = list(self._focused)
-        return names[(names.index(self.current) + step) % len(names)]
+        return NAMES[(NAMES.index(self.current) + step) % len(NAMES)]
 
     def focus(self) -> None:
         """Give the keys to the view that is shown."""
-        widget = self._focused[self.current]
+        widget = self._focused(self.current)
         widget.screen.set_focus(widget)
 
     def draw(self, empty: str) -> None:
@@ -100,6 +141,8 @@ class Views:
             self._draw_details(empty)
 
     def _draw_details(self, empty: str) -> None:
+        from tui.detailing import detail_of
+
         rows = self._model.rows
         if self._detailed is None:
             self._detailed = self._chosen()

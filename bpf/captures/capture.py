@@ -250,7 +250,7 @@ class Capture:
         self._reached_ns = max(self._reached_ns, time_ns)
         self._untold = 0
         if len(self._inlets.names) > 1:
-            handshakes = self._repeats.mark(handshakes)
+            handshakes = list(self._repeats.mark(handshakes))
         return Piece(self._reached_ns, handshakes, list(accounts))
 
     def _note_trouble(self) -> None:

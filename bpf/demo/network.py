@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import partial
 
+from bpf.children import Children
 from bpf.demo.cast import SCENE
-from bpf.demo.children import Children
 from bpf.demo.local import accept, call, listen
 from bpf.demo.remote import be_remote
 from bpf.demo.scene import Scene, Server

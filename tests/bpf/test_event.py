@@ -6,8 +6,20 @@ import re
 import struct
 from pathlib import Path
 
+import pytest
+
 import bpf
-from bpf.event import EVENT_BYTES, RECORD, Direction, Flow, Handshake, address_bytes, decode
+from bpf.event import (
+    EVENT_BYTES,
+    RECORD,
+    Direction,
+    Flow,
+    Handshake,
+    Records,
+    address_bytes,
+    decode,
+    values_of,
+)
 
 REMOTE, LOCAL = address_bytes("142.250.180.3"), address_bytes("2001:db8::15")
 HANDSHAKE = RECORD.pack(1, 2, 3, 0, REMOTE, LOCAL, b"a name of 15 b.", 5, 6, 7, 8, 443, 38450, 1, 0, 1, 0, 0)
@@ -37,6 +49,27 @@ def test_a_batch_is_split_in_order() -> None:
     assert [flow.direction for flow in flows] == [Direction.OUTBOUND, Direction.INBOUND]
     assert decode(flow_record(FLOW | 2))[1][0].direction is None
     assert decode(flow_record(FLOW | FORWARDED | 2))[1][0].is_forwarded
+
+
+def test_records_are_a_sequence_of_handshakes_and_never_change() -> None:
+    one = decode(HANDSHAKE)[0][0]
+    handshakes = [one._replace(time_ns=1 << 63, ifindex=number, cgroup=number << 40) for number in range(5)]
+    records = Records.of(handshakes)
+    assert (list(records), len(records), records[-1], records[1:3]) == (
+        handshakes,
+        5,
+        handshakes[-1],
+        handshakes[1:3],
+    )
+    assert records[::-2] == handshakes[::-2]
+    with pytest.raises(IndexError):
+        records[5]
+    for name in ("time_ns", "ifindex", "cgroup", "remote_port", "direction"):
+        assert values_of(records, name) == values_of(handshakes, name)
+    assert records.chosen([1, 0, 0, 1, 0]) == [handshakes[0], handshakes[3]]
+    marked = records.marked("repeated", [False, True, False, False, True])
+    assert [each.repeated for each in marked] == [0, 1, 0, 0, 1]
+    assert records == handshakes
 
 
 def test_a_sample_has_what_the_program_wrote() -> None:

@@ -48,7 +48,7 @@ class Wire:
 
     def events(self) -> list[Handshake]:
         """What the program reported since the last time."""
-        return self._program.read()[0]
+        return list(self._program.read()[0])
 
     def counters(self) -> dict[str, int]:
         """The account of this interface."""

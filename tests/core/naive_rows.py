@@ -109,24 +109,35 @@ class NaiveRow:
 
     @cached_property
     def _seen(self) -> set[tuple[CellKey, int, int]]:
-        """Cells, and which processes and units are known of them."""
-        return {(cell_key(each), each.pid, each.cgroup) for each in self.handshakes} | {
-            (each.cell, each.flow.pid, each.flow.cgroup) for each in self.samples
-        }
+        """Cells, and which processes and units are known of them; of those not kept apart, none."""
+        folded = self.model.folded
+        handshakes = [
+            (self.model.cell_of(each), *((0, 0) if id(each) in folded else (each.pid, each.cgroup)))
+            for each in self.handshakes
+        ]
+        samples = [
+            (
+                self.model.cell_of(each),
+                *((0, 0) if id(each) in folded else (each.flow.pid, each.flow.cgroup)),
+            )
+            for each in self.samples
+        ]
+        return {*handshakes, *samples}
 
     def texts(self) -> list[str]:
         label = self.model.grouping.label_of(self.key, self.model.labels)
         return [label, *self.labels("host"), *self.labels("service"), *self.labels("proc")]
 
     def addresses(self) -> set[bytes]:
-        return {cell.remote for cell, _, _ in self._seen}
+        return {cell.remote for cell, _, _ in self._seen if cell.port}
 
     def labels(self, id_: str) -> set[str]:
         labels = self.model.labels
         found = set()
         for cell, _, cgroup in self._seen:
+            host = {address_text(cell.remote), labels.host(cell.remote)} if cell.port else set()
             found |= {
-                "host": {address_text(cell.remote), labels.host(cell.remote)},
+                "host": host,
                 "service": {labels.service(cell.port)},
                 "dir": {"in" if cell.direction else "out"},
                 "if": {labels.interface(cell.ifindex)},
@@ -137,7 +148,7 @@ class NaiveRow:
 
     def numbers(self, id_: str) -> set[int]:
         if id_ == "port":
-            return {cell.port for cell, _, _ in self._seen}
+            return {cell.port for cell, _, _ in self._seen if cell.port}
         return {pid for _, pid, _ in self._seen} - {0}
 
     def figure(self, id_: str) -> float | None:
@@ -165,6 +176,10 @@ class NaiveRows:
         self.handshakes: list[Handshake] = []
         self.pending_flows: list[Flow] = []
         self.connections = NaiveConnections()
+        self.folded: dict[int, bytes] = {}
+        """Handshakes and samples of hosts that are not kept apart, by id: of which network, if that is in sight."""
+        self.seen_ns: dict[bytes, int] = {}
+        """Hosts kept apart, and when a refresh saw something of them."""
         self.marked: set[int] = set()
         self.marked_ns: int | None = None
         self._begin_anew()
@@ -183,7 +198,7 @@ class NaiveRows:
         return self.now_ns // (5 * S)
 
     def make_rows(self) -> None:
-        handshakes = [each for each in self.handshakes if self._is_shown(cell_key(each))]
+        handshakes = [each for each in self.handshakes if self._is_shown(self.cell_of(each))]
         samples = [each for each in self.connections.samples if self._is_shown(each.cell)]
         connections = [each for each in self.connections.open.values() if self._is_shown(each.cell)]
         rows: dict[RowKey, NaiveRow] = {}
@@ -193,19 +208,57 @@ class NaiveRows:
             return rows.setdefault(key, NaiveRow(key, self, [], [], []))
 
         for handshake in handshakes:
-            row_of(cell_key(handshake)).handshakes.append(handshake)
+            row_of(self.cell_of(handshake)).handshakes.append(handshake)
         for sample in samples:
-            row_of(sample.cell).samples.append(sample)
+            row_of(self.cell_of(sample)).samples.append(sample)
         for connection in connections:
             row_of(connection.cell).connections.append(connection)
         self.all = rows
         self.totals = NaiveRow((), self, handshakes, samples, connections)
 
+    def cell_of(self, each: Handshake | Sample) -> CellKey:
+        cell = each.cell if isinstance(each, Sample) else cell_key(each)
+        network = self.folded.get(id(each))
+        return cell if network is None else cell._replace(remote=network, port=0)
+
+    def fold(self, kept: set[bytes], limit: int, cells: int) -> None:
+        """Keep no more hosts apart than these, which must be those that were seen last."""
+        gone = self.seen_ns.keys() - kept
+        has_flows = {each.cell.remote for each in self.connections.samples}
+        assert cells <= limit or kept <= has_flows
+        assert not gone & {each.cell.remote for each in self.connections.open.values()}
+        times = [self.seen_ns[host] for host in kept - has_flows]
+        assert max((self.seen_ns.pop(host) for host in gone), default=0) <= min(times, default=self.now_ns)
+        if not gone:
+            return
+        known: list[Handshake | Sample] = [*self.handshakes, *self.connections.samples]
+        cells_kept = [self.cell_of(each) for each in known if id(each) not in self.folded]
+        networks = {
+            Grouping.NETWORK.key_of(cell)
+            for cell in cells_kept
+            if cell.remote not in gone and self._is_shown(cell)
+        }
+        cell_before = {id(each): self.cell_of(each) for each in known}
+        for each in known:
+            cell = self.cell_of(each)
+            if cell.remote in gone or self.folded.get(id(each)):
+                key = Grouping.NETWORK.key_of(cell)
+                is_in_sight = self.grouping is Grouping.NETWORK and key in networks and self._is_shown(cell)
+                self.folded[id(each)] = bytes(key[0]) if is_in_sight else b""
+        self.make_rows()
+        if self.held is not None:
+            self.held = [key for key in self.held if key in self.all]
+        changed = {
+            self.grouping.key_of(self.cell_of(each)) for each in known if cell_before[id(each)].remote in gone
+        }
+        for key in (changed | {()}) & self.all.keys():
+            self.matches[key] = self._passes(self.all[key])
+
     def _is_shown(self, cell: CellKey) -> bool:
         return self.direction in (None, cell.direction)
 
     def _passes(self, row: NaiveRow) -> bool:
-        return self.predicate is None or self.predicate(row)
+        return self.predicate is None or (row.key != () and self.predicate(row))
 
     def refresh(self, now_ns: int) -> None:
         """The filter is asked about rows that have changed, and about all when a slice has begun."""
@@ -215,6 +268,7 @@ class NaiveRows:
         self.handshakes += came
         flows, self.pending_flows = self.pending_flows, []
         cells = set(map(cell_key, came)) | self.connections.refresh(now_ns, flows)
+        self.seen_ns.update((cell.remote, now_ns) for cell in cells)
         self.make_rows()
         changed = set(map(self.grouping.key_of, cells)) & set(self.all)
         for key in self.all if has_aged else changed:
@@ -241,10 +295,12 @@ class NaiveRows:
         self.update()
 
     def group_by(self, grouping: Grouping) -> None:
+        self.folded = dict.fromkeys(self.folded, b"")
         self.grouping = grouping
         self._begin_anew()
 
     def face(self, direction: Direction | None) -> None:
+        self.folded = dict.fromkeys(self.folded, b"")
         self.direction = direction
         self._begin_anew()
 
@@ -264,10 +320,13 @@ class NaiveRows:
     def in_order(self) -> list[RowKey]:
         """Keys of all rows."""
         if self.held is not None:
-            return self.held + sorted(set(self.all) - set(self.held))
+            held = [key for key in self.held if key]
+            return [*held, *sorted(set(self.all) - {*held, ()}), *([()] if () in self.all else [])]
         column_id, descending = self.sorting
 
-        def place(key: RowKey) -> tuple[bool, float, RowKey]:
+        def place(key: RowKey) -> tuple[float, float, RowKey]:
+            if not key:
+                return 2, 0, key
             row = self.all[key]
             value = row.value(column_id)
             if value is None:

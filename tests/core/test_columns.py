@@ -100,7 +100,9 @@ def test_in_80_columns_there_is_what_matters_most_of_open_connections() -> None:
     ("main", "chosen", "expected"),
     [
         (Main.HANDSHAKE, (), IDS_OF[Main.HANDSHAKE]),
-        (Main.HANDSHAKE, ("host", "p95", "srtt"), ("host", "p95", "srtt")),
+        (Main.HANDSHAKE, ("host", "p95", "srtt"), ("host", "p95")),
+        (Main.HANDSHAKE, ("host", "srtt"), IDS_OF[Main.HANDSHAKE]),
+        (Main.HANDSHAKE, ("p95",), ("p95",)),
         (Main.LIVE, (), IDS_OF[Main.LIVE]),
         (Main.LIVE, ("host", "p95"), IDS_OF[Main.LIVE]),
         (Main.LIVE, ("host", "p95", "srtt"), ("host", "srtt")),

@@ -11,7 +11,7 @@ from tui.core.column import Main
 from tui.core.connection import opener_of
 from tui.core.connections import Connections
 from tui.core.filter import parse
-from tui.core.grouping import CellKey, Grouping
+from tui.core.grouping import CellKey, Grouping, bytes_of
 from tui.core.row import Row
 from tui.core.rows import Rows
 from tui.core.window import Window
@@ -201,7 +201,7 @@ def test_a_long_pause_holds_no_more_than_what_is_followed() -> None:
     cells: dict[CellKey, Cell] = {}
 
     def cell_of(key: CellKey) -> Cell:
-        return cells.setdefault(key, Cell(key))
+        return cells.setdefault(key, Cell(bytes_of(key)))
 
     connections = Connections(cell_of, limit=10)
     for cookie in range(1000):
@@ -217,7 +217,7 @@ def test_those_that_sent_last_are_followed_when_there_are_too_many() -> None:
     cells: dict[CellKey, Cell] = {}
 
     def cell_of(key: CellKey) -> Cell:
-        return cells.setdefault(key, Cell(key))
+        return cells.setdefault(key, Cell(bytes_of(key)))
 
     connections = Connections(cell_of, limit=2)
     connections.ingest([flow("10.0.0.1", S, MS, cookie=1), flow("10.0.0.1", S, MS, cookie=2)])

@@ -6,6 +6,7 @@ import pytest
 
 from bpf.event import Direction, Outcome, address_bytes
 from tests.core.handshakes import MS, FakeLabels, S, handshake
+from tui.core.entries import ENTRY
 from tui.core.filter import parse
 from tui.core.grouping import Grouping
 from tui.core.row import Row
@@ -296,9 +297,11 @@ def test_what_a_pause_costs_does_not_grow_with_its_length() -> None:
     for slice_ in range(2000):
         model.ingest([handshake("10.0.0.1", slice_ * 5 * S, MS + at) for at in range(50)])
         if slice_ % 500 == 499:
-            (cell,) = model._cells.values()
-            assert cell.held and len(cell.pending) <= 100
-            sizes.append(len(cell.held.tally._recent))
+            pending = model._pending
+            assert sum(map(len, pending.entries.values())) <= 100 * ENTRY.size
+            (held,) = pending.held.values()
+            assert held.tally._counted
+            sizes.append(len(held.tally._counted._recent))
     assert max(sizes) <= sizes[0] < 200
     model.refresh(10_000 * S)
     assert model.rows(0, 1)[0].count == 100_000

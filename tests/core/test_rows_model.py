@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from bpf.event import Direction, Flow, Handshake, Outcome
+from bpf.event import Direction, Flow, Handshake, Outcome, Records
 from tests.core.handshakes import MS, FakeLabels, S, handshake
 from tests.core.model_events import AFTER_NS, EVENTS, STEPS, Events, Said, Sockets, Steps
 from tests.core.naive_figures import Shown
 from tests.core.naive_rows import NaiveRows
 from tui.core.column import Main
 from tui.core.columns import COLUMNS
+from tui.core.entries import ENTRY
 from tui.core.figures import Figures
 from tui.core.filter import parse
 from tui.core.grouping import Grouping
@@ -102,16 +104,18 @@ class Model(RuleBasedStateMachine):
     """Any sequence of calls; after each of them everything shown is compared."""
 
     pending_max = 50_000
+    is_of_records = False
+    limit = 1000
 
     def __init__(self) -> None:
         super().__init__()
         self.now_ns = BEGAN_NS
-        self.rows = Rows(BEGAN_NS, LABELS, self.pending_max)
+        self.rows = Rows(BEGAN_NS, LABELS, self.pending_max, self.limit)
         self.naive = NaiveRows(BEGAN_NS, LABELS)
         self.sockets = Sockets()
 
     def take(self, made: list[Handshake], flows: list[Flow]) -> None:
-        self.rows.ingest(made, flows)
+        self.rows.ingest(Records.of(made) if self.is_of_records else made, flows)
         self.naive.pending += made
         self.naive.pending_flows += flows
 
@@ -146,6 +150,8 @@ class Model(RuleBasedStateMachine):
         self.now_ns += after_ns
         self.rows.refresh(self.now_ns)
         self.naive.refresh(self.now_ns)
+        cells = self.rows._cells
+        self.naive.fold({key[:16] for key in cells.by_key}, self.limit, len(cells.by_key))
 
     @rule(steps=STEPS)
     def go_on(self, steps: Steps) -> None:
@@ -266,9 +272,29 @@ class CrowdedModel(Model):
 
 
 class ImpatientModel(Model):
-    """The same where what waits for a refresh is soon counted."""
+    """The same where what waits for a refresh is soon counted, and what came is soon in tables."""
 
     pending_max = 3
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._patch = pytest.MonkeyPatch()
+        self._patch.setattr("tui.core.tally._FEW_BYTES", 2 * ENTRY.size)
+
+    def teardown(self) -> None:
+        self._patch.undo()
+
+
+class LiveModel(Model):
+    """The same of records, as they come from the ring."""
+
+    is_of_records = True
+
+
+class BoundedModel(Model):
+    """The same where few cells are kept apart."""
+
+    limit = 3
 
 
 TestModel = Model.TestCase
@@ -277,3 +303,7 @@ TestCrowdedModel = CrowdedModel.TestCase
 TestCrowdedModel.settings = settings(max_examples=20, stateful_step_count=10, deadline=None)
 TestImpatientModel = ImpatientModel.TestCase
 TestImpatientModel.settings = settings(max_examples=60, stateful_step_count=10, deadline=None)
+TestLiveModel = LiveModel.TestCase
+TestLiveModel.settings = settings(max_examples=60, stateful_step_count=10, deadline=None)
+TestBoundedModel = BoundedModel.TestCase
+TestBoundedModel.settings = settings(max_examples=150, stateful_step_count=12, deadline=None)

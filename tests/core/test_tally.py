@@ -47,7 +47,8 @@ def state(tally: Tally) -> list[object]:
 
 
 def recent_bytes(tally: Tally) -> int:
-    return len(tally._recent) * tally._recent.itemsize
+    assert tally._counted
+    return len(tally._counted._recent) * tally._counted._recent.itemsize
 
 
 @given(HANDSHAKES, st.lists(st.integers(0, 30), max_size=3), st.randoms(use_true_random=False))

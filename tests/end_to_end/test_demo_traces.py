@@ -183,7 +183,7 @@ def test_what_is_missing_is_said(what: str) -> None:
 
 def test_only_the_demo_imports_the_network_of_known_hosts() -> None:
     script = """
-import sys, tui.app, tui.headless, tui.__main__, bpf.probe
+import sys, tui.app, tui.headless, tui.command_line, bpf.probe
 print([name for name in sys.modules if name[:8] in ("bpf.demo", "bpf.lab")])"""
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

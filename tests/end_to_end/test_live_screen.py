@@ -105,7 +105,7 @@ def test_without_samples_there_are_none() -> None:
         terminal.shows("No handshake on lab0 yet.")
         with connected(lab) as connection, sending([connection]):
             terminal.press("f")
-            terminal.until(lambda: "0 open connections" in terminal.lines[0] and V4 in terminal.text)
+            terminal.until(lambda: "  0 open  " in terminal.lines[0] and V4 in terminal.text)
             terminal.shows("0 samples")
         terminal.press("q")
         terminal.shows("status=0")

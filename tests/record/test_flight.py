@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bpf.errors import TcplatError
-from bpf.event import Handshake
+from bpf.event import Handshake, Records
 from bpf.source import Account, Batch
 from tests.core.handshakes import handshake
 from tests.record.reading import HEADER, NAMES, header, read
@@ -77,6 +77,7 @@ ANY_HANDSHAKE = st.builds(
 @given(st.lists(ANY_HANDSHAKE))
 def test_what_is_packed_comes_back(handshakes: list[Handshake]) -> None:
     assert unpack(pack(handshakes)) == handshakes
+    assert pack(Records.of(handshakes)) == pack(handshakes)
     assert all(type(each) is Handshake for each in unpack(pack(handshakes)))
 
 

@@ -50,7 +50,7 @@ def test_interrupted_it_leaves_nothing() -> None:
         finally:
             child.kill()
     assert len(children) >= 2
-    until(lambda: not [pid for pid in children if Path(f"/proc/{pid}").exists()], 1)
+    until(lambda: not [pid for pid in children if Path(f"/proc/{pid}").exists()], 10)
 
 
 def until(wanted: Callable[[], object], patience_s: float) -> None:

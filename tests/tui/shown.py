@@ -134,9 +134,11 @@ async def shown(
     source: Played, size: tuple[int, int] = (80, 24), options: ScreenOptions = DEFAULTS
 ) -> AsyncIterator[Shown]:
     """The screen, attached, once its first rows (or that there are none) are drawn."""
+    # Asked first: what it plays may be on its way to the screen, and shown nowhere yet.
+    is_silent = source.is_empty
     async with opening(source, size, options) as screen:
         await screen.until(lambda: f"{source.selection[0]} tcx" in screen.title)
-        if not source.is_empty:
+        if not is_silent:
             await screen.play()
             await screen.until(lambda: screen.hosts)
         yield screen

@@ -63,6 +63,6 @@ async def test_failures_stand_out_and_have_their_column() -> None:
 
 
 def test_first_paint_waits_for_neither_bcc_nor_pyroute2() -> None:
-    imports = "import sys, tui.app, tui.__main__; print({'bcc', 'pyroute2'} & sys.modules.keys())"
+    imports = "import sys, tui.app, tui.command_line; print({'bcc', 'pyroute2'} & sys.modules.keys())"
     done = subprocess.run([sys.executable, "-c", imports], check=True, capture_output=True, text=True)
     assert done.stdout == "set()\n"

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from bpf.requirements import bcc_command
-from tui import __main__ as command_line
+from tui import command_line
 
 ROOT = Path(__file__).parents[2]
 
@@ -34,7 +34,7 @@ class Terminal(io.StringIO):
 def exit_status(*arguments: str) -> int:
     """Run `main` in this process; where argparse ends it, return what with."""
     try:
-        return command_line.main(arguments)
+        return command_line.run(arguments)
     except SystemExit as ended:
         return int(ended.code or 0)
 

@@ -17,11 +17,13 @@ from textual.binding import Binding
 
 from bpf.errors import TcplatError
 from tui.config import toml
-from tui.config.file import default_path, load, understand
+from tui.config.config import Config
+from tui.config.file import default_path, load
 from tui.config.keys import key_name
 from tui.config.kinds import Known
-from tui.config.settings import SETTINGS, Config
+from tui.config.settings import SETTINGS
 from tui.config.template import default_text
+from tui.config.understanding import understand
 
 COLUMNS = ["host", "count", "p50", "p95", "trend"]
 BINDINGS = {
@@ -74,7 +76,7 @@ def complaint(text: str) -> str:
 def test_what_is_set_is_understood(text: str, wanted: Config, tmp_path: Path) -> None:
     file = tmp_path / "config.toml"
     file.write_text(text, encoding="utf-8", newline="")
-    assert load(str(file), {}, KNOWN) == wanted
+    assert load(str(file), {}, lambda: KNOWN) == wanted
 
 
 @pytest.mark.parametrize(
@@ -339,18 +341,18 @@ def test_under_sudo_it_is_at_home_of_who_called_it(monkeypatch: pytest.MonkeyPat
 
 def told_of_file(named: Path | None, environment: dict[str, str]) -> str:
     with pytest.raises(TcplatError) as caught:
-        load(None if named is None else str(named), environment, KNOWN)
+        load(None if named is None else str(named), environment, lambda: KNOWN)
     return str(caught.value)
 
 
 def test_a_file_that_is_not_there_matters_only_if_it_was_named(tmp_path: Path) -> None:
     environment = {"HOME": str(tmp_path)}
-    assert load(None, environment, KNOWN) == Config()
+    assert load(None, environment, lambda: KNOWN) == Config()
     (tmp_path / ".config").write_text("no directory")
-    assert load(None, environment, KNOWN) == Config()
+    assert load(None, environment, lambda: KNOWN) == Config()
     wanted = "there is no ~/c.toml; tcplat --print-config writes one to begin with"
     assert told_of_file(tmp_path / "c.toml", environment) == wanted
-    assert load("/dev/null", environment, KNOWN) == Config()
+    assert load("/dev/null", environment, lambda: KNOWN) == Config()
 
 
 def test_a_file_that_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,10 +12,11 @@ from textual.color import Color
 import tui.model
 from tests.tui.played import MS, Played, handshake
 from tests.tui.shown import BY_P95, THREE, shown
-from tui import __main__ as command_line
+from tui import command_line
 from tui.app import TcplatApp
-from tui.config.file import load, understand
-from tui.config.settings import Config
+from tui.config.config import Config
+from tui.config.file import load
+from tui.config.understanding import understand
 from tui.core.format import ASCII
 from tui.core.grouping import Grouping
 from tui.core.window import Window
@@ -42,7 +43,7 @@ def options_of(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> ScreenOption
     taken: list[ScreenOptions] = []
     monkeypatch.setattr(command_line, "_require_terminal", lambda **_: None)
     monkeypatch.setattr(TcplatApp, "run", lambda app: taken.append(app.options))
-    assert command_line.main(["--read", "/dev/null", *arguments]) == 0
+    assert command_line.run(["--read", "/dev/null", *arguments]) == 0
     return taken[0]
 
 
@@ -84,12 +85,12 @@ async def test_screen_starts_as_it_is_configured() -> None:
 def test_what_is_printed_is_a_configuration_that_changes_nothing(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    assert command_line.main(["--print-config"]) == 0
+    assert command_line.run(["--print-config"]) == 0
     printed = capsys.readouterr().out
     assert understand(printed, "printed", command_line._known()) == Config()
     path = tmp_path / "config.toml"
     path.write_text(printed.replace("# [keys]", "[keys]").replace('# "app.quit"', '"app.quit"'))
-    assert load(str(path), {}, command_line._known()).sort == "p95"
+    assert load(str(path), {}, command_line._known).sort == "p95"
 
 
 def test_wrong_configuration_is_told_with_line_and_key(
@@ -98,7 +99,7 @@ def test_wrong_configuration_is_told_with_line_and_key(
     monkeypatch.setattr(command_line, "_require_terminal", lambda **_: None)
     path = tmp_path / "config.toml"
     path.write_text('sort = "p95"\n[keys]\n"table.srot" = "x"\n')
-    assert command_line.main(["--read", "/dev/null", "--config", str(path)]) == 1
+    assert command_line.run(["--read", "/dev/null", "--config", str(path)]) == 1
     told = capsys.readouterr().err
     assert "line 3" in told and "table.srot" in told and told.count("\n") == 1
 

@@ -33,13 +33,16 @@ async def test_digits_and_tab_go_through_all_views() -> None:
             await screen.press(str(number))
             await screen.until(lambda name=name: MARKS[name] in screen.text)  # type: ignore[misc]
             assert view(screen) == name
-        for name in ("table", "details", "events"):
-            await screen.press("tab")
-            assert view(screen) == name
-        for name in ("details", "table", "probe"):
-            await screen.press("shift+tab")
-            assert view(screen) == name
+        for key, names in (
+            ("tab", ("table", "details", "events")),
+            ("shift+tab", ("details", "table", "probe")),
+        ):
+            for name in names:
+                await screen.press(key)
+                await screen.until(lambda name=name: MARKS[name] in screen.text)  # type: ignore[misc]
+                assert view(screen) == name
         await screen.press("escape")
+        await screen.until(lambda: MARKS["table"] in screen.text)
         assert view(screen) == "table"
 
 
@@ -49,6 +52,7 @@ async def test_every_view_leaves_to_the_table_by_escape_and_the_filter_goes_firs
             await screen.press("slash", "8", "enter", key, "escape")
             assert view(screen) != "table"
             await screen.press("escape")
+            await screen.until(lambda: MARKS["table"] in screen.text)
             assert view(screen) == "table"
             assert screen.hosts == BY_P95
 

@@ -27,6 +27,7 @@ FAMILIES = {
     "scale": "scale",
     "keys": "keys",
     "process": "process",
+    "connections": "connections",
     "start": "starting",
     "model": "model",
 }

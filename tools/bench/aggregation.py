@@ -18,7 +18,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 
-from bpf.event import RECORD, Handshake, decode
+from bpf.event import RECORD, Handshake, Records, decode
 from bpf.ring import Ring
 from tools.bench.effort import Effort
 from tools.bench.handshakes import INTERVAL_NS, LABELS, records, spread
@@ -83,7 +83,7 @@ def _bare_us(batches: Sequence[bytes]) -> float:
 def _run(batches: Sequence[bytes], rounds: int) -> _Run:
     count = rounds * len(batches) * _DRAINED
     run, rows = _Run(), Rows(0, LABELS)
-    drained: queue.Queue[list[Handshake] | None] = queue.Queue(1)
+    drained: queue.Queue[Records | None] = queue.Queue(1)
     with Stand() as stand:
         reader = threading.Thread(target=partial(_read, stand, batches, rounds, drained, run))
         reader.start()
@@ -105,7 +105,7 @@ def _run(batches: Sequence[bytes], rounds: int) -> _Run:
     return run
 
 
-def _busy_until(drained: queue.Queue[list[Handshake] | None]) -> list[Handshake] | None:
+def _busy_until(drained: queue.Queue[Records | None]) -> Records | None:
     """Do other things in Python until there is a batch: the reader has to get the interpreter from this thread."""
     while True:
         for _ in range(_BUSY_TURNS):
@@ -120,7 +120,7 @@ def _read(
     stand: Stand,
     batches: Sequence[bytes],
     rounds: int,
-    drained: queue.Queue[list[Handshake] | None],
+    drained: queue.Queue[Records | None],
     run: _Run,
 ) -> None:
     """Put batches into the ring, and read them: only the latter counts. The hosts are the same in every round."""
@@ -131,7 +131,7 @@ def _read(
             handshakes, _ = decode(stand.ring.read())
             run.read_us += time.thread_time() - began
             later_ns = (number * len(batches) + place) * _DRAINED * INTERVAL_NS
-            drained.put([each._replace(time_ns=each.time_ns + later_ns) for each in handshakes])
+            drained.put(Records.of(each._replace(time_ns=each.time_ns + later_ns) for each in handshakes))
     drained.put(None)
 
 

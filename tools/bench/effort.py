@@ -31,6 +31,8 @@ class Effort:
     """Remote hosts, from few to many: the first is what the others are compared to."""
     flood_s: float
     """How long the flood lasts."""
+    connections: int
+    """Connections that are open at a time."""
     rates: tuple[int, ...] = (1000, 5000, 20_000)
     """Handshakes a second that the whole process is measured at."""
 
@@ -47,6 +49,7 @@ FULL = Effort(
     starts=5,
     hosts=(1000, 100_000, 1_000_000),
     flood_s=10.0,
+    connections=50_000,
 )
 QUICK = Effort(
     loads=3,
@@ -60,6 +63,7 @@ QUICK = Effort(
     starts=2,
     hosts=(1000, 10_000),
     flood_s=1.0,
+    connections=5000,
 )
 """What shows that everything works, and about what is to be expected."""
 MOMENT = Effort(
@@ -74,6 +78,7 @@ MOMENT = Effort(
     starts=1,
     hosts=(200, 400),
     flood_s=0.2,
+    connections=50,
     rates=(1000,),
 )
 """What shows that everything works, and nothing else: for the test."""

@@ -69,7 +69,7 @@ def filled(hosts: int, each: int, seconds_between: int = 0) -> Rows:
     model = Rows(0, LABELS)
     for turn in range(each):
         now_ns = turn * (seconds_between * _S + 1_000_000)
-        model.ingest(handshake(chance, host, now_ns + host) for host in range(hosts))
+        model.ingest([handshake(chance, host, now_ns + host) for host in range(hosts)])
         model.refresh(now_ns + 1_000_000)
     return model
 

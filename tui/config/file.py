@@ -1,20 +1,20 @@
-"""The configuration file: where it is, what is in it, and which line of it is wrong."""
+"""The configuration file: where it is, and reading it. What it means is understood elsewhere, if there is one."""
 
 from __future__ import annotations
 
 import os
 import pwd
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from bpf.errors import TcplatError
-from tui.config import toml
-from tui.config.kinds import Known, Misfit, nearest
-from tui.config.settings import SETTINGS, Config
+from tui.config.config import Config
+
+if TYPE_CHECKING:
+    from tui.config.kinds import Known
 
 _MOST_BYTES = 1 << 16
-_SHOW = "tcplat --print-config shows what can be set"
 _GO_WITHOUT = "--config /dev/null goes without"
 
 
@@ -42,8 +42,11 @@ def _home(environment: Mapping[str, str]) -> str:
         return environment.get("HOME", "")
 
 
-def load(named: str | None, environment: Mapping[str, str], known: Known) -> Config:
-    """Read the file a person `named`, or the one at the default place if there is one; raises TcplatError. Blocks."""
+def load(named: str | None, environment: Mapping[str, str], known: Callable[[], Known]) -> Config:
+    """Read the file a person `named`, or the one at the default place if there is one; raises TcplatError. Blocks.
+
+    `known` is called if there is something to read.
+    """
     path = Path(named) if named is not None else default_path(environment)
     if path is None:
         return Config()
@@ -54,42 +57,9 @@ def load(named: str | None, environment: Mapping[str, str], known: Known) -> Con
         if named is None:
             return Config()
         raise TcplatError(f"there is no {title}", "tcplat --print-config writes one to begin with") from error
-    return understand(text, title, known)
+    from tui.config.understanding import understand
 
-
-def understand(text: str, title: str, known: Known) -> Config:
-    """Return what a file called `title`, with `text` in it, sets; raises TcplatError, which names the line."""
-    try:
-        document = toml.parse(text)
-    except toml.Malformed as malformed:
-        raise TcplatError(f"{_place(title, malformed.line)}: {malformed.why}", _SHOW) from None
-    kinds = {setting.name: setting.kind for setting in SETTINGS}
-    values: dict[str, Any] = {}  # Of the types that Config has: so says the table of settings.
-    name, path = "", tuple[str, ...]()
-    try:
-        for name, value in document.items():
-            if name not in kinds:
-                raise Misfit("there is no such setting", nearest(name, kinds))
-            values[name] = kinds[name].read(value, known)
-        name = "bad_ms"
-        _check_order(Config(**values))
-    except Misfit as misfit:
-        path = (name, *misfit.path)
-        place = _place(title, toml.line_of(text, path))
-        what = f"{place}: {'.'.join(map(toml.key, path))[:80]}: {misfit.why}"
-        raise TcplatError(what, misfit.next_step or _belongs_above(path, kinds) or _SHOW) from None
-    return Config(**values)
-
-
-def _check_order(config: Config) -> None:
-    warn, bad = config.warn_ms, config.bad_ms
-    if warn is not None and bad is not None and bad < warn:
-        raise Misfit(f"{bad:g} is less than warn_ms, {warn:g}", "what is bad is worse than what is warned of")
-
-
-def _belongs_above(path: tuple[str, ...], kinds: Mapping[str, object]) -> str:
-    """What to do about a setting that was written below a table, where it is one of the table's."""
-    return f"write it above [{path[0]}]" if len(path) == 2 and path[1] in kinds else ""
+    return understand(text, title, known()) if text else Config()
 
 
 def _read(path: Path, title: str) -> str:
@@ -110,11 +80,7 @@ def _read(path: Path, title: str) -> str:
         return content.decode("utf-8-sig")  # Some editors begin a file with a byte order mark.
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise TcplatError(f"{_place(title, line)}: this is not UTF-8", "save it as UTF-8") from error
-
-
-def _place(title: str, line: int | None) -> str:
-    return title if line is None else f"{title}, line {line}"
+        raise TcplatError(f"{title}, line {line}: this is not UTF-8", "save it as UTF-8") from error
 
 
 def _title(path: Path, environment: Mapping[str, str]) -> str:

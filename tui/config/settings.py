@@ -2,35 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from tui.config.keys import KeyTable
 from tui.config.kinds import Choice, Flag, Kind, Known, Names, Number
 
 _AN_HOUR_MS = 3_600_000
 _A_MICROSECOND_MS = 0.001
-
-
-@dataclass(frozen=True, slots=True)
-class Config:
-    """What the screen starts with. Empty or None: nothing was set, and the application decides."""
-
-    interface: tuple[str, ...] = ()
-    columns: tuple[str, ...] = ()
-    sort: str = "p95"
-    reverse: bool = False
-    live: bool = False
-    window: str = "all"
-    group: str = "host"
-    names: bool = False
-    interval_s: float = 1.0
-    warn_ms: float | None = None
-    bad_ms: float | None = None
-    bell: bool = False
-    theme: str = "auto"
-    keys: Mapping[str, str] = field(default_factory=dict)
-    """Textual's keymap: by the id of the binding, its keys, as in "down,j"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +34,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "columns",
         Names('["host", "p95"]', lambda known: known.columns),
-        "The columns, from the left. Not set: all, in the order shown here.",
+        "The columns, from the left, of handshakes and of open connections. Not set: all of either, in this order.",
         lambda known: list(known.columns),
     ),
     Setting("sort", Choice(lambda known: known.sortable), "The column that rows are ordered by."),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from textwrap import wrap
 
+from tui.config.config import Config
 from tui.config.kinds import Known
-from tui.config.settings import SETTINGS, Config, Setting
+from tui.config.settings import SETTINGS, Setting
 from tui.config.toml import key, written
 
 _WIDTH = 100

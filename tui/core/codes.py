@@ -137,12 +137,13 @@ class Delta:
         if time_ns >= self.timed_ns:
             self.timed_ns, self.last_latency_ns = time_ns, srtt_ns
 
-    def merge(self, other: Delta) -> None:
-        """Add what another has counted, but for processes."""
-        counts = self.counts
-        for key, count in other.counts.items():
-            counts[key] = counts.get(key, 0) + count
-        add_latencies(self, other)
+    def by_code(self) -> dict[int, int]:
+        """How many of each code, in all slices."""
+        counts: dict[int, int] = {}
+        for key, count in self.counts.items():
+            code = key & CODE_MASK
+            counts[code] = counts.get(code, 0) + count
+        return counts
 
     def _count(self, key: int, count: int) -> None:
         self.counts[key] = self.counts.get(key, 0) + count

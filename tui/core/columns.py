@@ -112,7 +112,7 @@ _HANDSHAKE: tuple[Column, ...] = (
         help="how long ago its last handshake ended",
         text=lambda row, _: age_text(row.age_ns),
         # Not the age: that changes all the time, and its order only when something comes.
-        value=lambda row: -row.tally.last_seen_ns if row.tally.counts else None,
+        value=lambda row: None if row.tally.is_empty else -row.tally.last_seen_ns,
         priority=11,
         descending=False,
     ),
@@ -149,12 +149,10 @@ def column(id_: str) -> Column:
 
 
 def chosen_for(main: Main, chosen: Sequence[str]) -> Sequence[str]:
-    """The columns of a table about `main`, where people have chosen some for it, or for all."""
+    """The columns of a table about `main`: of those chosen, its own; if there are none, all of its own."""
     own = IDS_OF[main]
-    if main is Main.HANDSHAKE:
-        return chosen or own
-    live = [id_ for id_ in chosen if id_ in own]
-    return live if set(live) - {"host"} else own
+    wanted = [id_ for id_ in chosen if id_ in own]
+    return wanted if set(wanted) - {"host"} else own
 
 
 def fit(

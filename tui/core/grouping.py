@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import enum
+import struct
 from ipaddress import ip_network
 from typing import NamedTuple, Protocol
 
 from bpf.event import Direction, Handshake, address_text, printable
 
 _MAPPED = bytes(10) + b"\xff\xff"
+ADDRESS_BYTES = 16
 _IPV4_NETWORK_BYTES = 15
 """/24, of a mapped address."""
 _IPV6_NETWORK_BYTES = 6
@@ -17,6 +19,9 @@ _IPV6_NETWORK_BYTES = 6
 
 RowKey = tuple[bytes | int, ...]
 """What tells rows of one grouping apart."""
+REST: RowKey = ()
+"""The row of the hosts that are not kept apart any more."""
+REST_TEXT = "(the rest)"
 
 
 class CellKey(NamedTuple):
@@ -28,6 +33,38 @@ class CellKey(NamedTuple):
     process: bytes
     ifindex: int
     direction: int
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether it is of one host: else it is of hosts that are not kept apart, whose port is not known."""
+        return len(self.remote) == ADDRESS_BYTES
+
+
+KEY = struct.Struct("=HIB9x")
+
+
+def key_bytes(handshake: Handshake) -> bytes:
+    """The key of the cell that counts a handshake, as bytes: as good to find it by, and a third of the size."""
+    direction = handshake.direction
+    port = handshake.local_port if direction else handshake.remote_port
+    return handshake.remote + KEY.pack(port, handshake.ifindex, direction) + handshake.process
+
+
+def cell_key_from(key: bytes) -> CellKey:
+    """Inverse of `bytes_of`."""
+    port, ifindex, direction = KEY.unpack_from(key, ADDRESS_BYTES)
+    return CellKey(key[:ADDRESS_BYTES], port, key[ADDRESS_BYTES + KEY.size :], ifindex, direction)
+
+
+def bytes_of(key: CellKey) -> bytes:
+    """The key as `key_bytes` makes it of the cell's handshakes."""
+    return key.remote + KEY.pack(key.port, key.ifindex, key.direction) + key.process
+
+
+def rest_of(key: bytes) -> bytes:
+    """The key without what tells hosts and ports apart."""
+    _, ifindex, direction = KEY.unpack_from(key, ADDRESS_BYTES)
+    return bytes(ADDRESS_BYTES) + KEY.pack(0, ifindex, direction) + key[ADDRESS_BYTES + KEY.size :]
 
 
 def cell_key(handshake: Handshake) -> CellKey:
@@ -63,6 +100,8 @@ class Grouping(enum.Enum):
 
     def key_of(self, cell: CellKey) -> RowKey:
         """The row that a cell belongs to. Keys of one grouping have an order."""
+        if not cell.remote and self in BY_HOST:
+            return REST
         if self is Grouping.HOST:
             return (cell.remote,)
         if self is Grouping.SERVICE:
@@ -84,6 +123,8 @@ class Grouping(enum.Enum):
 
     def label_of(self, key: RowKey, labels: Labels) -> str:
         """What a row is called."""
+        if key == REST:
+            return REST_TEXT
         first = key[0]
         if self is Grouping.INTERFACE:
             assert isinstance(first, int)
@@ -100,6 +141,20 @@ class Grouping(enum.Enum):
         assert isinstance(port, int)
         service = labels.service(port) or str(port)
         return f"[{name}]:{service}" if ":" in name else f"{name}:{service}"
+
+
+BY_HOST = frozenset({Grouping.HOST, Grouping.SERVICE, Grouping.NETWORK})
+"""Where hosts that are not kept apart have a row of their own; of other rows they stay a part."""
+
+
+def host_text(cell: CellKey, labels: Labels) -> str:
+    """Whose handshakes these are: a name, or an address."""
+    return labels.host(cell.remote) or address_text(cell.remote) if cell.is_kept else REST_TEXT
+
+
+def port_text(cell: CellKey, labels: Labels) -> str:
+    """The port connected to, and its name."""
+    return f"{cell.port} {labels.service(cell.port)}".strip() if cell.is_kept else REST_TEXT
 
 
 def process_text(process: bytes) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import ceil
 
 _MANTISSA_BITS = 6
@@ -22,6 +23,13 @@ def middle_ns(bucket: int) -> int:
     return ((bucket - (shift << _MANTISSA_BITS)) << shift) + (1 << shift - 1)
 
 
+def end_ns(bucket: int) -> int:
+    """The least value that a greater bucket counts."""
+    shift = (bucket >> _MANTISSA_BITS) - 1
+    return (bucket - (shift << _MANTISSA_BITS) + 1) << shift if shift > 0 else bucket + 1
+
+
+@lru_cache(maxsize=1 << 12)
 def nearest_rank(q: float, count: int) -> int:
     """ceil(q * count), at least 1; the product is rounded first, or 0.07 * 100 (7.000000000000001) would give 8."""
     return max(1, ceil(round(q * count, 6)))

@@ -48,7 +48,7 @@ LIVE_COLUMNS: tuple[Column, ...] = (
         help="how long ago the last of these figures was read: connections are asked as they send",
         text=lambda row, _: age_text(row.sample_age_ns),
         # Not the age: that changes all the time.
-        value=lambda row: -row.live.tally.last_seen_ns if row.live.tally.counts else None,
+        value=lambda row: None if row.live.tally.is_empty else -row.live.tally.last_seen_ns,
         priority=8,
         descending=False,
     ),

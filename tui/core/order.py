@@ -25,7 +25,7 @@ class Order:
 
     def move(self, stale: Sequence[Place], fresh: Sequence[Place]) -> None:
         """Take out places, which are there, and put in others."""
-        if len(fresh) * _REBUILD_SHARE > len(self._places):
+        if max(len(fresh), len(stale)) * _REBUILD_SHARE > len(self._places):
             gone = set(stale)
             stay = [place for place in self._places if place not in gone]
             # Two sorted runs, which list.sort finds and merges in one pass.

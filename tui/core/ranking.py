@@ -6,9 +6,11 @@ from collections.abc import Callable, Collection, Iterable
 from math import inf
 
 from tui.core.columns import column
-from tui.core.grouping import RowKey
+from tui.core.grouping import REST, RowKey
 from tui.core.order import Order, Place
 from tui.core.row import Row
+
+_LAST: Place = (inf, inf, REST)
 
 
 class Ranking:
@@ -67,16 +69,45 @@ class Ranking:
         """Ask about all rows anew, and give them their places of now."""
         predicate = self._predicate
         for row in rows:
-            row.matches = predicate is None or predicate(row)
+            row.matches = predicate is None or (row.key != REST and predicate(row))
         self.rebuild(rows)
 
     def move(self, rows: Iterable[Row]) -> None:
         """Give rows that changed their places of now, and move those in sight to where they belong."""
         stale: list[Place] = []
         fresh: list[Place] = []
+        if self._predicate is None and not self._is_frozen:
+            self._find_moved(rows, stale, fresh)
+        else:
+            self._find_changed(rows, stale, fresh)
+        self._order.move(stale, fresh)
+
+    def _find_moved(self, rows: Iterable[Row], stale: list[Place], fresh: list[Place]) -> None:
+        """Where all rows are in sight: the short way, as there may be thousands."""
+        value_of, sign = self._column.value, -1 if self._descending else 1
+        assert value_of is not None
+        for row in rows:
+            before = row.place
+            value = value_of(row) if row.key else None
+            if value is not None:
+                value *= sign
+                if before is not None and before[0] == value and not before[1]:
+                    continue
+                place: Place = (value, 0, row.key)
+            else:
+                place = self._place_of(row)
+                if place == before:
+                    continue
+            row.place = place
+            if before is not None:
+                stale.append(before)
+            fresh.append(place)
+
+    def _find_changed(self, rows: Iterable[Row], stale: list[Place], fresh: list[Place]) -> None:
         predicate = self._predicate
         for row in rows:
-            matched, row.matches = row.matches, predicate is None or predicate(row)
+            matched = row.matches
+            row.matches = predicate is None or (row.key != REST and predicate(row))
             before, row.place = row.place, self._place_of(row)
             if row.place == before and matched == row.matches:
                 continue
@@ -84,7 +115,10 @@ class Ranking:
                 stale.append(before)
             if row.matches:
                 fresh.append(row.place)
-        self._order.move(stale, fresh)
+
+    def forget(self, rows: Iterable[Row]) -> None:
+        """Take out rows that are no more."""
+        self._order.move([row.place for row in rows if row.place is not None and row.matches], [])
 
     def rebuild(self, rows: Iterable[Row]) -> None:
         """Give all rows their places of now."""
@@ -96,9 +130,11 @@ class Ranking:
         self._order = Order(places)
 
     def _place_of(self, row: Row) -> Place:
+        if row.key == REST:
+            return _LAST
         if self._is_frozen:
             # Where it is; if it is new, behind all others.
-            return row.place or (inf, inf, row.key)
+            return row.place or (inf, 1, row.key)
         assert self._column.value is not None
         value = self._column.value(row)
         if value is None:

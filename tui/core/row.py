@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from bpf.event import address_text
 from tui.core.cell import Cell
-from tui.core.codes import REFUSED, UNANSWERED, UNREACHABLE, Delta
+from tui.core.codes import REFUSED, UNANSWERED, UNREACHABLE
 from tui.core.figures import Figures
 from tui.core.grouping import Grouping, Labels, RowKey, direction_text, process_text
 from tui.core.live import LiveFigures
@@ -32,6 +32,7 @@ class Row:
         "_moment",
         "cells",
         "grouping",
+        "kept",
         "key",
         "matches",
         "place",
@@ -42,6 +43,8 @@ class Row:
         self.key = key
         self.grouping = grouping
         self.cells: list[Cell] = []
+        self.kept = 0
+        """How many of these are of one host each."""
         self.tally = Tally()
         self.matches = True
         """Whether the filter lets it through."""
@@ -64,12 +67,30 @@ class Row:
                 self.tally = own
             self.tally.merge(cell.tally)
         self.cells.append(cell)
+        self.kept += cell.key.is_kept
         self.outdate()
 
-    def apply(self, news: Delta | Tally) -> None:
-        """Count what its cells have counted."""
-        if len(self.cells) > 1:  # Else it has the tally of its one cell, which has been told.
-            self.tally.apply(news)
+    def replace(self, cell: Cell, rest: Cell) -> None:
+        """Let what a cell has counted, which is not kept any more, be in another one."""
+        if self.tally is cell.tally:
+            self.tally = rest.tally
+        if rest.row is not self:
+            self.cells.append(rest)
+
+    @property
+    def has_cells(self) -> bool:
+        """Whether anything belongs to it any more."""
+        return any(cell.row is self for cell in self.cells)
+
+    def recount(self) -> None:
+        """Be the sum of its cells again."""
+        self.tally = Tally()
+        for cell in self.cells:
+            self.tally.merge(cell.tally)
+
+    def drop_gone(self) -> None:
+        """Let go of cells that do not belong to it any more."""
+        self.cells = [cell for cell in self.cells if cell.row is self]
         self.outdate()
 
     def outdate(self) -> None:
@@ -98,6 +119,12 @@ class Row:
         if self._figures is None:
             self._figures = self.tally.figures(self._moment)
         return self._figures
+
+    def quantile_ns(self, q: float) -> int | None:
+        """What `figures` says of a quantile, without remembering the figures: most rows are never in sight."""
+        if self._figures is None and self._moment.window is Window.ALL:
+            return self.tally.quantile_ns(q)
+        return self.figures.quantile_ns(q)
 
     @property
     def label(self) -> str:
@@ -145,7 +172,7 @@ class Row:
         return self._age_ns(self.live.tally)
 
     def _age_ns(self, tally: Tally) -> int | None:
-        return max(0, self._moment.now_ns - tally.last_seen_ns) if tally.counts else None
+        return None if tally.is_empty else max(0, self._moment.now_ns - tally.last_seen_ns)
 
     @property
     def is_quiet(self) -> bool:
@@ -190,16 +217,18 @@ class Row:
 
     def addresses(self) -> set[bytes]:
         """Remote addresses."""
-        return {cell.key.remote for cell in self.cells}
+        return {cell.key.remote for cell in self.cells if cell.key.is_kept}
 
     def labels(self, id_: str) -> set[str]:
         """Texts of one sort."""
         labels, keys = self._labels, [cell.key for cell in self.cells]
         if id_ == "host":
-            remotes = {key.remote for key in keys}
+            remotes = {key.remote for key in keys if key.is_kept}
             return {*map(address_text, remotes), *filter(None, map(labels.host, remotes))}
         if id_ == "service":
-            return set(filter(None, (labels.service(port) for port in {key.port for key in keys})))
+            return set(
+                filter(None, (labels.service(port) for port in {key.port for key in keys if key.is_kept}))
+            )
         if id_ == "dir":
             return {direction_text(key.direction) for key in keys}
         if id_ == "if":
@@ -212,7 +241,7 @@ class Row:
     def numbers(self, id_: str) -> set[int]:
         """Numbers of one sort."""
         if id_ == "port":
-            return {cell.key.port for cell in self.cells}
+            return {cell.key.port for cell in self.cells if cell.key.is_kept}
         return set().union(*(cell.pids for cell in self.cells)) if id_ == "pid" else set()
 
     def figure(self, id_: str) -> float | None:
@@ -235,9 +264,9 @@ _FIGURES: dict[str, Callable[[Row], float | None]] = {
     "rate": lambda row: row.rate,
     "last": lambda row: row.last_ns,
     "min": lambda row: row.figures.min_ns,
-    "p50": lambda row: row.figures.quantile_ns(0.5),
-    "p95": lambda row: row.figures.quantile_ns(0.95),
-    "p99": lambda row: row.figures.quantile_ns(0.99),
+    "p50": lambda row: row.quantile_ns(0.5),
+    "p95": lambda row: row.quantile_ns(0.95),
+    "p99": lambda row: row.quantile_ns(0.99),
     "max": lambda row: row.figures.max_ns,
     "jitter": lambda row: row.figures.jitter_ns,
     "retx": lambda row: row.figures.retransmits,

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from operator import itemgetter
+from collections.abc import Callable, Iterable, Sequence
 
 from bpf.event import Flow, Handshake
 from tui.core.cell import Cell
+from tui.core.cells import LIMIT, Cells
 from tui.core.codes import Delta
 from tui.core.column import Main
 from tui.core.connections import Connections
-from tui.core.grouping import CellKey, Grouping, Labels, RowKey, cell_key
+from tui.core.grouping import CellKey, Grouping, Labels, RowKey, bytes_of, cell_key_from
+from tui.core.groups import Groups
+from tui.core.pending import Pending
 from tui.core.ranking import Ranking
 from tui.core.row import Row
 from tui.core.window import Moment, Window
 
-_fields_of = itemgetter(
-    *map(
-        Handshake._fields.index,
-        ("remote", "process", "ifindex", "remote_port", "local_port", "direction", "repeated"),
-    )
-)
 _PENDING_MAX = 50_000
 """So many handshakes wait for a refresh as they are; more, in a pause, are counted first."""
 
@@ -35,10 +31,16 @@ class Rows:
     its cells, so rows can be grouped anew at any time, and are exact sums of their parts.
     """
 
-    def __init__(self, began_ns: int, labels: Labels, pending_max: int = _PENDING_MAX) -> None:
-        """`began_ns`: since when handshakes have been watched; rates are averages from then on at the earliest."""
+    def __init__(
+        self, began_ns: int, labels: Labels, pending_max: int = _PENDING_MAX, limit: int = LIMIT
+    ) -> None:
+        """`began_ns`: since when handshakes have been watched; rates are averages from then on at the earliest.
+
+        `limit`: so many cells are kept apart.
+        """
         self._labels = labels
         self._pending_max = pending_max
+        self._limit = limit
         self._ranking = Ranking("count")
         self._grouping = Grouping.HOST
         self._direction: int | None = None
@@ -51,55 +53,24 @@ class Rows:
     def reset(self, now_ns: int) -> None:
         """Forget everything and begin at `now_ns`. Sorting, filter, grouping, direction, window and figure stay."""
         self._moment = Moment.at(now_ns, self._window)
-        self._cells: dict[tuple[bytes, int, bytes, int, int], Cell] = {}
-        """By `CellKey`, to which a plain tuple is equal."""
-        self._touched: list[Cell] = []
-        self._pending = 0
+        self._cells = Cells(self._limit)
+        self._pending = Pending(self._pending_max, self._limit)
         self._connections.reset()
         self.marked_ns: int | None = None
         """When the baseline was marked; None: there is none."""
         self._clear_rows()
 
     def _clear_rows(self) -> None:
-        self.totals = Row((), self._grouping, self._moment, self._labels)
-        """The same figures as a row's, over all that the direction lets through, whatever the filter."""
-        self._rows: dict[RowKey, Row] = {}
+        self._groups = Groups(self._cells, self._grouping, self._direction, self._moment, self._labels)
         self._ranking.clear()
 
     def _cell_of(self, key: CellKey) -> Cell:
-        cell = self._cells.get(key)
-        if cell is None:
-            cell = self._cells[key] = Cell(key)
-        return cell
+        return self._cells.seen(bytes_of(key))
 
-    def ingest(self, handshakes: Iterable[Handshake], flows: Iterable[Flow] = ()) -> None:
+    def ingest(self, handshakes: Sequence[Handshake], flows: Iterable[Flow] = ()) -> None:
         """Take handshakes, and samples of open connections. What is shown waits for `refresh`."""
         self._connections.ingest(flows)
-        cells, touched = self._cells, self._touched
-        count = 0
-        for handshake in handshakes:
-            remote, process, ifindex, remote_port, local_port, direction, repeated = _fields_of(handshake)
-            if repeated:  # Counted already, as another interface saw it.
-                continue
-            # cell_key, written out: a plain tuple is made in half the time.
-            cell = cells.get((remote, local_port if direction else remote_port, process, ifindex, direction))
-            if cell is None:
-                cell = self._cell_of(cell_key(handshake))
-            if not cell.pending:
-                touched.append(cell)
-            cell.pending.append(handshake)
-            count += 1
-        self._pending += count
-        if self._pending > self._pending_max:
-            self._digest()
-
-    def _digest(self) -> None:
-        """Bound what a pause costs."""
-        # A cell that was digested and then touched again is there twice.
-        self._touched = list(dict.fromkeys(self._touched))
-        for cell in self._touched:
-            cell.digest()
-        self._pending = 0
+        self._pending.ingest(handshakes)
 
     def refresh(self, now_ns: int) -> None:
         """Take over what was ingested, and the passing of time: figures and order are then those of `now_ns`."""
@@ -110,53 +81,41 @@ class Rows:
         self._apply_samples(changed)
         if has_aged:
             self._add_aged(changed, first, moment.rate_first_slice)
-        self._ranking.move(changed.values())
+        self._ranking.forget(self._groups.bound(changed))
+        self._ranking.move(changed)
 
-    def _apply(self) -> dict[RowKey, Row]:
+    def _apply(self) -> dict[Row, None]:
         """Count what came; return the rows that it changed."""
-        changed: dict[RowKey, Row] = {}
-        new: list[Cell] = []
-        total = Delta()  # Quicker to add up, and to apply once, than to apply each.
-        for cell in dict.fromkeys(self._touched):
-            news, row = cell.take(), cell.row
-            if row is not None:
-                row.apply(news)
-                changed[row.key] = row
-                if isinstance(news, Delta):
-                    total.merge(news)
-                else:
-                    self.totals.apply(news)
-            elif self._is_shown(cell):
-                new.append(cell)
-        self.totals.apply(total)
-        for cell in new:
-            row = self._adopt(cell)
-            changed[row.key] = row
-        self._touched, self._pending = [], 0
+        pending, self._pending = self._pending, Pending(self._pending_max, self._limit)
+        changed: dict[Row, None] = {}
+        self._groups.add(pending, changed)
+        seen = self._cells.seen
+        for key, handshakes in pending.deltas.items():
+            self._groups.count(seen(key), Delta(handshakes), changed)
+        for key, held in pending.held.items():
+            cell = seen(key)
+            self._groups.count(cell, held.tally, changed)
+            if held.owners:
+                cell.owners.merge(held.owners)
+        for key, held in pending.rest.items():
+            self._groups.count(self._cells.rest_of(cell_key_from(key)), held.tally, changed)
+        for key, pid, cgroup in pending.owners:
+            self._cells.by_key[key].owners.add(pid, cgroup)
+        for row in changed:
+            row.outdate()
+        self.totals.outdate()
         return changed
 
-    def _apply_samples(self, changed: dict[RowKey, Row]) -> None:
+    def _apply_samples(self, changed: dict[Row, None]) -> None:
         for cell in self._connections.refresh(self._moment.now_ns):
-            row = cell.row or (self._adopt(cell) if self._is_shown(cell) else None)
+            cell.seen = self._cells.turn
+            row = cell.row or (self._groups.adopt(cell) if self._groups.is_shown(cell) else None)
             if row is not None:
                 row.outdate_live()
-                changed[row.key] = row
+                changed[row] = None
                 self.totals.outdate_live()
 
-    def _is_shown(self, cell: Cell) -> bool:
-        return self._direction is None or cell.key.direction == self._direction
-
-    def _adopt(self, cell: Cell) -> Row:
-        key = self._grouping.key_of(cell.key)
-        row = self._rows.get(key)
-        if row is None:
-            row = self._rows[key] = Row(key, self._grouping, self._moment, self._labels)
-        row.add(cell)
-        cell.row = row
-        self.totals.add(cell)
-        return row
-
-    def _add_aged(self, changed: dict[RowKey, Row], before: int, first: int) -> None:
+    def _add_aged(self, changed: dict[Row, None], before: int, first: int) -> None:
         """Once in 5 s: rows of which something has left the window have changed, too.
 
         It began with slice `before`, and begins with `first`. A filter is asked about all rows: they are older.
@@ -165,12 +124,17 @@ class Rows:
         ranking = self._ranking
         if not ranking.is_time_dependent and self._window is Window.ALL:
             return
-        for row in self._rows.values():
+        for row in self._groups.rows.values():
             has_left = row.tally.has_between(before, first) or row.has_samples
             if has_left:
                 row.outdate()
             if has_left or ranking.has_filter:
-                changed[row.key] = row
+                changed[row] = None
+
+    @property
+    def totals(self) -> Row:
+        """The same figures as a row's, over all that the direction lets through, whatever the filter."""
+        return self._groups.totals
 
     def sort_by(self, column_id: str, descending: bool | None = None) -> None:
         """Order rows by a column (KeyError), in its own direction if none is given.
@@ -179,7 +143,7 @@ class Rows:
         order of their addresses. Raises ValueError for a column that has no order.
         """
         self._ranking.sort_by(column_id, descending)
-        self._ranking.rebuild(self._rows.values())
+        self._ranking.rebuild(self._groups.rows.values())
 
     @property
     def sorting(self) -> tuple[str, bool]:
@@ -210,11 +174,11 @@ class Rows:
         """
         self._ranking.freeze(is_frozen)
         if not is_frozen:
-            self._ranking.rebuild(self._rows.values())
+            self._ranking.rebuild(self._groups.rows.values())
 
     def narrow(self, predicate: Callable[[Row], bool] | None) -> None:
         """Show only rows that `predicate` lets through; None: all. It is asked anew when a row changes."""
-        self._ranking.narrow(predicate, self._rows.values())
+        self._ranking.narrow(predicate, self._groups.rows.values())
 
     @property
     def grouping(self) -> Grouping:
@@ -249,43 +213,44 @@ class Rows:
     def mark(self) -> None:
         """Make what was counted up to now, as of the last refresh, the baseline."""
         self.marked_ns = self._moment.now_ns
-        for cell in self._cells.values():
+        for cell in self._cells:
             cell.mark = dict(cell.tally.counts) or None
         self._outdate_all()
 
     def unmark(self) -> None:
         """Have no baseline any more."""
         self.marked_ns = None
-        for cell in self._cells.values():
+        for cell in self._cells:
             cell.mark = None
         self._outdate_all()
 
     def _outdate_all(self) -> None:
         self.totals.outdate()
-        for row in self._rows.values():
+        for row in self._groups.rows.values():
             row.outdate()
-        self._ranking.review(self._rows.values())
+        self._ranking.review(self._groups.rows.values())
 
     def _regroup(self) -> None:
         """Make all rows anew of the cells that have been shown."""
+        self._cells.forget_networks()
         self._clear_rows()
-        for cell in self._cells.values():
+        for cell in self._cells:
             cell.row = None
-            if not cell.is_empty and self._is_shown(cell):
-                self._adopt(cell)
-        self._ranking.review(self._rows.values())
+            if not cell.is_empty and self._groups.is_shown(cell):
+                self._groups.adopt(cell)
+        self._ranking.review(self._groups.rows.values())
 
     def rows(self, start: int, stop: int) -> list[Row]:
         """The rows in places `start` to `stop - 1` of the visible order, fewer where it ends."""
-        return [self._rows[key] for key in self._ranking.keys(start, stop)]
+        return [self._groups.rows[key] for key in self._ranking.keys(start, stop)]
 
     def find(self, key: RowKey) -> Row | None:
         """The row of a key; None: there is none."""
-        return self._rows.get(key)
+        return self._groups.rows.get(key)
 
     def rank(self, row: Row) -> int | None:
         """The place of `row` in the visible order; None: filtered out, or gone by a reset or another grouping."""
-        return self._ranking.rank(row) if self._rows.get(row.key) is row else None
+        return self._ranking.rank(row) if self._groups.rows.get(row.key) is row else None
 
     @property
     def now_ns(self) -> int:
@@ -299,4 +264,4 @@ class Rows:
 
     def __len__(self) -> int:
         """How many rows there are, as of the last refresh."""
-        return len(self._rows)
+        return len(self._groups.rows)

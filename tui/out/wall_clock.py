@@ -10,8 +10,7 @@ _SECOND_NS = 1_000_000_000
 
 def timestamp(wall_ns: int) -> str:
     """Write nanoseconds since the Unix epoch as UTC: `2026-11-22T12:00:00.123456789Z`."""
-    seconds, nanoseconds = divmod(wall_ns, _SECOND_NS)
-    return f"{_to_the_second(seconds)}.{nanoseconds:09d}Z"
+    return "%s.%09dZ" % (_to_the_second(wall_ns // _SECOND_NS), wall_ns % _SECOND_NS)
 
 
 def clock_text(wall_ns: int) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import zlib
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from bpf.event import Handshake
+from bpf.event import OFFSETS, RECORD, Handshake, Records
 from bpf.source import Account
 
 _CODES = "QQQQsssQQIIHHHBBBB"
@@ -18,14 +18,33 @@ _WIDTHS = [_ADDRESS_BYTES if code == "s" else array(code).itemsize for code in _
 
 
 def pack(handshakes: Sequence[Handshake]) -> bytes:
-    """Pack handshakes, 1.1 us each.
+    """Pack handshakes, 0.9 us each, most of it in zlib, which lets other threads run; 1.1 us if they are no records.
 
     By columns: that is a third smaller and quicker to compress than by rows, as most columns hardly change. Half of
     what is left is the random initial sequence numbers.
     """
-    columns = zip(_CODES, zip(*handshakes, strict=True), strict=bool(handshakes))
-    parts = [b"".join(column) if code == "s" else array(code, column).tobytes() for code, column in columns]
+    parts = _of_records(handshakes) if isinstance(handshakes, Records) else _of_each(handshakes)
     return zlib.compress(b"".join(parts), _LEVEL)
+
+
+def _of_each(handshakes: Sequence[Handshake]) -> Iterator[bytes]:
+    columns = zip(_CODES, zip(*handshakes, strict=True), strict=bool(handshakes))
+    return (b"".join(column) if code == "s" else array(code, column).tobytes() for code, column in columns)
+
+
+def _of_records(records: Records) -> Iterator[bytes]:
+    """The same, without a look at any of them."""
+    raw = memoryview(records.raw)
+    for name, code in zip(Handshake._fields, _CODES, strict=True):
+        if code == "s":
+            both = array("Q", bytes(len(records) * _ADDRESS_BYTES))
+            words, at, step = raw.cast("Q"), OFFSETS[name] // both.itemsize, RECORD.size // both.itemsize
+            both[::2], both[1::2] = array("Q", words[at::step]), array("Q", words[at + 1 :: step])
+            yield both.tobytes()
+        else:
+            width = array(code).itemsize
+            column: memoryview[int] = raw.cast(code)  # type: ignore[call-overload]
+            yield column[OFFSETS[name] // width :: RECORD.size // width].tobytes()
 
 
 def unpack(packed: bytes) -> list[Handshake]:

@@ -94,7 +94,7 @@ class Details(LineView, can_focus=True):
             return self.message_strips(self._message, width, height, "details--message")
         shown = self._page[self._top : self._top + self._page_rows]
         body = [self.strip_of(line, width) for line in shown]
-        blank = [Strip.blank(width, self.rich_style)] * (height - _AROUND - len(body))
+        blank = [Strip.blank(width, self.plain)] * (height - _AROUND - len(body))
         return [self._title(width), *body, *blank, self._keys(width)]
 
     def _title(self, width: int) -> Strip:

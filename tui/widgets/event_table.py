@@ -169,7 +169,7 @@ class EventTable(LineView, can_focus=True):
         body = [self._row(each, columns, width) for each in rows] or self.message_strips(
             self._message, width, page_rows, "event-table--message"
         )
-        body += [Strip.blank(width, self.rich_style)] * (page_rows - len(body))
+        body += [Strip.blank(width, self.plain)] * (page_rows - len(body))
         below = [self._styled(f"  {each}", "event-table--rest", width) for each in rest]
         return [self._header(columns, width), *body[:page_rows], *below, self._state(width)]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.highlighter import Highlighter
 from rich.text import Text
@@ -16,7 +16,8 @@ from textual.message import Message
 from textual.suggester import Suggester
 from textual.widgets import Input, Static
 
-from tui.core.filter import Filter, FilterError, complete, parse
+if TYPE_CHECKING:  # What a filter means is imported when one is typed.
+    from tui.core.filter import Filter
 
 _HISTORY = 50
 Known = Callable[[], Mapping[str, Sequence[str]]]
@@ -105,6 +106,8 @@ class FilterLine(Horizontal):
 
     @on(Input.Changed)
     def _narrow(self, event: Input.Changed) -> None:
+        from tui.core.filter import FilterError, parse
+
         event.stop()
         try:
             parsed = parse(event.value)
@@ -132,6 +135,8 @@ class FilterLine(Horizontal):
 
     def action_complete(self) -> None:
         """Take the first completion; with none, leave the text alone."""
+        from tui.core.filter import complete
+
         found = complete(self.value, self._input.cursor_position, self._known())
         if found:
             first = found[0]
@@ -165,6 +170,8 @@ class _Completer(Suggester):
         self._known = known
 
     async def get_suggestion(self, value: str) -> str | None:
+        from tui.core.filter import complete
+
         for found in complete(value, len(value), self._known()):
             suggested = value[: found.start] + found.text
             if suggested.startswith(value) and suggested != value:

@@ -228,7 +228,7 @@ class RowTable(LineView, can_focus=True):
         return row.is_quiet or (self._rows.main is Main.LIVE and not row.live.count)
 
     def _style(self, name: str) -> Style:
-        return self.get_component_rich_style(f"row-table--{name}") if name else self.rich_style
+        return self.get_component_rich_style(f"row-table--{name}") if name else self.plain
 
     def _own_style(self, column: Column, row: Row) -> str:
         """How a cell looks if not like the rest of its row."""

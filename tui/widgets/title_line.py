@@ -68,9 +68,9 @@ class TitleLine(Widget):
         if self._rows.main is Main.LIVE:
             live = totals.live
             return [
-                f"{count_text(live.count)} open connections",
+                f"{count_text(live.count)} open",
                 f"median srtt {duration_text(live.srtt_ns, glyphs)}",
-                f"greatest {duration_text(live.srtt_max_ns, glyphs)}",
+                f"max {duration_text(live.srtt_max_ns, glyphs)}",
             ]
         return [
             f"{rate_text(totals.rate)} conn/s",

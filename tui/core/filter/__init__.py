@@ -12,14 +12,18 @@ The grammar is `GRAMMAR`; the keys are `KEYS`. What it leaves open:
 
 from __future__ import annotations
 
-from tui.core.filter.completion import Completion, complete
-from tui.core.filter.error import FilterError
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from tui.core.filter.expression import Filter
-from tui.core.filter.keys import KEYS, Key
-from tui.core.filter.parser import parse
-from tui.core.filter.predicate import Predicate
-from tui.core.filter.subject import Subject
-from tui.core.filter.tokens import Token, TokenKind, tokens
+from tui.core.filter.subject import Predicate, Subject
+
+if TYPE_CHECKING:
+    from tui.core.filter.completion import Completion, complete
+    from tui.core.filter.error import FilterError
+    from tui.core.filter.keys import KEYS, Key
+    from tui.core.filter.parser import parse
+    from tui.core.filter.tokens import Token, TokenKind, tokens
 
 __all__ = [
     "GRAMMAR",
@@ -54,3 +58,24 @@ value    = word | network | number [ "-" number ]
 number   = digits [ "." digits ] [ unit ]          unit: ns us ms s for times, s m h for age, k M G for counts
 """
 """The grammar, for people."""
+
+_HOMES = {
+    "KEYS": "keys",
+    "Completion": "completion",
+    "FilterError": "error",
+    "Key": "keys",
+    "Token": "tokens",
+    "TokenKind": "tokens",
+    "complete": "completion",
+    "parse": "parser",
+    "tokens": "tokens",
+}
+"""What is imported when it is first asked for: until a filter is typed, nobody waits for the parser."""
+
+
+def __getattr__(name: str) -> object:
+    """Import what is at home in another module of this package."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = globals()[name] = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return found

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from tui.core.filter.nodes import Node
-from tui.core.filter.predicate import Predicate, predicate_of
-from tui.core.filter.printing import text_of
+if TYPE_CHECKING:
+    from tui.core.filter.nodes import Node
+    from tui.core.filter.subject import Predicate
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +19,14 @@ class Filter:
 
     def __str__(self) -> str:
         """The canonical text, which parses to an equal filter."""
-        return "" if self.root is None else text_of(self.root)
+        if self.root is None:
+            return ""
+        from tui.core.filter.printing import text_of
+
+        return text_of(self.root)
 
     def predicate(self) -> Predicate:
         """A function that tells whether a subject passes: to be made once and called for each."""
+        from tui.core.filter.predicate import predicate_of
+
         return predicate_of(self.root)

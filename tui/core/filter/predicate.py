@@ -25,9 +25,7 @@ from tui.core.filter.nodes import (
     Word,
 )
 from tui.core.filter.printing import measure_of
-from tui.core.filter.subject import Subject
-
-Predicate = Callable[[Subject], bool]
+from tui.core.filter.subject import Predicate, Subject
 
 _COMPARISONS: dict[Operator, Callable[[float, float], bool]] = {
     Operator.GREATER: operator.gt,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from collections.abc import Set as AbstractSet
 from typing import Protocol
 
@@ -28,3 +28,7 @@ class Subject(Protocol):
 
     def figure(self, id_: str) -> float | None:
         """A column's figure: times in ns, the rate per second. Of a handshake: every latency is its own, "count" 1."""
+
+
+Predicate = Callable[[Subject], bool]
+"""A whole filter, as a function."""

@@ -41,6 +41,12 @@ class Children:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
         self._children.append((pid, os.pidfd_open(pid)))
 
+    def set_niceness(self, niceness: int) -> None:
+        """Let them all go before others, or after (nice(2)); where that is not allowed, they stay as they are."""
+        for pid, _ in self._children:
+            with contextlib.suppress(OSError):
+                os.setpriority(os.PRIO_PROCESS, pid, niceness)
+
     def end(self) -> None:
         """End them all, and wait until they have."""
         for _, pidfd in self._children:

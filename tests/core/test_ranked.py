@@ -1,0 +1,31 @@
+"""Quantiles of latencies that were counted, and a few that were not."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.core.naive_figures import quantile
+from tui.core.codes import NO_LATENCY
+from tui.core.histogram import bucket_of, end_ns
+from tui.core.ranked import Ranked
+
+LATENCIES = st.lists(st.integers(1, 200) | st.integers(1, 10**9), max_size=60)
+
+
+@given(LATENCIES, LATENCIES, st.sampled_from([0.01, 0.5, 0.95, 0.99]))
+def test_they_are_those_of_all_together(counted: list[int], more: list[int], q: float) -> None:
+    together = [*counted, *more]
+    if together:
+        ranked = Ranked(Counter([*map(bucket_of, counted), NO_LATENCY]))
+        found = ranked.quantile_ns(q, sorted(more), min(together), max(together))
+        assert found == quantile(together, q, is_exact=True)
+
+
+@given(st.integers(1, 2**63))
+def test_a_bucket_ends_where_the_next_begins(ns: int) -> None:
+    bucket = bucket_of(ns)
+    assert bucket_of(end_ns(bucket)) == bucket + 1
+    assert bucket_of(end_ns(bucket) - 1) == bucket

@@ -1,0 +1,300 @@
+"""Counted: tables of what was counted since the start and in the last fifteen minutes; they add up."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import compress
+from operator import mul
+
+from tui.core.codes import (
+    BUCKETS,
+    CODE_BITS,
+    CODE_MASK,
+    ESTABLISHED_END,
+    NO_LATENCY,
+    RETRANSMITS,
+    Delta,
+    add_latencies,
+)
+from tui.core.entries import FAILURE, columns, failure_of, failures_in, latest
+from tui.core.figures import Exact, Figures
+from tui.core.histogram import bucket_of
+from tui.core.packing import COUNT_BITS, COUNT_MASK, LAST_SLICE, SLICE_SHIFT, append_entry, packed
+from tui.core.ranked import Ranked
+from tui.core.trend import EDGES_NS, SLICE_NS, SLICES
+from tui.core.window import COARSE, KEPT_SLICES, first_fine_slice
+
+_LEVEL_ENDS = tuple(map(bucket_of, EDGES_NS))
+_LEVELS = tuple(bisect_left(_LEVEL_ENDS, bucket) + 1 for bucket in range(bucket_of(2**64 - 1) + 1))
+"""The sparkline's level of each bucket; one that an edge lies in is below it: edges are round, as latencies are."""
+_LOOSE_ENTRIES = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """What was counted in some seconds of the past."""
+
+    first: int
+    """The number of its first slice of 5 s."""
+    slices: int
+    counts: Mapping[int, int]
+    """By code."""
+
+
+class Counted:
+    """One writer."""
+
+    __slots__ = (
+        "_fine_from",
+        "_is_loose",
+        "_loose_entries",
+        "_newest",
+        "_open",
+        "_ranked",
+        "_recent",
+        "counts",
+        "last_latency_ns",
+        "last_seen_ns",
+        "max_ns",
+        "min_ns",
+        "squares_ns2",
+        "sum_ns",
+        "timed_ns",
+    )
+
+    def __init__(self) -> None:
+        self.counts: Counter[int] = Counter()
+        """Since the start, by code."""
+        self._ranked: Ranked | None = None
+        """Of `counts`; None: they have changed since it was made."""
+        self.min_ns: int | None = None
+        self.max_ns = 0
+        self.sum_ns = 0
+        self.squares_ns2 = 0
+        self.last_latency_ns: int | None = None
+        """Of the latest handshake that had one; of several that ended at the same time, the greatest."""
+        self.timed_ns = 0
+        """When that one ended."""
+        self.last_seen_ns = 0
+        self._newest = 0
+        self._open: Counter[int] = Counter()
+        """Of the newest slice, by code."""
+        self._recent = array("Q")
+        """Of slices before: `slice << 34 | code << 20 | count`, 8 bytes for each; older ones before newer ones."""
+        self._fine_from = 0
+        """Before this slice, `_recent` is of half minutes: of each the first slice stands for all."""
+        self._is_loose = False
+        """`_recent` is in no order, and may hold several counts of the same: a merge has just joined it together."""
+        self._loose_entries = _LOOSE_ENTRIES
+        """With so many it is put in order before more are added."""
+
+    def apply(self, delta: Delta) -> None:
+        """Add what a delta has counted."""
+        self._ranked = None
+        for key, count in delta.counts.items():
+            self._count(key >> CODE_BITS, key & CODE_MASK, count)
+        add_latencies(self, delta)
+
+    def add(self, entries: bytes | bytearray) -> None:
+        """Count entries: the same as a delta of the handshakes they are of, but for thousands at once in C."""
+        self._ranked = None
+        times_ns, words = columns(entries)
+        newest_ns = max(times_ns)
+        if newest_ns > self.last_seen_ns:
+            self.last_seen_ns = newest_ns
+        if failures_in(entries):
+            self._add_failures(times_ns, words)
+            kept = [word < FAILURE for word in words]
+            times_ns, words = list(compress(times_ns, kept)), list(compress(words, kept))
+            if not words:
+                return
+        # bucket_of, written out: this is run for every handshake.
+        codes = [
+            (shift << 6) + (ns >> shift) if (shift := ns.bit_length() - 7) > 0 else ns or NO_LATENCY
+            for ns in words
+        ]
+        slice_ = min(times_ns) // SLICE_NS
+        if slice_ >= self._newest and slice_ == max(times_ns) // SLICE_NS:
+            if slice_ > self._newest:
+                self._begin(slice_)
+            self.counts.update(codes)
+            self._open.update(codes)
+        else:
+            self._add_scattered(
+                [ns // SLICE_NS << CODE_BITS | code for ns, code in zip(times_ns, codes, strict=True)]
+            )
+        self._add_latencies(times_ns, words)
+
+    def _add_failures(self, times_ns: list[int], words: list[int]) -> None:
+        for time_ns, word in zip(times_ns, words, strict=True):
+            if word >= FAILURE:
+                code, retransmits = failure_of(word)
+                slice_ = time_ns // SLICE_NS
+                self._count(slice_, code, 1)
+                if retransmits:
+                    self._count(slice_, RETRANSMITS, retransmits)
+
+    def _add_scattered(self, places: list[int]) -> None:
+        for place, count in sorted(Counter(places).items()):
+            self._count(place >> CODE_BITS, place & CODE_MASK, count)
+
+    def _count(self, slice_: int, code: int, count: int) -> None:
+        self.counts[code] += count
+        if slice_ < self._newest:
+            self._keep_late(slice_, code, count)
+            return
+        if slice_ > self._newest:
+            self._begin(slice_)
+        self._open[code] += count
+
+    def _add_latencies(self, times_ns: list[int], words: list[int]) -> None:
+        if 0 in words:
+            times_ns, words = list(compress(times_ns, words)), list(filter(None, words))
+            if not words:
+                return
+        least_ns, greatest_ns = min(words), max(words)
+        self.min_ns = least_ns if self.min_ns is None else min(least_ns, self.min_ns)
+        self.max_ns = max(greatest_ns, self.max_ns)
+        self.sum_ns += sum(words)
+        self.squares_ns2 += sum(map(mul, words, words))
+        timed_ns, last_ns = latest(times_ns, words)
+        if self.last_latency_ns is None or (timed_ns, last_ns) > (self.timed_ns, self.last_latency_ns):
+            self.timed_ns, self.last_latency_ns = timed_ns, last_ns
+
+    def merge(self, other: Counted) -> None:
+        """Add what another has counted: the same as if all of it had been applied here."""
+        self._ranked = None
+        self.counts.update(other.counts)
+        add_latencies(self, other)
+        if other._newest > self._newest:
+            self._begin(other._newest)
+        if other._recent:
+            self._is_loose = True
+            self._recent.extend(other._recent)
+        for code, count in other._open.items():
+            if other._newest == self._newest:
+                self._open[code] += count
+            else:
+                self._is_loose = True
+                append_entry(self._recent, min(other._newest, LAST_SLICE) << CODE_BITS | code, count)
+        if self._is_loose and len(self._recent) > self._loose_entries:
+            # Of thousands of tallies this would become far more than there are different counts.
+            self._loose_entries = 2 * len(self._in_order()) + _LOOSE_ENTRIES
+
+    def quantile_ns(self, q: float, more: list[int]) -> int | None:
+        """Of all latencies, and of more, which are in order and not counted yet."""
+        if self._ranked is None:
+            self._ranked = Ranked(self.counts)
+        least, greatest = self.min_ns, self.max_ns
+        if more:
+            least = more[0] if least is None else min(least, more[0])
+            greatest = max(greatest, more[-1])
+        return None if least is None else self._ranked.quantile_ns(q, more, least, greatest)
+
+    @property
+    def all_time(self) -> Figures:
+        """Everything since the start."""
+        return Figures(self.counts, Exact(self.min_ns, self.max_ns, self.sum_ns, self.squares_ns2))
+
+    def since(self, first_slice: int) -> dict[int, int]:
+        """Counts by code, from a slice on that is in the last two minutes, or begins a half minute of the last 15."""
+        counts = dict(self._open) if self._newest >= first_slice else {}
+        for entry in self._from(first_slice):
+            code = entry >> COUNT_BITS & CODE_MASK
+            counts[code] = counts.get(code, 0) + (entry & COUNT_MASK)
+        return counts
+
+    def recent(self, first_slice: int) -> int:
+        """Established handshakes from a slice on; which, see `since`."""
+        end = ESTABLISHED_END << COUNT_BITS
+        code_and_count = (1 << SLICE_SHIFT) - 1
+        total = 0
+        for entry in self._from(first_slice):
+            if entry & code_and_count < end:
+                total += entry & COUNT_MASK
+        if self._newest >= first_slice:
+            for code, count in self._open.items():
+                if code < ESTABLISHED_END:
+                    total += count
+        return total
+
+    def has_between(self, first_slice: int, end_slice: int) -> bool:
+        """Whether anything was counted from a slice on, before another; which, see `since`."""
+        if self._open and first_slice <= self._newest < end_slice:
+            return True
+        recent = self._in_order()
+        at = bisect_left(recent, first_slice << SLICE_SHIFT)
+        return at < len(recent) and recent[at] < end_slice << SLICE_SHIFT
+
+    def levels(self, slice_: int) -> bytes:
+        """24 levels, oldest first, the last that of `slice_`: the slowest handshake of each; 0: none had a latency."""
+        slowest = [-1] * SLICES
+        first = slice_ - SLICES + 1
+        for entry in self._from(first):
+            code, at = entry >> COUNT_BITS & CODE_MASK, (entry >> SLICE_SHIFT) - first
+            if at < SLICES and slowest[at] < code < BUCKETS:
+                slowest[at] = code
+        at = self._newest - first
+        if 0 <= at < SLICES:
+            slowest[at] = max([slowest[at], *[code for code in self._open if code < BUCKETS]])
+        return bytes([_LEVELS[code] if code >= 0 else 0 for code in slowest])
+
+    def history(self) -> list[Slice]:
+        """The last fifteen minutes, oldest first: slices of 5 s, and older than two minutes, of half a minute."""
+        fine_from = first_fine_slice(self._newest)
+        found: dict[int, dict[int, int]] = {}
+        for entry in self._from((self._newest - KEPT_SLICES) // COARSE * COARSE):
+            slice_, code = entry >> SLICE_SHIFT, entry >> COUNT_BITS & CODE_MASK
+            slice_ = slice_ if slice_ >= fine_from else slice_ - slice_ % COARSE
+            counts = found.setdefault(slice_, {})
+            counts[code] = counts.get(code, 0) + (entry & COUNT_MASK)
+        if self._open:
+            found[self._newest] = dict(self._open)
+        return [
+            Slice(slice_, 1 if slice_ >= fine_from else COARSE, counts)
+            for slice_, counts in sorted(found.items())
+        ]
+
+    def _begin(self, slice_: int) -> None:
+        """Put the newest slice with the others, and begin another."""
+        place = min(self._newest, LAST_SLICE) << CODE_BITS
+        for code, count in self._open.items():
+            append_entry(self._recent, place | code, count)
+        self._open = Counter()
+        self._newest = slice_
+        if first_fine_slice(slice_) > self._fine_from:
+            self._compact()
+
+    def _keep_late(self, slice_: int, code: int, count: int) -> None:
+        """Count something older than the newest slice: interfaces and CPUs report nearly in order, not quite."""
+        if slice_ < self._newest - KEPT_SLICES - COARSE:
+            return  # No window reaches back so far.
+        if slice_ < self._fine_from:
+            slice_ -= slice_ % COARSE
+        entries = array("Q")
+        append_entry(entries, min(slice_, LAST_SLICE) << CODE_BITS | code, count)
+        recent = self._in_order()
+        at = bisect_left(recent, slice_ + 1 << SLICE_SHIFT)
+        recent[at:at] = entries
+
+    def _compact(self) -> None:
+        """Put together half minutes that are now older than two; forget what is older than fifteen."""
+        recent = self._in_order()
+        before, self._fine_from = self._fine_from, first_fine_slice(self._newest)
+        aged = slice(*(bisect_left(recent, each << SLICE_SHIFT) for each in (before, self._fine_from)))
+        recent[aged] = packed(recent[aged], self._fine_from)
+        del recent[: bisect_left(recent, self._newest - KEPT_SLICES - COARSE << SLICE_SHIFT)]
+
+    def _in_order(self) -> array[int]:
+        if self._is_loose:
+            self._recent = packed(self._recent, self._fine_from)
+            self._is_loose = False
+        return self._recent
+
+    def _from(self, first_slice: int) -> array[int]:
+        recent = self._in_order()
+        return recent[bisect_left(recent, first_slice << SLICE_SHIFT) :]

@@ -1,0 +1,146 @@
+"""Groups: the cells of one direction or both, added up to the rows of one grouping, and to totals."""
+
+from __future__ import annotations
+
+from tui.core.cell import Cell
+from tui.core.cells import Cells, Rest
+from tui.core.codes import Delta
+from tui.core.grouping import BY_HOST, Grouping, Labels, RowKey
+from tui.core.pending import Pending
+from tui.core.row import Row
+from tui.core.tally import Tally
+from tui.core.window import Moment
+
+
+class Groups:
+    """Made anew for another grouping or direction. What changes a row says so in `changed`. One thread."""
+
+    def __init__(
+        self, cells: Cells, grouping: Grouping, direction: int | None, moment: Moment, labels: Labels
+    ) -> None:
+        """`direction`: the only one that is shown; None: both are."""
+        self._cells = cells
+        self._grouping = grouping
+        self._direction = direction
+        self._moment = moment
+        self._labels = labels
+        self.rows: dict[RowKey, Row] = {}
+        self.totals = Row((), grouping, moment, labels)
+        """The same figures as a row's, over all cells that are shown."""
+
+    def is_shown(self, cell: Cell) -> bool:
+        """Whether a cell belongs to a row."""
+        return self._direction is None or cell.key.direction == self._direction
+
+    def adopt(self, cell: Cell) -> Row:
+        """Let a cell be shown, with all it has counted."""
+        row = self._join(cell)
+        self.totals.tally.merge(cell.tally)
+        self.totals.outdate()
+        return row
+
+    def add(self, pending: Pending, changed: dict[Row, None]) -> None:
+        """Add entries to cells, and to all that they are a part of: run for every cell that something came of."""
+        shown: list[bytearray] = []
+        cells, wanted, has_failures = self._cells, self._direction, pending.has_failures
+        find, turn = cells.by_key.get, cells.turn
+        for key, entries in pending.entries.items():
+            cell = find(key) or cells.seen(key)
+            cell.seen = turn
+            tally, row = cell.tally, cell.row
+            tally.add(entries, has_failures)
+            if row is None:
+                if wanted is not None and cell.key.direction != wanted:
+                    continue
+                row = self._join(cell)
+            elif row.tally is not tally:
+                row.tally.add(entries, has_failures)
+            shown.append(entries)
+            changed[row] = None
+        self.totals.tally.add(b"".join(shown))
+
+    def count(self, cell: Cell, news: Delta | Tally, changed: dict[Row, None]) -> None:
+        """Let a cell count, and all that it is a part of."""
+        if not self.is_shown(cell):
+            cell.tally.apply(news)
+            return
+        row = cell.row or self._join(cell)
+        cell.tally.apply(news)
+        if row.tally is not cell.tally:
+            row.tally.apply(news)
+        self.totals.tally.apply(news)
+        changed[row] = None
+
+    def bound(self, changed: dict[Row, None]) -> list[Row]:
+        """Of too many cells, add up the least recent: rows of hosts become one, what others say stays as it is.
+
+        Returns rows that are no more.
+        """
+        shrunk: dict[Row, bool] = {}
+        for cells in self._cells.surplus():
+            for cell in cells:
+                if cell.row is not None:
+                    cell.row.kept -= 1
+            for cell in cells:
+                self._fold(cell, changed, shrunk)
+        if not shrunk:
+            return []
+        is_by_host = self._grouping in BY_HOST
+        gone = [row for row in shrunk if not row.kept and (is_by_host or not row.has_cells)]
+        for row in gone:
+            self._dissolve(row, changed, shrunk)
+        for row, is_less in shrunk.items():
+            row.drop_gone()
+            if row.cells:
+                changed[row] = None
+            if row.cells and is_less:
+                row.recount()
+        self.totals.cells = [cell for cell in self.totals.cells if cell.row is not None]
+        self.totals.outdate()
+        return gone
+
+    def _dissolve(self, row: Row, changed: dict[Row, None], shrunk: dict[Row, bool]) -> None:
+        """Let go of a row that nothing is kept of."""
+        for cell in row.cells:
+            if isinstance(cell, Rest) and cell.row is row:
+                self._fold(cell, changed, shrunk)
+                self._cells.drop(cell)
+        changed.pop(row, None)
+        del self.rows[row.key]
+
+    def _fold(self, cell: Cell, changed: dict[Row, None], shrunk: dict[Row, bool]) -> None:
+        """Add a cell to the rest. `shrunk`: rows that cells were taken from, and whether they have lost something."""
+        row = cell.row
+        network = b""
+        if self._grouping is Grouping.NETWORK and row is not None and row.kept:
+            network = bytes(row.key[0])
+        rest = self._cells.rest_of(cell.key, network)
+        if row is None:
+            rest.absorb(cell)
+            return
+        shrunk.setdefault(row, False)
+        if self._grouping.key_of(rest.key) == row.key:
+            rest.absorb(cell)
+            row.replace(cell, rest)
+            if rest.row is None:
+                rest.row = row
+                self.totals.cells.append(rest)
+        else:
+            other = rest.row or self._join(rest)
+            rest.absorb(cell)
+            if other.tally is not rest.tally:
+                other.tally.merge(cell.tally)
+            other.outdate()
+            changed[other] = None
+            shrunk[row] = True
+        cell.row = None
+
+    def _join(self, cell: Cell) -> Row:
+        key = self._grouping.key_of(cell.key)
+        row = self.rows.get(key)
+        if row is None:
+            row = self.rows[key] = Row(key, self._grouping, self._moment, self._labels)
+        row.add(cell)
+        cell.row = row
+        self.totals.cells.append(cell)
+        return row

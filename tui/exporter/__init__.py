@@ -1,0 +1,1 @@
+"""The headless exporter: what is counted, as Prometheus scrapes it."""
