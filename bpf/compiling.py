@@ -40,6 +40,7 @@ class Compiling:
 
     def __enter__(self) -> Compiling:
         """Begin. Raises OSError."""
+        _allow_locked_memory()
         ours, theirs = socket.socketpair()
         self._socket = ours
         with theirs:
@@ -78,7 +79,6 @@ class Compiling:
             raise cannot_prepare("the process that compiles it has ended") from None
         if "failure" in told:
             raise _FAILURES.get(told["failure"], KernelUnsupported)(told["what"], told["next_step"])
-        _allow_locked_memory()
         code = {name: bytes.fromhex(text) for name, text in told["code"].items()}
         compiled = Compiled(code, told["tables"], tuple(told["map_fds"]))
         return compiled.moved(dict(zip(compiled.map_fds, fds, strict=True)))

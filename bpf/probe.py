@@ -89,7 +89,6 @@ class Probe:
             )
         )
         self._cgroups = Cgroups(cgroup_root())
-        self._resources.callback(self._cgroups.close)
         self._poll = self._resources.enter_context(select.epoll())
         # Edge-triggered: a wait is cut short by the kernel's wake-up (the ring is filling), not by there being data.
         self._poll.register(self._program.ring_fd, select.EPOLLIN | select.EPOLLET)
