@@ -182,7 +182,12 @@ class TcplatApp(Commands, Exporting, Steering, App[None]):
 
     @on(AccountsRead)
     def _take_accounts(self, message: AccountsRead) -> None:
-        self.situation.accounts, self.situation.gone = message.accounts, message.gone
+        situation = self.situation
+        situation.selection, situation.accounts, situation.gone = (
+            message.selection,
+            message.accounts,
+            message.gone,
+        )
         if self.views.current == "probe":
             self.views.probe.draw(message.accounts)
 

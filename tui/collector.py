@@ -50,6 +50,8 @@ class WatchBegan(Message):
 class AccountsRead(Message):
     """The source's counters, and which interfaces are gone; about once a second."""
 
+    selection: Sequence[str]
+    """What is watched, which an interface that was renamed changes."""
     accounts: list[Account]
     gone: frozenset[str]
 
@@ -105,11 +107,15 @@ class Collector:
         return self._source.wall_offset_ns() if self._source else time.time_ns() - time.monotonic_ns()
 
     def switch(self, selection: Sequence[str]) -> None:
-        """Ask for other interfaces; WatchBegan or CommandFailed answers."""
+        """Ask for other interfaces; WatchBegan or CommandFailed answers; for the same ones, AccountsRead."""
 
         def watch(source: Source) -> None:
+            is_same = tuple(selection) == tuple(source.selection)
             source.watch(selection)
-            self._begin(source, source.now_ns())
+            if is_same:
+                self._tell_accounts(source, source.accounts())
+            else:
+                self._begin(source, source.now_ns())
 
         self._command(watch)
 
@@ -148,16 +154,18 @@ class Collector:
         except Exception as error:  # The thread's edge: a bug here must reach the screen, not vanish.
             self._post(SourceFailed(printable(f"{type(error).__name__}: {error}")))
 
+    def _tell_accounts(self, source: Source, accounts: Sequence[Account]) -> None:
+        gone = frozenset(map(printable, source.gone))
+        self._post(AccountsRead(_selection(source), _showable(accounts), gone))
+
     def _begin(self, source: Source, began_ns: int) -> None:
-        selection = [printable(name) for name in source.selection]
-        self._post(WatchBegan(selection, _showable(source.accounts()), began_ns))
+        self._post(WatchBegan(_selection(source), _showable(source.accounts()), began_ns))
 
     def _hand_on(self, source: Source, batch: Batch) -> None:
         if batch.began_ns is not None:
             self._begin(source, batch.began_ns)
         if batch.accounts:
-            gone = frozenset(map(printable, source.gone))
-            self._post(AccountsRead(_showable(batch.accounts), gone))
+            self._tell_accounts(source, batch.accounts)
         if batch.handshakes or batch.flows:
             indices = {each.ifindex for each in batch.flows}.union(values_of(batch.handshakes, "ifindex"))
             cgroups = {each.cgroup for each in batch.flows}.union(values_of(batch.handshakes, "cgroup"))
@@ -206,6 +214,10 @@ class Collector:
         if playback and playback != self._playback:
             self._playback = playback
             self._post(PlaybackChanged(playback))
+
+
+def _selection(source: Source) -> list[str]:
+    return [printable(name) for name in source.selection]
 
 
 def _showable(accounts: Sequence[Account]) -> list[Account]:
