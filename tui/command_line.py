@@ -87,7 +87,7 @@ def _run(options: argparse.Namespace, stack: ExitStack, *, owns_process: bool) -
     export = stack.enter_context(_exporter(options)) if options.listen else None
     chosen = _reading(options) if options.read else _watching(options, stack, compiling)
     if owns_process:
-        _give_up_privileges(is_watching=not options.read)
+        _give_up_privileges(export.files if export else [], is_watching=not options.read)
     recorder = None
     if options.record:
         from tui.record.recorder import Recorder
@@ -103,12 +103,15 @@ def _run(options: argparse.Namespace, stack: ExitStack, *, owns_process: bool) -
     return export.run(chosen.open_source(), recorder) if export else _stream(options, chosen, recorder)
 
 
-def _give_up_privileges(*, is_watching: bool) -> None:
-    """Be the one who called sudo, if they may read what is still to be imported; and keep only what is needed."""
+def _give_up_privileges(files: Sequence[Path], *, is_watching: bool) -> None:
+    """Keep only what is needed, and be the one who called sudo, if they may read what is still to be read.
+
+    That is `files`, and what is still to be imported.
+    """
     who = caller(os.environ)
     library = importlib.util.find_spec("textual")
     imported = [Path(__file__), *([Path(library.origin)] if library and library.origin else [])]
-    give_up(who if who and may_read(who, imported) else None, is_watching=is_watching)
+    give_up(who if who and may_read(who, [*files, *imported]) else None, is_watching=is_watching)
 
 
 def _begin_compiling(options: argparse.Namespace, stack: ExitStack) -> Compiling | None:

@@ -138,6 +138,21 @@ def test_who_may_not_read_the_program_is_not_become(network: Lab, code: Path) ->
         code.chmod(0o755)
 
 
+def test_who_may_not_read_the_web_configuration_is_not_become(code: Path, tmp_path: Path) -> None:
+    secret = tmp_path / "web.yml"
+    secret.write_text("basic_auth_users: {}\n")
+    secret.chmod(0o600)
+    arguments = ("lo", "--listen", "127.0.0.1:0", "--web-config", str(secret))
+    words = command(code, *arguments, environment=called_by(NOBODY))
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as child:
+        try:
+            assert child.stderr
+            assert child.stderr.readline().startswith("tcplat: metrics at ")
+            assert sets(status(child.pid)[0])["Prm"] == NEEDED | 1 << CAP_DAC_OVERRIDE
+        finally:
+            child.kill()
+
+
 def test_reading_keeps_nothing(code: Path) -> None:
     words = command(code, "--read", "-", "--json", environment=called_by(NOBODY))
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as child:
