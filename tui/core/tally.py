@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from tui.core.codes import ESTABLISHED_END, FAILURES, Delta
-from tui.core.counted import Counted, Slice
+from tui.core.counted import Counted
 from tui.core.entries import ENTRY, FAILURE, columns, failures_in, latest, table_of
 from tui.core.few import FewFigures, latencies_of, quantile_of
 from tui.core.figures import Figures
+from tui.core.packing import Slice
 from tui.core.trend import SLICE_NS
 from tui.core.window import Moment, Window
 
