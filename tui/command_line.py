@@ -227,6 +227,7 @@ def _screen(options: argparse.Namespace, chosen: _Input, config: Config, recorde
     from tui.core.grouping import Grouping
     from tui.core.thresholds import Thresholds
     from tui.core.window import Window
+    from tui.garbage import settle
     from tui.options import ScreenOptions
 
     takers: list[Taker] = [recorder] if recorder else []
@@ -259,6 +260,7 @@ def _screen(options: argparse.Namespace, chosen: _Input, config: Config, recorde
         keymap=config.keys,
     )
     app = TcplatApp(chosen.open_source, chosen.list_interfaces, screen)
+    settle()
     app.run()
     if app.failure:
         # Said again: the screen that said so is gone.

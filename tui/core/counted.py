@@ -5,8 +5,6 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import compress
 from operator import mul
 
@@ -16,33 +14,28 @@ from tui.core.codes import (
     CODE_MASK,
     ESTABLISHED_END,
     NO_LATENCY,
-    RETRANSMITS,
     Delta,
     add_latencies,
 )
-from tui.core.entries import FAILURE, columns, failure_of, failures_in, latest
+from tui.core.entries import FAILURE, columns, failures_in, failures_of, latest
 from tui.core.figures import Exact, Figures
-from tui.core.histogram import bucket_of
-from tui.core.packing import COUNT_BITS, COUNT_MASK, LAST_SLICE, SLICE_SHIFT, append_entry, packed
+from tui.core.packing import (
+    COUNT_BITS,
+    COUNT_MASK,
+    LAST_SLICE,
+    SLICE_SHIFT,
+    Slice,
+    append_entries,
+    append_entry,
+    packed,
+    places_of,
+)
 from tui.core.ranked import Ranked
-from tui.core.trend import EDGES_NS, SLICE_NS, SLICES
+from tui.core.trend import LEVELS, SLICE_NS, SLICES
 from tui.core.window import COARSE, KEPT_SLICES, first_fine_slice
 
-_LEVEL_ENDS = tuple(map(bucket_of, EDGES_NS))
-_LEVELS = tuple(bisect_left(_LEVEL_ENDS, bucket) + 1 for bucket in range(bucket_of(2**64 - 1) + 1))
-"""The sparkline's level of each bucket; one that an edge lies in is below it: edges are round, as latencies are."""
 _LOOSE_ENTRIES = 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Slice:
-    """What was counted in some seconds of the past."""
-
-    first: int
-    """The number of its first slice of 5 s."""
-    slices: int
-    counts: Mapping[int, int]
-    """By code."""
+_FEW = 64
 
 
 class Counted:
@@ -70,7 +63,7 @@ class Counted:
         self.counts: Counter[int] = Counter()
         """Since the start, by code."""
         self._ranked: Ranked | None = None
-        """Of `counts`; None: they have changed since it was made."""
+        """Of `counts`; None: nobody has asked since they were changed otherwise than by `add`."""
         self.min_ns: int | None = None
         self.max_ns = 0
         self.sum_ns = 0
@@ -101,55 +94,61 @@ class Counted:
 
     def add(self, entries: bytes | bytearray) -> None:
         """Count entries: the same as a delta of the handshakes they are of, but for thousands at once in C."""
-        self._ranked = None
         times_ns, words = columns(entries)
         newest_ns = max(times_ns)
         if newest_ns > self.last_seen_ns:
             self.last_seen_ns = newest_ns
         if failures_in(entries):
-            self._add_failures(times_ns, words)
+            for slice_, code, count in failures_of(times_ns, words):
+                self._count(slice_, code, count)
             kept = [word < FAILURE for word in words]
             times_ns, words = list(compress(times_ns, kept)), list(compress(words, kept))
             if not words:
                 return
+            newest_ns = max(times_ns)
         # bucket_of, written out: this is run for every handshake.
         codes = [
             (shift << 6) + (ns >> shift) if (shift := ns.bit_length() - 7) > 0 else ns or NO_LATENCY
             for ns in words
         ]
-        slice_ = min(times_ns) // SLICE_NS
-        if slice_ >= self._newest and slice_ == max(times_ns) // SLICE_NS:
-            if slice_ > self._newest:
-                self._begin(slice_)
-            self.counts.update(codes)
-            self._open.update(codes)
+        if self._ranked is not None:
+            self._ranked.add(codes)
+        oldest, newest = min(times_ns) // SLICE_NS, newest_ns // SLICE_NS
+        if oldest < self._newest or newest > LAST_SLICE:
+            self._add_scattered(times_ns, codes)
         else:
-            self._add_scattered(
-                [ns // SLICE_NS << CODE_BITS | code for ns, code in zip(times_ns, codes, strict=True)]
-            )
+            self.counts.update(codes)
+            if oldest < newest:
+                codes = self._add_ended(times_ns, codes, newest)
+            elif newest > self._newest:
+                self._begin(newest)
+            self._open.update(codes)
         self._add_latencies(times_ns, words)
 
-    def _add_failures(self, times_ns: list[int], words: list[int]) -> None:
-        for time_ns, word in zip(times_ns, words, strict=True):
-            if word >= FAILURE:
-                code, retransmits = failure_of(word)
-                slice_ = time_ns // SLICE_NS
-                self._count(slice_, code, 1)
-                if retransmits:
-                    self._count(slice_, RETRANSMITS, retransmits)
+    def _add_ended(self, times_ns: list[int], codes: list[int], newest: int) -> list[int]:
+        """Begin the newest slice; keep what is of slices before it, and return the codes of those that are not."""
+        places = sorted(places_of(times_ns, codes))
+        end = bisect_left(places, newest << CODE_BITS)
+        self._end_slice()
+        if end > _FEW:
+            append_entries(self._recent, 0, Counter(places[:end]))
+        else:  # It does not pay to look whether some are the same.
+            self._recent.extend([place << COUNT_BITS | 1 for place in places[:end]])
+        self._begin(newest)
+        return [place & CODE_MASK for place in places[end:]]
 
-    def _add_scattered(self, places: list[int]) -> None:
-        for place, count in sorted(Counter(places).items()):
+    def _add_scattered(self, times_ns: list[int], codes: list[int]) -> None:
+        for place, count in sorted(Counter(places_of(times_ns, codes)).items()):
             self._count(place >> CODE_BITS, place & CODE_MASK, count)
 
     def _count(self, slice_: int, code: int, count: int) -> None:
         self.counts[code] += count
         if slice_ < self._newest:
             self._keep_late(slice_, code, count)
-            return
-        if slice_ > self._newest:
-            self._begin(slice_)
-        self._open[code] += count
+        else:
+            if slice_ > self._newest:
+                self._begin(slice_)
+            self._open[code] += count
 
     def _add_latencies(self, times_ns: list[int], words: list[int]) -> None:
         if 0 in words:
@@ -241,7 +240,7 @@ class Counted:
         at = self._newest - first
         if 0 <= at < SLICES:
             slowest[at] = max([slowest[at], *[code for code in self._open if code < BUCKETS]])
-        return bytes([_LEVELS[code] if code >= 0 else 0 for code in slowest])
+        return bytes([LEVELS[code] if code >= 0 else 0 for code in slowest])
 
     def history(self) -> list[Slice]:
         """The last fifteen minutes, oldest first: slices of 5 s, and older than two minutes, of half a minute."""
@@ -261,13 +260,15 @@ class Counted:
 
     def _begin(self, slice_: int) -> None:
         """Put the newest slice with the others, and begin another."""
-        place = min(self._newest, LAST_SLICE) << CODE_BITS
-        for code, count in self._open.items():
-            append_entry(self._recent, place | code, count)
-        self._open = Counter()
+        self._end_slice()
         self._newest = slice_
         if first_fine_slice(slice_) > self._fine_from:
             self._compact()
+
+    def _end_slice(self) -> None:
+        if self._open:
+            append_entries(self._recent, min(self._newest, LAST_SLICE) << CODE_BITS, self._open)
+            self._open = Counter()
 
     def _keep_late(self, slice_: int, code: int, count: int) -> None:
         """Count something older than the newest slice: interfaces and CPUs report nearly in order, not quite."""

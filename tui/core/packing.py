@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from tui.core.codes import CODE_BITS
+from tui.core.trend import SLICE_NS
 from tui.core.window import COARSE
 
 COUNT_BITS = 20
@@ -15,12 +17,37 @@ LAST_SLICE = (1 << 64 - SLICE_SHIFT) - 1
 """170 years: what is stamped later, in a file that lies, is counted there."""
 
 
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """What was counted in some seconds of the past."""
+
+    first: int
+    """The number of its first slice of 5 s."""
+    slices: int
+    counts: Mapping[int, int]
+    """By code."""
+
+
+def places_of(times_ns: Iterable[int], codes: Iterable[int]) -> list[int]:
+    """Slices and codes."""
+    return [ns // SLICE_NS << CODE_BITS | code for ns, code in zip(times_ns, codes, strict=True)]
+
+
 def append_entry(entries: array[int], place: int, count: int) -> None:
     """Add a count. `place`: slice and code."""
     while count > COUNT_MASK:
         entries.append(place << COUNT_BITS | COUNT_MASK)
         count -= COUNT_MASK
     entries.append(place << COUNT_BITS | count)
+
+
+def append_entries(entries: array[int], base: int, counts: Mapping[int, int]) -> None:
+    """Add counts; `base` is to be added to what they are counts of, to make places of these."""
+    if max(counts.values(), default=0) > COUNT_MASK:
+        for place, count in counts.items():
+            append_entry(entries, base | place, count)
+    else:
+        entries.extend([(base | place) << COUNT_BITS | count for place, count in counts.items()])
 
 
 def packed(entries: Iterable[int], fine_from: int) -> array[int]:
@@ -33,6 +60,5 @@ def packed(entries: Iterable[int], fine_from: int) -> array[int]:
             place -= slice_ % COARSE << CODE_BITS
         sums[place] = sums.get(place, 0) + (entry & COUNT_MASK)
     packed = array("Q")
-    for place in sorted(sums):
-        append_entry(packed, place, sums[place])
+    append_entries(packed, 0, dict(sorted(sums.items())))
     return packed

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tui.core.codes import ESTABLISHED_END, FAILURES, Delta
-from tui.core.counted import Counted, Slice
+from tui.core.counted import Counted
 from tui.core.entries import ENTRY, FAILURE, columns, failures_in, latest, table_of
 from tui.core.few import FewFigures, latencies_of, quantile_of
 from tui.core.figures import Figures
+from tui.core.packing import Slice
 from tui.core.trend import SLICE_NS
 from tui.core.window import Moment, Window
 
@@ -72,6 +75,13 @@ class Tally:
                 self._tables().add(counted)
         elif other._few:
             self.add(other._few)
+
+    def merge_all(self, others: Sequence[Tally]) -> None:
+        """The same of many, most of which have counted few."""
+        self.add(b"".join([each._few for each in others if each._counted is None]))
+        for each in others:
+            if each._counted is not None:
+                self.merge(each)
 
     def _tables(self) -> Counted:
         """To be written to."""
