@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from bpf.errors import TcplatError
 from bpf.event import printable
 from bpf.privileges import caller, give_up, may_read
-from bpf.requirements import require_bcc, require_permission
+from bpf.requirements import require_bcc, require_files, require_permission
 from bpf.source import ANY, Source, Taker
 from tui.arguments import parse
 
@@ -80,6 +80,7 @@ def _run(options: argparse.Namespace, stack: ExitStack, *, owns_process: bool) -
     _check_interfaces([] if options.read else options.interfaces)
     if not options.read:
         require_permission()
+        require_files()
         require_bcc()
     if has_screen:
         _require_terminal(is_stdin_read=options.read == _STDIN)
@@ -120,6 +121,7 @@ def _begin_compiling(options: argparse.Namespace, stack: ExitStack) -> Compiling
         return None
     try:
         require_permission()
+        require_files()
         require_bcc()
     except TcplatError:  # Told in its turn: what was typed comes first.
         return None
