@@ -90,6 +90,14 @@ class TcplatApp(Commands, Exporting, Steering, App[None]):
         Binding("minus", "interval(-1)", "Redraw more often", id="app.faster_redraw", show=False),
         Binding("T", "theme", "Next theme", id="app.theme", show=False),
         Binding("ctrl+r", "reset", "Forget everything, begin anew", id="app.reset", show=False),
+        Binding(
+            "ctrl+z",
+            "suspend_process",
+            "Suspend; fg brings it back",
+            id="app.suspend",
+            show=False,
+            priority=True,
+        ),
         Binding("escape", "back_out", "Clear the filter, then go back", id="app.clear", show=False),
     ]
 

@@ -72,9 +72,9 @@ def ended(account: Account) -> int:
 def test_frames_have_right_sums(kind: str) -> None:
     for frame in frames(kind, 100, "192.0.2.1", 443):
         header, segment = frame[14:34], frame[34:]
-        assert checksum(header) in ZEROS
+        assert checksum(bytes(header)) in ZEROS
         pseudo_header = header[12:] + struct.pack("!HH", PROTOCOL_TCP, len(segment))
-        assert checksum(pseudo_header + segment) in ZEROS
+        assert checksum(bytes(pseudo_header + segment)) in ZEROS
 
 
 @pytest.mark.parametrize("kind", [SYNS, SYN_ACKS])
