@@ -27,7 +27,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tools.prometheus_server import PATIENCE_S, PrometheusServer
 from tools.simulated_box import Box
 
-RULES = Path(__file__).resolve().parents[1] / "prometheus"
+RULES = sorted((Path(__file__).resolve().parents[1] / "prometheus").glob("tcplat.*.yml"))
 QUERIES = {
     "fleet p95, from all series": (
         "histogram_quantile(0.95, sum by (le) (rate(tcplat_handshake_latency_seconds_bucket[5m])))"
@@ -71,8 +71,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"{name:<48} {value:>14,.{_digits(value)}f}", flush=True)
 
 
-def simulated(boxes: int, remotes: int, interval_s: float, duration_s: float) -> Iterator[tuple[str, float]]:
-    """Run it; yield what was measured."""
+def simulated(
+    boxes: int, remotes: int, interval_s: float, duration_s: float, rules: Sequence[Path] = RULES
+) -> Iterator[tuple[str, float]]:
+    """Run it; yield what was measured. Raises TimeoutError."""
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tcplat-fleet-")))
         fleet = [stack.enter_context(Box(number, remotes)) for number in range(boxes)]
@@ -84,7 +86,7 @@ def simulated(boxes: int, remotes: int, interval_s: float, duration_s: float) ->
         server = PrometheusServer(
             directory / "near",
             [box.where for box in fleet],
-            rules=[RULES / "tcplat.rules.yml", RULES / "tcplat.alerts.yml"],
+            rules=rules,
             interval_s=interval_s,
             arguments=["--web.enable-admin-api"],
             settings={"remote_write": [_only_recorded(f"{far.url}/api/v1/write")]},
