@@ -78,7 +78,7 @@ def simulated(
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tcplat-fleet-")))
         fleet = [stack.enter_context(Box(number, remotes)) for number in range(boxes)]
-        stack.enter_context(_happening(fleet, interval_s / 2))
+        stack.enter_context(_happening(fleet, interval_s / 8))
         yield from _of_a_box(fleet[0])
         far = stack.enter_context(
             PrometheusServer(directory / "far", arguments=["--web.enable-remote-write-receiver"])
