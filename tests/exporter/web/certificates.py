@@ -12,7 +12,7 @@ def make_authority(directory: Path, name: str = "ca") -> None:
     """NAME.crt, NAME.key."""
     _openssl(
         directory, "req", "-x509", *_KEY, "-keyout", f"{name}.key", "-out", f"{name}.crt",
-        "-days", "2", "-subj", f"/CN={name}",
+        "-days", "2", "-subj", f"/CN={name}", "-addext", "keyUsage=critical,keyCertSign",
     )  # fmt: skip
 
 
