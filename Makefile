@@ -7,6 +7,8 @@ BIN := .venv/bin
 # Without sudo the program starts all the same, and says what it lacks.
 SUDO := $(shell [ "$$(id -u)" = 0 ] || ! command -v sudo >/dev/null || echo sudo $${NO_COLOR:+NO_COLOR=1})
 UV ?= uv
+LOCKED := --generate-hashes --custom-compile-command "make lock" -q
+LOCK := $(UV) pip compile pyproject.toml $(LOCKED)
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -46,10 +48,11 @@ fresh: ## try it all in new Debian roots, as a new user would: make fresh ARGS=t
 	tools/fresh $(ARGS)
 
 lock: ## pin the newest packages that pyproject.toml allows (needs uv): make lock ARGS=--upgrade
-	UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) pip compile pyproject.toml --group build \
-	    --universal --python-version 3.10 --generate-hashes -q -o requirements.txt $(ARGS)
-	UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) pip compile pyproject.toml --group build --group test \
-	    -c requirements.txt --universal --python-version 3.10 --generate-hashes -q -o requirements-test.txt $(ARGS)
+	$(LOCK) --group build --universal --python-version 3.10 -o requirements.txt $(ARGS)
+	$(LOCK) --group build --group dist --group test -c requirements.txt \
+	    --universal --python-version 3.10 -o requirements-test.txt $(ARGS)
+	$(LOCK) -c requirements.txt --python-platform linux --python-version 3.10 -o requirements-bundle.txt $(ARGS)
+	$(UV) pip compile --group audit $(LOCKED) --universal --python-version 3.10 -o requirements-audit.txt $(ARGS)
 
 clean: ## remove what was made here
 	rm -rf .venv dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
