@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -13,9 +14,6 @@ from email.parser import Parser
 from pathlib import Path
 from zipfile import ZipFile
 
-from hatchling.builders.sdist import SdistBuilder
-from hatchling.builders.wheel import WheelBuilder
-
 from tools.dist.project import ROOT
 
 _OLDEST_PYTHON = "3.10"
@@ -24,16 +22,14 @@ _FETCHED = ROOT / "build" / "wheels"
 _METADATA = ".dist-info/METADATA"
 
 
-def own_wheel(directory: Path) -> Path:
-    """Build the project's wheel into a directory, at the time that SOURCE_DATE_EPOCH says."""
-    (path,) = WheelBuilder(str(ROOT)).build(directory=str(directory), versions=["standard"])
-    return Path(path)
-
-
-def own_sources(directory: Path) -> Path:
-    """Build its sdist there, likewise."""
-    (path,) = SdistBuilder(str(ROOT)).build(directory=str(directory), versions=["standard"])
-    return Path(path)
+def build_own(directory: Path, epoch_s: int) -> tuple[Path, Path]:
+    """Build the project's wheel and its sources into a directory; return both. Asks no network."""
+    command = [sys.executable, "-m", "hatchling", "build", "--directory", str(directory)]
+    environment = {**os.environ, "SOURCE_DATE_EPOCH": str(epoch_s)}
+    subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True)
+    (wheel,) = directory.glob("*.whl")
+    (sources,) = directory.glob("*.tar.gz")
+    return wheel, sources
 
 
 def locked_wheels() -> list[Path]:
