@@ -1,7 +1,7 @@
 # What a person types here; the work is done in tools/. `make` lists it.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run setup setup-test test check format fuzz bench screenshots fresh dist audit lock clean
+.PHONY: help run setup setup-test test check format fuzz bench screenshots fresh fresh-dist dist audit lock clean
 
 BIN := .venv/bin
 # Without sudo the program starts all the same, and says what it lacks.
@@ -11,7 +11,7 @@ LOCKED := --generate-hashes --custom-compile-command "make lock" -q
 LOCK := $(UV) pip compile pyproject.toml $(LOCKED)
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 run: setup ## install what is missing, then start tcplat: make run ARGS="eth0 --json"
 	@$(SUDO) $(BIN)/tcplat $(ARGS)
@@ -46,6 +46,9 @@ screenshots: setup-test ## draw screenshots/ anew
 
 fresh: ## try it all in new Debian roots, as a new user would: make fresh ARGS=trixie
 	tools/fresh $(ARGS)
+
+fresh-dist: dist ## try what make dist builds in new Debian roots: make fresh-dist ARGS=trixie
+	tools/fresh --dist $(ARGS)
 
 dist: setup-test ## build what is handed to people into dist/: tcplat.pyz, a Debian package, a wheel and its sources
 	$(BIN)/python -m tools.dist

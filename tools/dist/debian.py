@@ -19,6 +19,8 @@ from tools.dist.project import ROOT
 
 _PACKAGING = ROOT / "packaging"
 _DEB = _PACKAGING / "deb"
+_IN_REPOSITORY, _INSTALLED = b"ExecStart=/opt/tcplat/.venv/bin/tcplat", b"ExecStart=/usr/bin/tcplat"
+"""Where services look for the command."""
 _SCRIPTS = ("postinst", "prerm", "postrm")
 _COMPLETIONS = {
     "bash": "bash-completion/completions/tcplat",
@@ -81,7 +83,8 @@ def _installed(tree: Tree, papers: Papers) -> Iterable[_File]:
     for shell, text in papers.completions.items():
         yield _File(f"usr/share/{_COMPLETIONS[shell]}", text.encode())
     for service in sorted(_PACKAGING.glob("systemd/*.service")):
-        yield _File(f"usr/lib/systemd/system/{service.name}", service.read_bytes())
+        unit = service.read_bytes().replace(_IN_REPOSITORY, _INSTALLED)
+        yield _File(f"usr/lib/systemd/system/{service.name}", unit)
     doc = "usr/share/doc/tcplat"
     yield _File(f"{doc}/copyright", papers.copyright.encode())
     yield _File(f"{doc}/changelog.gz", _packed(_changelog(papers).encode()))

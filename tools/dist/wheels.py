@@ -67,6 +67,8 @@ def metadata_of(content: Mapping[str, bytes]) -> Message:
 
 def _fetch(directory: Path) -> None:
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", "download", "--quiet"]
-    pure = ["--only-binary=:all:", "--platform", "any", "--implementation", "py", "--abi", "none"]
-    locked = ["--require-hashes", "--no-deps", "--python-version", _OLDEST_PYTHON, "-r", str(_LOCK)]
-    subprocess.run([*pip, *pure, *locked, "--dest", str(directory)], check=True)
+    # The same whatever machine builds. Wheels for one machine are taken where there are none for all.
+    target = ["--only-binary=:all:", "--python-version", _OLDEST_PYTHON, "--implementation", "cp"]
+    target += ["--platform", "any", "--platform", "manylinux2014_x86_64"]
+    locked = ["--require-hashes", "--no-deps", "-r", str(_LOCK)]
+    subprocess.run([*pip, *target, *locked, "--dest", str(directory)], check=True)
