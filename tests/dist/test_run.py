@@ -96,6 +96,16 @@ def test_it_measures(place: Place) -> None:
 
 
 @pytest.mark.kernel
+def test_it_reads_yaml(place: Place) -> None:
+    """The one dependency of which a part is left out."""
+    (place.directory / "web.yml").write_text("tls_server_config: {cert_fil: x}\n")
+    done = place.run("lo", "--listen", "127.0.0.1:0", "--web-config", str(place.directory / "web.yml"))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "cert_fil" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.kernel
 def test_it_has_a_screen(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in os.environ:
         monkeypatch.delenv(name)

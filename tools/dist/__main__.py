@@ -13,7 +13,7 @@ from tools.dist.completions import completions
 from tools.dist.debian import Papers, can_build, write_deb
 from tools.dist.licences import copyright_file
 from tools.dist.manual import manual
-from tools.dist.project import ROOT, epoch_s
+from tools.dist.project import ROOT, epoch_s, has_changed
 from tools.dist.pyz import write_pyz
 from tools.dist.wheels import build_own, content_of, locked_wheels, metadata_of
 
@@ -21,6 +21,8 @@ from tools.dist.wheels import build_own, content_of, locked_wheels, metadata_of
 def build(directory: Path) -> list[Path]:
     """Build everything into an existing directory; return what was built, and a list of its SHA-256."""
     at_s = epoch_s()
+    if has_changed():
+        print("tools.dist: what is built here is not what is committed", file=sys.stderr)
     with tempfile.TemporaryDirectory() as building:
         own, sources = build_own(Path(building), at_s)
         wheels = [own, *locked_wheels()]

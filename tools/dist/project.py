@@ -13,9 +13,19 @@ _FIRST_OF_1980 = 315532800
 
 def epoch_s() -> int:
     """When it was written: SOURCE_DATE_EPOCH, or the last commit, or, where there is no git, the same for all."""
-    said = os.environ.get("SOURCE_DATE_EPOCH")
-    if not said and (ROOT / ".git").exists():
-        # The files may be another user's, as under sudo.
-        words = ["git", "-c", f"safe.directory={ROOT}", "log", "-1", "--format=%ct"]
-        said = subprocess.run(words, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    said = os.environ.get("SOURCE_DATE_EPOCH") or _git("log", "-1", "--format=%ct")
     return max(int(said), _FIRST_OF_1980) if said else _FIRST_OF_1980
+
+
+def has_changed() -> bool:
+    """Whether files here are not as they are in the last commit."""
+    return bool(_git("status", "--porcelain"))
+
+
+def _git(*words: str) -> str:
+    """What git says; where there is no repository, nothing."""
+    if not (ROOT / ".git").exists():
+        return ""
+    # The files may be another user's, as under sudo.
+    command = ["git", "-c", f"safe.directory={ROOT}", *words]
+    return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
