@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from tui.core.codes import CODE_BITS
-from tui.core.trend import SLICE_NS
+from tui.core.codes import BUCKETS, CODE_BITS, CODE_MASK, ESTABLISHED_END
+from tui.core.trend import LEVELS, SLICE_NS, SLICES
 from tui.core.window import COARSE
 
 COUNT_BITS = 20
 COUNT_MASK = (1 << COUNT_BITS) - 1
 SLICE_SHIFT = CODE_BITS + COUNT_BITS
+_CODE_AND_COUNT = (1 << SLICE_SHIFT) - 1
+_LATENCIES_END, _ESTABLISHED_END = BUCKETS << COUNT_BITS, ESTABLISHED_END << COUNT_BITS
 LAST_SLICE = (1 << 64 - SLICE_SHIFT) - 1
 """170 years: what is stamped later, in a file that lies, is counted there."""
 
@@ -62,3 +65,23 @@ def packed(entries: Iterable[int], fine_from: int) -> array[int]:
     packed = array("Q")
     append_entries(packed, 0, dict(sorted(sums.items())))
     return packed
+
+
+def established_of(entries: Iterable[int]) -> int:
+    """How many established handshakes they count."""
+    return sum([entry & COUNT_MASK for entry in entries if entry & _CODE_AND_COUNT < _ESTABLISHED_END])
+
+
+def levels_of(entries: array[int], first: int) -> bytes:
+    """The level of the slowest handshake of each slice, of as many as a sparkline has; `entries` begin with `first`."""
+    levels = bytearray(SLICES)
+    begin = 0
+    for place in range(SLICES):
+        end = bisect_left(entries, first + place + 1 << SLICE_SHIFT, begin)
+        some = entries[begin:end]
+        if some and max(some) & _CODE_AND_COUNT >= _LATENCIES_END:
+            some = array("Q", [entry for entry in some if entry & _CODE_AND_COUNT < _LATENCIES_END])
+        if some:
+            levels[place] = LEVELS[max(some) >> COUNT_BITS & CODE_MASK]
+        begin = end
+    return bytes(levels)

@@ -74,6 +74,7 @@ class RowTable(LineView, can_focus=True):
         super().__init__()
         self._chosen = chosen
         self._thresholds = thresholds
+        self._has_thresholds = thresholds != NO_THRESHOLDS
         self._rows = rows
         self._glyphs = glyphs
         self._message = ""
@@ -208,13 +209,14 @@ class RowTable(LineView, can_focus=True):
 
     def _row(self, row: Row, columns: list[tuple[Column, int]], width: int) -> Strip:
         is_selected = row is self._selected
-        plain = self._style("cursor" if is_selected else "quiet" if self._is_dim(row) else "")
+        is_dim = self._is_dim(row)
+        plain = self._style("cursor" if is_selected else "quiet" if is_dim else "")
         segments: list[Segment] = []
         run = ""
         for column, column_width in columns:
             text = column.cell(row, column_width, self._glyphs)
             # In reverse, a sparkline would show what is not there.
-            own = self._own_style(column, row) if column.value is None or not is_selected else ""
+            own = self._own_style(column, row, is_dim) if column.value is None or not is_selected else ""
             if not own:
                 run += text + " " * GAP
                 continue
@@ -230,10 +232,10 @@ class RowTable(LineView, can_focus=True):
     def _style(self, name: str) -> Style:
         return self.get_component_rich_style(f"row-table--{name}") if name else self.plain
 
-    def _own_style(self, column: Column, row: Row) -> str:
+    def _own_style(self, column: Column, row: Row, is_dim: bool) -> str:
         """How a cell looks if not like the rest of its row."""
         if column.value is None:
-            return "" if self._is_dim(row) else "trend"
+            return "" if is_dim else "trend"
         if column.id == "bloat":
             return "warn" if row.live.is_bloated else ""
         if column.id == "fail":
@@ -241,5 +243,5 @@ class RowTable(LineView, can_focus=True):
         if column.is_latency:
             if column.is_thin(row):
                 return "quiet"
-            return self._thresholds.level_of(row.figure(column.id))
+            return self._thresholds.level_of(row.figure(column.id)) if self._has_thresholds else ""
         return ""
