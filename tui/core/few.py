@@ -153,11 +153,10 @@ def last_latency_of(entries: bytes) -> int | None:
 
 def levels_of(entries: bytes, slice_: int) -> bytes:
     """What `Counted.levels` says."""
-    levels = bytearray(SLICES)
     first = slice_ - SLICES + 1
-    first_ns, end_ns = first * SLICE_NS, (slice_ + 1) * SLICE_NS
+    slowest = [0] * SLICES
     for time_ns, word in zip(*columns(entries), strict=True):
-        if first_ns <= time_ns < end_ns and 0 < word < FAILURE:
-            place = time_ns // SLICE_NS - first
-            levels[place] = max(levels[place], level_of(word))
-    return bytes(levels)
+        place = time_ns // SLICE_NS - first
+        if 0 <= place < SLICES and slowest[place] < word < FAILURE:
+            slowest[place] = word
+    return bytes([level_of(latency_ns) if latency_ns else 0 for latency_ns in slowest])

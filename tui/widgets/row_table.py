@@ -23,6 +23,7 @@ from tui.core.format import ASCII, Glyphs
 from tui.core.row import Row
 from tui.core.rows import Rows
 from tui.core.thresholds import NO_THRESHOLDS, Thresholds
+from tui.widgets.changes import is_simple
 from tui.widgets.line_view import LineView
 
 _HEADER_LINES = 1
@@ -213,8 +214,13 @@ class RowTable(LineView, can_focus=True):
         plain = self._style("cursor" if is_selected else "quiet" if is_dim else "")
         segments: list[Segment] = []
         run = ""
+        used = 0
+        has_wide = False
         for column, column_width in columns:
             text = column.cell(row, column_width, self._glyphs)
+            if column.id == "host":
+                has_wide = not is_simple(text)
+            used += column_width + GAP
             # In reverse, a sparkline would show what is not there.
             own = self._own_style(column, row, is_dim) if column.value is None or not is_selected else ""
             if not own:
@@ -223,7 +229,10 @@ class RowTable(LineView, can_focus=True):
             # Few: every segment costs bytes over SSH.
             segments += [Segment(run, plain), Segment(text, self._style(own))]
             run = " " * GAP
-        return Strip([*segments, Segment(run, plain)]).adjust_cell_length(width, plain)
+        run = run.ljust(len(run) + width - used)[: len(run) + width - used]
+        if run:
+            segments.append(Segment(run, plain))
+        return Strip(segments).adjust_cell_length(width, plain) if has_wide else Strip(segments, width)
 
     def _is_dim(self, row: Row) -> bool:
         """Whether there is nothing to see of it now."""
