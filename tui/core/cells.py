@@ -73,6 +73,11 @@ class Cells:
         cell.seen = self.turn
         return cell
 
+    def expected(self, key: bytes) -> Cell | None:
+        """The cell of a key that will be `seen`, made now unless there are too many already, as in a long pause."""
+        cell = self.by_key.get(key)
+        return self.seen(key) if cell is None and len(self.by_key) < 2 * self._limit else cell
+
     def surplus(self) -> list[list[Cell]]:
         """If there are too many cells, take out those of the hosts that were seen least recently.
 
@@ -88,9 +93,7 @@ class Cells:
                     self._by_turn[oldest] = addresses[place:]
                     break
                 cells = [self._hosts[address], *self._others.get(address, ())]
-                last = max([cell.seen for cell in cells])
-                if any(cell.live and cell.live.connections for cell in cells):
-                    last = self.turn
+                last = max([self._last_turn(cell) for cell in cells])
                 if last > oldest:
                     self._by_turn.setdefault(last, []).append(address)
                 else:
@@ -98,6 +101,10 @@ class Cells:
                     wanted -= len(cells)
                     found.append(cells)
         return found
+
+    def _last_turn(self, cell: Cell) -> int:
+        """When it was seen last; now, if it has open connections."""
+        return self.turn if cell.live and cell.live.connections else cell.seen
 
     def _take_out(self, address: bytes, cells: list[Cell]) -> None:
         del self._hosts[address]
