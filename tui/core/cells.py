@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
 from tui.core.cell import Cell
@@ -92,8 +93,12 @@ class Cells:
                 if wanted <= 0:
                     self._by_turn[oldest] = addresses[place:]
                     break
-                cells = [self._hosts[address], *self._others.get(address, ())]
-                last = max([self._last_turn(cell) for cell in cells])
+                first, others = self._hosts[address], self._others.get(address)
+                if others is None and first.live is None:
+                    cells, last = [first], first.seen
+                else:
+                    cells = [first, *(others or ())]
+                    last = max(map(self._last_turn, cells))
                 if last > oldest:
                     self._by_turn.setdefault(last, []).append(address)
                 else:
@@ -114,9 +119,9 @@ class Cells:
 
     def rests_of(self, cells: Iterable[Cell]) -> dict[Rest, list[Cell]]:
         """Which cells that are not kept are to be added to which rest of all."""
-        found: dict[bytes, list[Cell]] = {}
+        found: defaultdict[bytes, list[Cell]] = defaultdict(list)
         for cell in cells:
-            found.setdefault(cell.id[PORT_END:], []).append(cell)
+            found[cell.id[PORT_END:]].append(cell)
         rests: dict[Rest, list[Cell]] = {}
         for some in found.values():
             rests.setdefault(self.rest_of(some[0].key), []).extend(some)
