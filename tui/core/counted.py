@@ -28,6 +28,7 @@ from tui.core.packing import (
     Slice,
     append_entries,
     append_entry,
+    entries_of,
     established_of,
     levels_of,
     packed,
@@ -38,7 +39,6 @@ from tui.core.trend import LEVELS, SLICE_NS, SLICES
 from tui.core.window import COARSE, KEPT_SLICES, first_fine_slice
 
 _LOOSE_ENTRIES = 1024
-_FEW = 64
 
 
 class Counted:
@@ -137,10 +137,7 @@ class Counted:
         places = sorted(places_of(times_ns, codes))
         end = bisect_left(places, newest << CODE_BITS)
         self._end_slice()
-        if end > _FEW:
-            append_entries(self._recent, 0, Counter(places[:end]))
-        else:  # It does not pay to look whether some are the same.
-            self._recent.extend([place << COUNT_BITS | 1 for place in places[:end]])
+        self._recent.extend(entries_of(places[:end]))
         self._begin(newest)
         return [place & CODE_MASK for place in places[end:]]
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tui.core.codes import BUCKETS, CODE_BITS, CODE_MASK, ESTABLISHED_END
@@ -16,6 +17,7 @@ COUNT_MASK = (1 << COUNT_BITS) - 1
 SLICE_SHIFT = CODE_BITS + COUNT_BITS
 _CODE_AND_COUNT = (1 << SLICE_SHIFT) - 1
 _LATENCIES_END, _ESTABLISHED_END = BUCKETS << COUNT_BITS, ESTABLISHED_END << COUNT_BITS
+_FEW = 64
 LAST_SLICE = (1 << 64 - SLICE_SHIFT) - 1
 """170 years: what is stamped later, in a file that lies, is counted there."""
 
@@ -51,6 +53,16 @@ def append_entries(entries: array[int], base: int, counts: Mapping[int, int]) ->
             append_entry(entries, base | place, count)
     else:
         entries.extend([(base | place) << COUNT_BITS | count for place, count in counts.items()])
+
+
+def entries_of(places: Sequence[int]) -> array[int]:
+    """Entries of a handshake each, in the same order; several of one place become one where that pays."""
+    entries = array("Q")
+    if len(places) > _FEW:
+        append_entries(entries, 0, Counter(places))
+    else:
+        entries.extend([place << COUNT_BITS | 1 for place in places])
+    return entries
 
 
 def packed(entries: Iterable[int], fine_from: int) -> array[int]:
