@@ -16,9 +16,9 @@ from bpf.event import Flow, Handshake, printable, values_of
 from bpf.source import Account, Batch, Playback, Player, Source, Taker
 
 _DRAIN_S, _IDLE_DRAIN_S = 0.05, 0.25
-"""From one drain to the next: when much comes, so that no batch holds up a key; and when little does."""
-_MUCH = 25
-"""Handshakes and samples in a batch."""
+"""From one drain to the next: at least, and at most."""
+_BATCH = 1000
+"""Handshakes and samples in a batch that holds up no key, and costs more than its way to the screen."""
 _GIVEN_ACCOUNTS_INTERVAL_S = 9.5
 """A recording has accounts about every 10 s, the screen's come every second."""
 
@@ -143,8 +143,8 @@ class Collector:
                 drain_s = _DRAIN_S
                 while not (self._is_ended or is_cancelled()):
                     batch = source.drain(drain_s)
-                    is_busy = isinstance(source, Player) or len(batch.handshakes) + len(batch.flows) > _MUCH
-                    drain_s = _DRAIN_S if is_busy else _IDLE_DRAIN_S
+                    count = len(batch.handshakes) + len(batch.flows)
+                    drain_s = _DRAIN_S if isinstance(source, Player) else _next_drain_s(drain_s, count)
                     self._hand_on(source, batch)
                     self._obey(source)
                     self._tell_playback(source)
@@ -218,6 +218,11 @@ class Collector:
 
 def _selection(source: Source) -> list[str]:
     return [printable(name) for name in source.selection]
+
+
+def _next_drain_s(before_s: float, count: int) -> float:
+    """How long to wait for a batch, when `count` came within the time before."""
+    return max(_DRAIN_S, min(_IDLE_DRAIN_S, before_s * _BATCH / count)) if count else _IDLE_DRAIN_S
 
 
 def _showable(accounts: Sequence[Account]) -> list[Account]:

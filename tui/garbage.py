@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 
-_NEW, _YOUNG, _OLD = 10_000, 10, 100
+_NEW, _YOUNG, _OLD = 5000, 2, 1000
 """How many new objects, and rounds of the generation before, let each generation be looked through."""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
 from tui.core.cell import Cell
@@ -73,6 +74,11 @@ class Cells:
         cell.seen = self.turn
         return cell
 
+    def expected(self, key: bytes) -> Cell | None:
+        """The cell of a key that will be `seen`, made now unless there are too many already, as in a long pause."""
+        cell = self.by_key.get(key)
+        return self.seen(key) if cell is None and len(self.by_key) < 2 * self._limit else cell
+
     def surplus(self) -> list[list[Cell]]:
         """If there are too many cells, take out those of the hosts that were seen least recently.
 
@@ -87,10 +93,12 @@ class Cells:
                 if wanted <= 0:
                     self._by_turn[oldest] = addresses[place:]
                     break
-                cells = [self._hosts[address], *self._others.get(address, ())]
-                last = max([cell.seen for cell in cells])
-                if any(cell.live and cell.live.connections for cell in cells):
-                    last = self.turn
+                first, others = self._hosts[address], self._others.get(address)
+                if others is None and first.live is None:
+                    cells, last = [first], first.seen
+                else:
+                    cells = [first, *(others or ())]
+                    last = max(map(self._last_turn, cells))
                 if last > oldest:
                     self._by_turn.setdefault(last, []).append(address)
                 else:
@@ -98,6 +106,10 @@ class Cells:
                     wanted -= len(cells)
                     found.append(cells)
         return found
+
+    def _last_turn(self, cell: Cell) -> int:
+        """When it was seen last; now, if it has open connections."""
+        return self.turn if cell.live and cell.live.connections else cell.seen
 
     def _take_out(self, address: bytes, cells: list[Cell]) -> None:
         del self._hosts[address]
@@ -107,9 +119,9 @@ class Cells:
 
     def rests_of(self, cells: Iterable[Cell]) -> dict[Rest, list[Cell]]:
         """Which cells that are not kept are to be added to which rest of all."""
-        found: dict[bytes, list[Cell]] = {}
+        found: defaultdict[bytes, list[Cell]] = defaultdict(list)
         for cell in cells:
-            found.setdefault(cell.id[PORT_END:], []).append(cell)
+            found[cell.id[PORT_END:]].append(cell)
         rests: dict[Rest, list[Cell]] = {}
         for some in found.values():
             rests.setdefault(self.rest_of(some[0].key), []).extend(some)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections import Counter
+from collections.abc import Mapping
 from itertools import compress
 from operator import mul
 
@@ -27,6 +28,9 @@ from tui.core.packing import (
     Slice,
     append_entries,
     append_entry,
+    entries_of,
+    established_of,
+    levels_of,
     packed,
     places_of,
 )
@@ -35,13 +39,14 @@ from tui.core.trend import LEVELS, SLICE_NS, SLICES
 from tui.core.window import COARSE, KEPT_SLICES, first_fine_slice
 
 _LOOSE_ENTRIES = 1024
-_FEW = 64
 
 
 class Counted:
     """One writer."""
 
     __slots__ = (
+        "_ended",
+        "_ended_levels",
         "_fine_from",
         "_is_loose",
         "_loose_entries",
@@ -80,6 +85,9 @@ class Counted:
         """Of slices before: `slice << 34 | code << 20 | count`, 8 bytes for each; older ones before newer ones."""
         self._fine_from = 0
         """Before this slice, `_recent` is of half minutes: of each the first slice stands for all."""
+        self._ended: tuple[int, int] | None = None
+        self._ended_levels: tuple[int, bytes] | None = None
+        """What `recent` and `levels` found in `_recent` when they were asked last, and what they were asked."""
         self._is_loose = False
         """`_recent` is in no order, and may hold several counts of the same: a merge has just joined it together."""
         self._loose_entries = _LOOSE_ENTRIES
@@ -88,8 +96,7 @@ class Counted:
     def apply(self, delta: Delta) -> None:
         """Add what a delta has counted."""
         self._ranked = None
-        for key, count in delta.counts.items():
-            self._count(key >> CODE_BITS, key & CODE_MASK, count)
+        self._add_places(delta.counts)
         add_latencies(self, delta)
 
     def add(self, entries: bytes | bytearray) -> None:
@@ -115,7 +122,7 @@ class Counted:
             self._ranked.add(codes)
         oldest, newest = min(times_ns) // SLICE_NS, newest_ns // SLICE_NS
         if oldest < self._newest or newest > LAST_SLICE:
-            self._add_scattered(times_ns, codes)
+            self._add_places(dict(sorted(Counter(places_of(times_ns, codes)).items())))
         else:
             self.counts.update(codes)
             if oldest < newest:
@@ -130,15 +137,12 @@ class Counted:
         places = sorted(places_of(times_ns, codes))
         end = bisect_left(places, newest << CODE_BITS)
         self._end_slice()
-        if end > _FEW:
-            append_entries(self._recent, 0, Counter(places[:end]))
-        else:  # It does not pay to look whether some are the same.
-            self._recent.extend([place << COUNT_BITS | 1 for place in places[:end]])
+        self._recent.extend(entries_of(places[:end]))
         self._begin(newest)
         return [place & CODE_MASK for place in places[end:]]
 
-    def _add_scattered(self, times_ns: list[int], codes: list[int]) -> None:
-        for place, count in sorted(Counter(places_of(times_ns, codes)).items()):
+    def _add_places(self, counts: Mapping[int, int]) -> None:
+        for place, count in counts.items():
             self._count(place >> CODE_BITS, place & CODE_MASK, count)
 
     def _count(self, slice_: int, code: int, count: int) -> None:
@@ -166,7 +170,7 @@ class Counted:
 
     def merge(self, other: Counted) -> None:
         """Add what another has counted: the same as if all of it had been applied here."""
-        self._ranked = None
+        self._ranked = self._ended = self._ended_levels = None
         self.counts.update(other.counts)
         add_latencies(self, other)
         if other._newest > self._newest:
@@ -209,16 +213,11 @@ class Counted:
 
     def recent(self, first_slice: int) -> int:
         """Established handshakes from a slice on; which, see `since`."""
-        end = ESTABLISHED_END << COUNT_BITS
-        code_and_count = (1 << SLICE_SHIFT) - 1
-        total = 0
-        for entry in self._from(first_slice):
-            if entry & code_and_count < end:
-                total += entry & COUNT_MASK
+        if self._ended is None or self._ended[0] != first_slice:
+            self._ended = first_slice, established_of(self._from(first_slice))
+        total = self._ended[1]
         if self._newest >= first_slice:
-            for code, count in self._open.items():
-                if code < ESTABLISHED_END:
-                    total += count
+            total += sum([count for code, count in self._open.items() if code < ESTABLISHED_END])
         return total
 
     def has_between(self, first_slice: int, end_slice: int) -> bool:
@@ -231,16 +230,13 @@ class Counted:
 
     def levels(self, slice_: int) -> bytes:
         """24 levels, oldest first, the last that of `slice_`: the slowest handshake of each; 0: none had a latency."""
-        slowest = [-1] * SLICES
         first = slice_ - SLICES + 1
-        for entry in self._from(first):
-            code, at = entry >> COUNT_BITS & CODE_MASK, (entry >> SLICE_SHIFT) - first
-            if at < SLICES and slowest[at] < code < BUCKETS:
-                slowest[at] = code
-        at = self._newest - first
-        if 0 <= at < SLICES:
-            slowest[at] = max([slowest[at], *[code for code in self._open if code < BUCKETS]])
-        return bytes([LEVELS[code] if code >= 0 else 0 for code in slowest])
+        if self._ended_levels is None or self._ended_levels[0] != slice_:
+            self._ended_levels = slice_, levels_of(self._from(first), first)
+        levels, at = bytearray(self._ended_levels[1]), self._newest - first
+        if 0 <= at < SLICES and (codes := [code for code in self._open if code < BUCKETS]):
+            levels[at] = max(levels[at], LEVELS[max(codes)])
+        return bytes(levels)
 
     def history(self) -> list[Slice]:
         """The last fifteen minutes, oldest first: slices of 5 s, and older than two minutes, of half a minute."""
@@ -266,6 +262,7 @@ class Counted:
             self._compact()
 
     def _end_slice(self) -> None:
+        self._ended = self._ended_levels = None
         if self._open:
             append_entries(self._recent, min(self._newest, LAST_SLICE) << CODE_BITS, self._open)
             self._open = Counter()
@@ -281,6 +278,7 @@ class Counted:
         recent = self._in_order()
         at = bisect_left(recent, slice_ + 1 << SLICE_SHIFT)
         recent[at:at] = entries
+        self._ended = self._ended_levels = None
 
     def _compact(self) -> None:
         """Put together half minutes that are now older than two; forget what is older than fifteen."""

@@ -60,6 +60,12 @@ def failures_of(times_ns: Sequence[int], words: Sequence[int]) -> Iterator[tuple
                 yield time_ns // SLICE_NS, RETRANSMITS, retransmits
 
 
+def times_of(entries: bytes | bytearray) -> list[int]:
+    """When they ended."""
+    times_ns: list[int] = memoryview(entries).cast("Q").tolist()[::2]
+    return times_ns
+
+
 def _failure_of(word: int) -> tuple[int, int]:
     return NO_LATENCY + (word >> _OUTCOME_SHIFT & 0x7F), word & (_RETRANSMITS_END - 1)
 

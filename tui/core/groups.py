@@ -19,31 +19,37 @@ _OF_ONE_HOST = BY_HOST - {Grouping.NETWORK}
 class Totals(Row):
     """All cells that are shown. Which these are it looks up when asked: thousands may come and go before."""
 
-    __slots__ = ("_has_gone", "_shown")
-    _has_gone: bool
+    __slots__ = ("_gone", "_shown")
+    _gone: int
     _shown: list[Cell]
 
     @property
     def cells(self) -> list[Cell]:
         """What it is made of."""
-        if self._has_gone:
-            self._has_gone = False
-            self._shown = [cell for cell in self._shown if cell.row is not None]
+        self.drop_gone()
         return self._shown
 
     @cells.setter
     def cells(self, cells: list[Cell]) -> None:
-        self._has_gone = False
+        self._gone = 0
         self._shown = cells
 
     def hold(self, cell: Cell) -> None:
         """Let a cell belong to it that is in a row now; its tally is added elsewhere."""
         self._shown.append(cell)
 
-    def drop_gone(self) -> None:
-        """Let go of cells that are in no row any more."""
-        self._has_gone = True
+    def drop_some(self, gone: int) -> None:
+        """Let go of cells that are in no row any more, so many; now if that is worth looking at all."""
+        self._gone += gone
+        if 2 * self._gone > len(self._shown):
+            self.drop_gone()
         self.outdate()
+
+    def drop_gone(self) -> None:
+        """Let go of all of them."""
+        if self._gone:
+            self._gone = 0
+            self._shown = [cell for cell in self._shown if cell.row is not None]
 
 
 class Groups:
@@ -77,9 +83,9 @@ class Groups:
         """Add entries to cells, and to all that they are a part of: run for every cell that something came of."""
         shown: list[bytearray] = []
         cells, wanted, has_failures = self._cells, self._direction, pending.has_failures
-        find, turn = cells.by_key.get, cells.turn
-        for key, entries in pending.entries.items():
-            cell = find(key) or cells.seen(key)
+        turn = cells.turn
+        for expected, (key, entries) in zip(pending.entries.cells, pending.entries.items(), strict=True):
+            cell = expected or cells.seen(key)
             cell.seen = turn
             tally, row = cell.tally, cell.row
             tally.add(entries, has_failures)
@@ -118,7 +124,7 @@ class Groups:
             if self._grouping in _OF_ONE_HOST
             else self._fold_all(hosts, changed)
         )
-        self.totals.drop_gone()
+        self.totals.drop_some(sum(map(len, hosts)))
         return gone
 
     def _give_up(self, hosts: list[list[Cell]], changed: dict[Row, None]) -> list[Row]:
@@ -139,7 +145,6 @@ class Groups:
                 cell.row = None
         for row in gone:
             changed.pop(row, None)
-            row.drop_gone()
             del self.rows[row.key]
         return list(gone)
 

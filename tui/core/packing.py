@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Mapping
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from tui.core.codes import CODE_BITS
-from tui.core.trend import SLICE_NS
+from tui.core.codes import BUCKETS, CODE_BITS, CODE_MASK, ESTABLISHED_END
+from tui.core.trend import LEVELS, SLICE_NS, SLICES
 from tui.core.window import COARSE
 
 COUNT_BITS = 20
 COUNT_MASK = (1 << COUNT_BITS) - 1
 SLICE_SHIFT = CODE_BITS + COUNT_BITS
+_CODE_AND_COUNT = (1 << SLICE_SHIFT) - 1
+_LATENCIES_END, _ESTABLISHED_END = BUCKETS << COUNT_BITS, ESTABLISHED_END << COUNT_BITS
+_FEW = 64
 LAST_SLICE = (1 << 64 - SLICE_SHIFT) - 1
 """170 years: what is stamped later, in a file that lies, is counted there."""
 
@@ -50,6 +55,16 @@ def append_entries(entries: array[int], base: int, counts: Mapping[int, int]) ->
         entries.extend([(base | place) << COUNT_BITS | count for place, count in counts.items()])
 
 
+def entries_of(places: Sequence[int]) -> array[int]:
+    """Entries of a handshake each, in the same order; several of one place become one where that pays."""
+    entries = array("Q")
+    if len(places) > _FEW:
+        append_entries(entries, 0, Counter(places))
+    else:
+        entries.extend([place << COUNT_BITS | 1 for place in places])
+    return entries
+
+
 def packed(entries: Iterable[int], fine_from: int) -> array[int]:
     """The same, in order, one of each slice and code; before `fine_from`, of each half minute."""
     sums: dict[int, int] = {}
@@ -62,3 +77,23 @@ def packed(entries: Iterable[int], fine_from: int) -> array[int]:
     packed = array("Q")
     append_entries(packed, 0, dict(sorted(sums.items())))
     return packed
+
+
+def established_of(entries: Iterable[int]) -> int:
+    """How many established handshakes they count."""
+    return sum([entry & COUNT_MASK for entry in entries if entry & _CODE_AND_COUNT < _ESTABLISHED_END])
+
+
+def levels_of(entries: array[int], first: int) -> bytes:
+    """The level of the slowest handshake of each slice, of as many as a sparkline has; `entries` begin with `first`."""
+    levels = bytearray(SLICES)
+    begin = 0
+    for place in range(SLICES):
+        end = bisect_left(entries, first + place + 1 << SLICE_SHIFT, begin)
+        some = entries[begin:end]
+        if some and max(some) & _CODE_AND_COUNT >= _LATENCIES_END:
+            some = array("Q", [entry for entry in some if entry & _CODE_AND_COUNT < _LATENCIES_END])
+        if some:
+            levels[place] = LEVELS[max(some) >> COUNT_BITS & CODE_MASK]
+        begin = end
+    return bytes(levels)

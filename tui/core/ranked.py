@@ -17,7 +17,8 @@ class Ranked:
     def __init__(self, counts: Mapping[int, int]) -> None:
         """Of a table that is only added to; `add` must be told."""
         self._counts = counts
-        self._bucket = 0
+        lowest = min(counts, default=BUCKETS)
+        self._bucket = lowest if lowest < BUCKETS else 0
         self._below = 0
         self._known = sum(count for code, count in counts.items() if code < BUCKETS)
 

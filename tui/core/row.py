@@ -181,8 +181,10 @@ class Row:
     @property
     def is_quiet(self) -> bool:
         """Whether nothing has happened for a while."""
-        seen_ns = max(self.tally.last_seen_ns, self.live.tally.last_seen_ns)
-        return self._moment.now_ns - seen_ns > QUIET_NS
+        quiet_ns = self._moment.now_ns - QUIET_NS
+        return self.tally.last_seen_ns < quiet_ns and (
+            not self.has_samples or self.live.tally.last_seen_ns < quiet_ns
+        )
 
     @property
     def levels(self) -> bytes:
