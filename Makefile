@@ -1,7 +1,7 @@
 # What a person types here; the work is done in tools/. `make` lists it.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run setup setup-test test check format fuzz bench screenshots fresh lock clean
+.PHONY: help run setup setup-test test check format fuzz bench fleet-demo screenshots fresh lock clean
 
 BIN := .venv/bin
 # Without sudo the program starts all the same, and says what it lacks.
@@ -9,7 +9,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || ! command -v sudo >/dev/null || echo sudo
 UV ?= uv
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 run: setup ## install what is missing, then start tcplat: make run ARGS="eth0 --json"
 	@$(SUDO) $(BIN)/tcplat $(ARGS)
@@ -38,6 +38,9 @@ fuzz: setup-test ## mutated packets through the kernel program and the matcher: 
 
 bench: setup-test ## what it costs, every figure beside a reference: make bench ARGS="kernel loss --quick"
 	$(SUDO) $(BIN)/python -m tools.bench $(ARGS)
+
+fleet-demo: setup-test ## many boxes on one screen: made-up boxes, a real Prometheus, tcplat --fleet; all on loopback
+	@$(BIN)/python -m tools.fleet_demo $(ARGS)
 
 screenshots: setup-test ## draw screenshots/ anew
 	$(BIN)/python tools/screenshots.py $(ARGS)

@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tui.config.config import Config
     from tui.config.kinds import Known
     from tui.exporter.run import Export
+    from tui.options import ScreenOptions
     from tui.record.flight import FlightRecorder
     from tui.record.recorder import Recorder
 
@@ -71,8 +72,10 @@ def _run(options: argparse.Namespace, stack: ExitStack) -> int:
         from tui.config.file import load
 
         config = load(options.config, os.environ, _known)
-        if not (options.read or options.demo):
+        if not (options.read or options.demo or options.fleet):
             options.interfaces = options.interfaces or list(config.interface)
+    if options.fleet:
+        return _fleet(options, config)
     _check_interfaces([] if options.read else options.interfaces)
     if not options.read:
         require_permission()
@@ -99,7 +102,7 @@ def _run(options: argparse.Namespace, stack: ExitStack) -> int:
 
 def _begin_compiling(options: argparse.Namespace, stack: ExitStack) -> Compiling | None:
     """Let the probe be compiled while all else is imported and drawn."""
-    if options.read:
+    if options.read or options.fleet:
         return None
     try:
         require_permission()
@@ -203,14 +206,16 @@ def _exporter(options: argparse.Namespace) -> Export:
     return Export(options.listen, options.label_by, options.max_series, options.filter)
 
 
+def _fleet(options: argparse.Namespace, config: Config | None) -> int:
+    from tui.fleet.run import run
+
+    assert config
+    _require_terminal(is_stdin_read=False)
+    return run(options, os.environ, _screen_options(options, config))
+
+
 def _screen(options: argparse.Namespace, chosen: _Input, config: Config, recorder: Recorder | None) -> int:
-    from tui import themes
     from tui.app import TcplatApp
-    from tui.core.format import ASCII, UNICODE
-    from tui.core.grouping import Grouping
-    from tui.core.thresholds import Thresholds
-    from tui.core.window import Window
-    from tui.options import ScreenOptions
 
     takers: list[Taker] = [recorder] if recorder else []
     save_recent = None
@@ -220,13 +225,34 @@ def _screen(options: argparse.Namespace, chosen: _Input, config: Config, recorde
         flight = FlightRecorder()
         takers.append(flight)
         save_recent = partial(_save_recent, flight)
-    warn_ns, bad_ns = (None if ms is None else ms * 1e6 for ms in (config.warn_ms, config.bad_ms))
-    screen = ScreenOptions(
-        glyphs=UNICODE if _shows_unicode(os.environ) else ASCII,
+    screen = replace(
+        _screen_options(options, config),
         opening=chosen.opening,
         takers=takers,
         save_recent=save_recent,
         recording_trouble=recorder.trouble if recorder else str,
+    )
+    app = TcplatApp(chosen.open_source, chosen.list_interfaces, screen)
+    app.run()
+    if app.failure:
+        # Said again: the screen that said so is gone.
+        print(f"tcplat: {printable(app.failure)}", file=sys.stderr)
+        return EXIT_FAILED
+    return app.return_code or 0
+
+
+def _screen_options(options: argparse.Namespace, config: Config) -> ScreenOptions:
+    """What any screen starts with."""
+    from tui import themes
+    from tui.core.format import ASCII, UNICODE
+    from tui.core.grouping import Grouping
+    from tui.core.thresholds import Thresholds
+    from tui.core.window import Window
+    from tui.options import ScreenOptions
+
+    warn_ns, bad_ns = (None if ms is None else ms * 1e6 for ms in (config.warn_ms, config.bad_ms))
+    return ScreenOptions(
+        glyphs=UNICODE if _shows_unicode(os.environ) else ASCII,
         redraw_interval_s=config.interval_s,
         filter=str(options.filter or ""),
         columns=config.columns,
@@ -241,13 +267,6 @@ def _screen(options: argparse.Namespace, chosen: _Input, config: Config, recorde
         theme=themes.choose(os.environ, config.theme),
         keymap=config.keys,
     )
-    app = TcplatApp(chosen.open_source, chosen.list_interfaces, screen)
-    app.run()
-    if app.failure:
-        # Said again: the screen that said so is gone.
-        print(f"tcplat: {printable(app.failure)}", file=sys.stderr)
-        return EXIT_FAILED
-    return app.return_code or 0
 
 
 def _known() -> Known:

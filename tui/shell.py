@@ -6,6 +6,7 @@ import asyncio
 import signal
 from abc import abstractmethod
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textual import on
@@ -38,7 +39,8 @@ _INTERVALS_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 class Shell(Commands, Exporting, App[None]):
     """Made with what it shows by who knows that. All state here belongs to the UI thread."""
 
-    CSS_PATH = ["app.tcss", "views.tcss"]
+    # Textual looks beside the module of the app itself, wherever that is.
+    CSS_PATH = [Path(__file__).with_name(name) for name in ("app.tcss", "views.tcss")]
     TITLE = "tcplat"
     views: Switched
     title_line: Widget
@@ -51,7 +53,8 @@ class Shell(Commands, Exporting, App[None]):
         themes.apply(self, options.theme)
         self.stylesheet.set_variables(self.get_css_variables())
         self.options = options
-        self._interval_s = options.redraw_interval_s
+        self.interval_s = options.redraw_interval_s
+        """From one redraw to the next."""
         self._styled_for = options.theme
         """The theme whose colours the styles have."""
 
@@ -86,7 +89,7 @@ class Shell(Commands, Exporting, App[None]):
         for number in (signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(number, self.exit)
         self.redraw()
-        self._timer = self.set_interval(self._interval_s, self.redraw)
+        self._timer = self.set_interval(self.interval_s, self.redraw)
         # What it begins takes the processor from the first paint.
         self.call_after_refresh(self.begin)
 
@@ -120,11 +123,11 @@ class Shell(Commands, Exporting, App[None]):
         self.action_view("details")
 
     def action_interval(self, step: int) -> None:
-        nearest = min(range(len(_INTERVALS_S)), key=lambda at: abs(_INTERVALS_S[at] - self._interval_s))
-        self._interval_s = _INTERVALS_S[min(max(0, nearest + step), len(_INTERVALS_S) - 1)]
+        nearest = min(range(len(_INTERVALS_S)), key=lambda at: abs(_INTERVALS_S[at] - self.interval_s))
+        self.interval_s = _INTERVALS_S[min(max(0, nearest + step), len(_INTERVALS_S) - 1)]
         self._timer.stop()
-        self._timer = self.set_interval(self._interval_s, self.redraw)
-        self.notify(f"Redrawn every {self._interval_s:g} s", timeout=2, markup=False)
+        self._timer = self.set_interval(self.interval_s, self.redraw)
+        self.notify(f"Redrawn every {self.interval_s:g} s", timeout=2, markup=False)
 
     def action_theme(self) -> None:
         names = themes.names()

@@ -110,6 +110,11 @@ class Listing(LineView, Generic[R], can_focus=True):
         """Those in sight and those above and below, in their order."""
         return self._rows.rows(0, self._rows.shown)
 
+    @property
+    def place(self) -> tuple[int, int]:
+        """The first row in sight, and how many there is room for."""
+        return self._top, self._page_rows()
+
     def clear_selection(self) -> bool:
         """Take the cursor away and go back to the first row; False if there was none."""
         had_one = self._selected is not None or self._top > 0
