@@ -73,10 +73,10 @@ FLEET_COLUMNS: tuple[ColumnOf[FleetRow], ...] = (
     ColumnOf(
         id="box",
         title="box",
-        width=12,
+        width=15,
         align="left",
         help="the machine that counted, by the label that --box-label names",
-        text=lambda row, _: row.box,
+        text=lambda row, _: row.box_text,
         value=lambda row: _order(row.key[0].encode()),
         priority=0,
         descending=False,

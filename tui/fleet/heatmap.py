@@ -10,8 +10,8 @@ from tui.core.format import Glyphs
 from tui.core.runs import Line, Role
 from tui.fleet.detail import FleetDetail, Step
 
-MARGIN = 7
-"""Left of the plot: labels like "≤250ms", and the axis."""
+MARGIN = 8
+"""Left of the plot: labels like "<=250ms", and the axis."""
 _HEAT = (Role.HEAT1, Role.HEAT2, Role.HEAT3, Role.HEAT4, Role.HEAT5)
 _TINY = 1e-6
 """Less of a handshake is what arithmetic leaves."""

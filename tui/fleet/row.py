@@ -24,6 +24,8 @@ class Context(NamedTuple):
     labels: Labels
     down: frozenset[str]
     """Boxes that cannot be scraped now."""
+    port: str = ""
+    """What the names of all boxes end with, as in `10.0.0.1:9811`: it tells none from another."""
 
 
 class FleetRow:
@@ -59,8 +61,13 @@ class FleetRow:
 
     @property
     def box(self) -> str:
-        """What its box is called."""
+        """What its box is called, in full."""
         return printable(self.key[0]) or _NO_BOX
+
+    @property
+    def box_text(self) -> str:
+        """The same, without the port if all boxes have that."""
+        return self.box.removesuffix(self._context.port)
 
     @property
     def remote_text(self) -> str:
@@ -73,8 +80,8 @@ class FleetRow:
     def label(self) -> str:
         """What it is called."""
         if self.grouping is FleetGrouping.PAIR:
-            return f"{self.box} {self.remote_text}"
-        return self.box if self.grouping is FleetGrouping.BOX else self.remote_text
+            return f"{self.box_text} {self.remote_text}"
+        return self.box_text if self.grouping is FleetGrouping.BOX else self.remote_text
 
     @property
     def order(self) -> tuple[bytes, str]:

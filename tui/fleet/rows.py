@@ -40,7 +40,11 @@ class FleetRows:
             self._held = None
         self.question = answer.question
         context = Context(
-            answer.question.grouping, answer.window_s is not None, self._labels, frozenset(answer.down)
+            answer.question.grouping,
+            answer.window_s is not None,
+            self._labels,
+            frozenset(answer.down),
+            _common_port([box.name for box in answer.boxes]),
         )
         covered_s = {each.name: answer.covered_s(each) for each in answer.boxes}
         longest_s = max(covered_s.values(), default=answer.rate_s)
@@ -130,6 +134,13 @@ class FleetRows:
     def __len__(self) -> int:
         """How many rows there are."""
         return len(self._rows)
+
+
+def _common_port(names: Sequence[str]) -> str:
+    """With its colon; empty: names have several, or none."""
+    ports = {"".join(name.rpartition(":")[1:]) for name in names}
+    port = ports.pop() if len(ports) == 1 else ""
+    return port if port[1:].isdecimal() else ""
 
 
 def _total(parts: Sequence[Counts], context: Context, covered_s: float) -> FleetRow:
