@@ -203,7 +203,7 @@ def _stream(options: argparse.Namespace, chosen: _Input, recorder: Recorder | No
 def _exporter(options: argparse.Namespace) -> Export:
     from tui.exporter.run import Export
 
-    return Export(options.listen, options.label_by, options.max_series, options.filter)
+    return Export(options.listen, options.label_by, options.max_series, options.filter, options.web_config)
 
 
 def _fleet(options: argparse.Namespace, config: Config | None) -> int:
