@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -59,14 +60,16 @@ class Answering:
 
 
 @contextmanager
-def answering(answer: Answer) -> Iterator[Answering]:
+def answering(answer: Answer, tls: ssl.SSLContext | None = None) -> Iterator[Answering]:
     """Serve on a port of loopback; `answer` is called in a thread."""
     server = _Server(("127.0.0.1", 0), Request)
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     server.answer, server.asked = answer, []
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:
-        yield Answering(f"http://127.0.0.1:{server.server_address[1]}", server.asked)
+        yield Answering(f"http{'s' * bool(tls)}://127.0.0.1:{server.server_address[1]}", server.asked)
     finally:
         server.shutdown()
         server.server_close()
