@@ -60,6 +60,7 @@ def answer(
     boxes: Sequence[Box] = BOXES,
     events_lost: float = 0.0,
     evicting: Sequence[str] = (),
+    doubled: Sequence[str] = (),
     warnings: Sequence[str] = (),
 ) -> Answer:
     """All that is asked for a table."""
@@ -75,6 +76,7 @@ def answer(
         boxes=boxes,
         events_lost=events_lost,
         evicting=evicting,
+        doubled=doubled,
         warnings=warnings,
     )
 

@@ -173,6 +173,18 @@ def test_of_too_many_rows_there_are_the_busiest(fleet: Fleet) -> None:
     assert all(counts.latencies.count == counts.established for counts in answer.rows.values())
 
 
+def test_a_box_that_two_jobs_scrape_is_told(fleet: Fleet) -> None:
+    fleet.boxes["a"].count(NEAR, [5 * MS])
+    fleet.wait_until_scraped(1)
+    assert ask(fleet, ALL).doubled == []
+    targets = [{"targets": [fleet.boxes["a"].target], "labels": {"box": "a"}}]
+    fleet.prometheus.set_targets(
+        [{"job_name": name, "static_configs": targets} for name in ("tcplat", "again")]
+    )
+    fleet.prometheus.wait_until("count(tcplat_build_info)", lambda value: value == 2)
+    assert ask(fleet, ALL).doubled == [fleet.boxes["a"].target]
+
+
 def test_lost_events_are_told(fleet: Fleet) -> None:
     fleet.boxes["a"].count(NEAR, [5 * MS])
     fleet.boxes["b"].count(NEAR, [5 * MS], lost=12)

@@ -59,6 +59,12 @@ def test_what_makes_figures_doubtful_is_said_before_them() -> None:
     assert "remotes given up (raise --max-series) at b1, b2: their sums jump" in account(stands)
 
 
+def test_what_is_counted_twice_is_said_to_be() -> None:
+    stands = standing(answer(doubled=["b1:9811"]))
+    assert "COUNTED TWICE" in title(stands)
+    assert "COUNTED TWICE, since several jobs scrape it: b1:9811" in account(stands)
+
+
 def test_no_answer_yet_and_none_any_more() -> None:
     never = standing(trouble="connection refused")
     assert title(never) == "tcplat  prom.example  NO ANSWER YET"

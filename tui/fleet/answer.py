@@ -67,6 +67,8 @@ class Answer:
     events_lost: float = 0.0
     evicting: Sequence[str] = ()
     """Boxes that gave up remotes within the window; printable."""
+    doubled: Sequence[str] = ()
+    """Processes that several jobs scrape, so that sums have them several times; printable."""
     warnings: Sequence[str] = ()
     """The server's: why the answer may be part of the truth only."""
 

@@ -42,7 +42,7 @@ class Found(NamedTuple):
 class Api:
     """Asks. One thread; every call blocks, and raises NoAnswer."""
 
-    def __init__(self, http: Http, authorization: Callable[[], str], timeout_s: float = 10.0) -> None:
+    def __init__(self, http: Http, authorization: Callable[[], str], timeout_s: float) -> None:
         """`authorization`: the header of that name; asked for each time."""
         self._http = http
         self._authorization = authorization

@@ -74,6 +74,7 @@ class Asking:
             boxes=self._boxes(asking, processes, interval_s, rate),
             events_lost=lost.value or 0.0,
             evicting=self._evicting(asking, window),
+            doubled=_doubled(processes),
             warnings=tuple(asking.warnings),
         )
 
@@ -163,3 +164,12 @@ class Asking:
             self._interval_s = max(intervals)
             self._interval_until_s = asking.at_s + _INTERVAL_KEPT_S
         return self._interval_s
+
+
+def _doubled(processes: Found) -> list[str]:
+    """Those that are there more than once. Of one that was just updated the version before may still be known."""
+    found: dict[str, set[frozenset[tuple[str, str]]]] = {}
+    for each in processes.series:
+        others = frozenset((name, value) for name, value in each.labels.items() if name != "version")
+        found.setdefault(each.labels.get("instance", ""), set()).add(others)
+    return sorted(printable(instance) for instance, kinds in found.items() if instance and len(kinds) > 1)

@@ -27,7 +27,7 @@ class NoAnswer(Exception):
 class Bounds(NamedTuple):
     """What an answer may take."""
 
-    seconds: float = 10.0
+    seconds: float = 30.0
     """From connecting to its last byte."""
     bytes: int = 64 << 20
     """Of what it says, unpacked."""

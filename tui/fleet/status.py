@@ -86,6 +86,7 @@ def _doubts(answer: Answer, standing: Standing, now_s: float) -> list[str]:
         f"{count_text(lost)} EVENTS LOST" if lost else "",
         f"{count_text(len(answer.boxes))} box{'es' * (len(answer.boxes) != 1)}",
         f"{count_text(down)} DOWN" if down else "",
+        "COUNTED TWICE" if answer.doubled else "",
         "PARTIAL" if answer.warnings else "",
     ]
 
@@ -124,6 +125,9 @@ def account_text(standing: Standing, rows: FleetRows) -> str:
     if answer:
         parts += [
             f"DOWN: {_names(answer.down)}" if answer.down else "",
+            f"COUNTED TWICE, since several jobs scrape it: {_names(answer.doubled)}"
+            if answer.doubled
+            else "",
             f"PARTIAL: {'; '.join(answer.warnings)}" if answer.warnings else "",
             f"remotes given up (raise --max-series) at {_names(answer.evicting)}: their sums jump"
             if answer.evicting

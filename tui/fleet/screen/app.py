@@ -142,6 +142,9 @@ class FleetApp(Shell):
 
         return told()
 
+    def is_of_use(self, binding: Binding) -> bool:
+        return binding.action != "elsewhere"
+
     def action_pause(self) -> None:
         self.model.pause()
         self.draw()
