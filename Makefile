@@ -1,7 +1,7 @@
 # What a person types here; the work is done in tools/. `make` lists it.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run setup setup-test test check format fuzz faults soak bench screenshots fresh fresh-dist dist audit lock clean
+.PHONY: help run setup setup-test test check format fuzz faults soak bench fleet-demo screenshots fresh fresh-dist dist audit lock clean
 
 BIN := .venv/bin
 # Without sudo the program starts all the same, and says what it lacks.
@@ -48,6 +48,9 @@ soak: setup-test ## changing traffic and keys for MINUTES (10), then look at wha
 
 bench: setup-test ## what it costs, every figure beside a reference: make bench ARGS="kernel loss --quick"
 	$(SUDO) $(BIN)/python -m tools.bench $(ARGS)
+
+fleet-demo: setup-test ## many boxes on one screen: made-up boxes, a real Prometheus, tcplat --fleet; all on loopback
+	@$(BIN)/python -m tools.fleet_demo $(ARGS)
 
 screenshots: setup-test ## draw screenshots/ anew
 	$(BIN)/python tools/screenshots.py $(ARGS)
