@@ -92,19 +92,23 @@ def _run(options: argparse.Namespace, stack: ExitStack, *, owns_process: bool) -
     chosen = _reading(options) if options.read else _watching(options, stack, compiling)
     if owns_process:
         _give_up_privileges(export.files if export else [], is_watching=not options.read)
-    recorder = None
-    if options.record:
-        from tui.record.recorder import Recorder
-
-        if options.read and _is_same_file(options.read, options.record):
-            # With rotation it would be renamed, and the new one read while it is written.
-            raise TcplatError("--record would write to what --read reads", "name another file")
-        stack.callback(lambda: _tell_recording(options.record, recorder))
-        path, has_flows = Path(options.record), bool(options.flows)
-        recorder = stack.enter_context(Recorder(path, options.record_rotate, has_flows=has_flows))
+    recorder = _recorder(options, stack) if options.record else None
     if config:
         return _screen(options, chosen, config, recorder)
     return export.run(chosen.open_source(), recorder) if export else _stream(options, chosen, recorder)
+
+
+def _recorder(options: argparse.Namespace, stack: ExitStack) -> Recorder:
+    """Open what is recorded to; once it is closed, what it lacks is told."""
+    from tui.record.recorder import Recorder
+
+    if options.read and _is_same_file(options.read, options.record):
+        # With rotation it would be renamed, and the new one read while it is written.
+        raise TcplatError("--record would write to what --read reads", "name another file")
+    path, has_flows = Path(options.record), bool(options.flows)
+    recorder = Recorder(path, options.record_rotate, has_flows=has_flows)
+    stack.callback(lambda: _tell_recording(options.record, recorder))
+    return stack.enter_context(recorder)
 
 
 def _give_up_privileges(files: Sequence[Path], *, is_watching: bool) -> None:
@@ -204,9 +208,9 @@ def _account_interval_s(options: argparse.Namespace) -> float:
     return 10.0 if options.form or (options.listen and options.record) else 1.0
 
 
-def _tell_recording(path: str, recorder: Recorder | None) -> None:
+def _tell_recording(path: str, recorder: Recorder) -> None:
     """Once it is closed: say what it lacks."""
-    if recorder and (trouble := recorder.trouble()) and sys.stderr:
+    if (trouble := recorder.trouble()) and sys.stderr:
         print(f"tcplat: {printable(f'{path}: {trouble}')}", file=sys.stderr)
 
 
