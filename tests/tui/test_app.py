@@ -159,7 +159,7 @@ async def test_no_size_is_too_small(keys: list[str]) -> None:
         await screen.press(*keys)
         for width, height in ((40, 10), (10, 3), (1, 1), (200, 60), (80, 24)):
             await screen.pilot.resize_terminal(width, height)
-            assert len(screen.text.splitlines()) <= height
+            await screen.until(lambda height=height: len(screen.text.splitlines()) <= height)  # type: ignore[misc]
         await screen.press("escape")
         await screen.press("escape")
         assert screen.hosts == BY_P95
