@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
@@ -12,8 +12,10 @@ from types import TracebackType
 
 from bpf import syscall
 from bpf.callers import callers
-from bpf.compiler import NEEDS, RING_BYTES, Compiled, compile_program
-from bpf.errors import KernelUnsupported
+from bpf.compiled import Compiled
+from bpf.compiler import NEEDS, RING_BYTES, compile_program
+from bpf.compiling import Compiling
+from bpf.errors import KernelUnsupported, TcplatError
 from bpf.event import Direction, Flow, Records, decode
 from bpf.flows import SAMPLES_PER_S, slice_budget, socket_storage, ticks_shut
 from bpf.interfaces import Layer
@@ -53,16 +55,16 @@ class Program:
         samples_per_s: int = SAMPLES_PER_S,
         *,
         is_forwarding: bool = False,
-        take_compiled: Callable[[], Compiled] | None = None,
+        compiling: Compiling | None = None,
     ) -> None:
         """`timeout_ns`: how long a SYN may stay unanswered before `pending` reports it.
 
         `flow_interval_ns`: between two samples of an open connection, to the microsecond; 0: none are taken. Of all
         together, no more than about `samples_per_s`. `is_forwarding`: of connections that are forwarded, too.
-        `take_compiled`: waits for what is being compiled elsewhere; None: it is compiled here.
+        `compiling`: what was kept, or is being compiled elsewhere; None: it is compiled here.
         """
         self._timeout_ns = timeout_ns
-        self._take_compiled = take_compiled
+        self._compiling = compiling
         self._flow_interval_us = min(flow_interval_ns // 1000, _LARGEST)
         self._slice_budget = slice_budget(samples_per_s)
         self._is_forwarding = self._may_forward = is_forwarding and self._flow_interval_us > 0
@@ -71,28 +73,52 @@ class Program:
         """Why no samples are taken, or none of what is forwarded, though they were asked for; empty: they are."""
         self._free_accounts = list(range(Accounts.CAPACITY))
         heapify(self._free_accounts)
+        self._spare: Classifiers | None = None
+        """A pair for an Ethernet interface, loaded already and not yet used."""
 
     def __enter__(self) -> Program:
-        """Compile, or wait until that is done. Blocks; raises TcplatError."""
+        """Take what was kept; or compile, or wait until that is done. Blocks; raises TcplatError."""
+        kept = self._compiling.kept if self._compiling else None
+        if not (kept and self._is_opened_with(kept)):
+            self._open(self._compiled())
+        return self
+
+    def _is_opened_with(self, kept: Compiled) -> bool:
+        """Do with what was kept, unless the kernel refuses any of it."""
+        try:
+            self._open(kept)
+        except (TcplatError, OSError):
+            return False
+        try:
+            self._spare = self.load(Layer.ETHERNET)
+        except (TcplatError, OSError):
+            self._leaving.close()
+            return False
+        self._leaving.callback(self._unload_spare)
+        return True
+
+    def _open(self, compiled: Compiled) -> None:
         with ExitStack() as stack:
-            compiled = self._compiled()
-            stack.callback(compiled.close)
-            tables = compiled.tables
+            try:
+                linked = compiled.link()
+            except OSError as error:
+                raise _refused(error) from error
+            stack.callback(linked.close)
+            tables = linked.tables
             self._places_fd = _made(stack)
-            self._code = _with_map(compiled.code["handshake"], _PLACES_MARKER, self._places_fd)
+            self._code = _with_map(linked.code["handshake"], _PLACES_MARKER, self._places_fd)
             self.ring_fd = tables["events"]
             """Polls readable when the ring is filling."""
             self._ring = stack.enter_context(Ring(self.ring_fd, RING_BYTES))
             self.accounts = Accounts(tables["accounts"], possible_cpus())
-            self.pending = self._pending(stack, compiled.code["forget"], tables)
+            self.pending = self._pending(stack, linked.code["forget"], tables)
             self.awaited_acks = AwaitedAcks(tables["awaited_acks"])
             stack.callback(self.awaited_acks.close)
-            self.callers = stack.enter_context(callers(compiled.code_of))
+            self.callers = stack.enter_context(callers(linked.code_of))
             """Whether processes are known; else why not."""
             if self._flow_interval_us:
                 self._open_sockets(stack)
             self._leaving = stack.pop_all()
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -100,20 +126,27 @@ class Program:
         self._leaving.close()
 
     def _compiled(self) -> Compiled:
-        if self._take_compiled:
-            return self._take_compiled()
+        if self._compiling:
+            return self._compiling.take()
         return compile_program(is_forwarding=self._is_forwarding)
 
     def load(self, layer: Layer) -> Classifiers:
-        """Load the pair for one interface, with an account of its own, from zero (10 ms). Raises TcplatError."""
+        """Load the pair for one interface, with an account of its own, from zero (40 ms). Raises TcplatError."""
+        if self._spare and layer is Layer.ETHERNET:
+            spare, self._spare = self._spare, None
+            return spare
         if not self._free_accounts:
             raise KernelUnsupported(
                 f"{Accounts.CAPACITY} interfaces are watched already", "name those that matter"
             )
         account = heappop(self._free_accounts)
-        self.accounts.clear(account)
-        ingress_fd = self._load(account, layer, is_ingress=True)
-        egress_fd = self._load(account, layer, is_ingress=False)
+        with ExitStack() as undo:
+            undo.callback(heappush, self._free_accounts, account)
+            self.accounts.clear(account)
+            ingress_fd = self._load(account, layer, is_ingress=True)
+            undo.callback(os.close, ingress_fd)
+            egress_fd = self._load(account, layer, is_ingress=False)
+            undo.pop_all()
         return Classifiers(account, ingress_fd, egress_fd)
 
     def unload(self, loaded: Classifiers) -> None:
@@ -121,6 +154,10 @@ class Program:
         os.close(loaded.ingress_fd)
         os.close(loaded.egress_fd)
         heappush(self._free_accounts, loaded.account)
+
+    def _unload_spare(self) -> None:
+        if self._spare:
+            self.unload(self._spare)
 
     def read(self) -> tuple[Records, list[Flow]]:
         """Take what is in the ring. Never blocks."""

@@ -98,7 +98,7 @@ def _run(options: argparse.Namespace, stack: ExitStack) -> int:
 
 
 def _begin_compiling(options: argparse.Namespace, stack: ExitStack) -> Compiling | None:
-    """Let the probe be compiled while all else is imported and drawn."""
+    """Let the probe be compiled while all else is imported and drawn, unless it was before."""
     if options.read:
         return None
     try:
@@ -107,9 +107,10 @@ def _begin_compiling(options: argparse.Namespace, stack: ExitStack) -> Compiling
     except TcplatError:  # Told in its turn: what was typed comes first.
         return None
     from bpf.compiling import Compiling
+    from bpf.kept import cache_directory
 
     is_forwarding = options.forwarded and _flow_interval_s(options) > 0
-    return stack.enter_context(Compiling(is_forwarding=is_forwarding))
+    return stack.enter_context(Compiling(cache_directory(os.environ), is_forwarding=is_forwarding))
 
 
 def _watching(options: argparse.Namespace, stack: ExitStack, compiling: Compiling | None) -> _Input:
@@ -133,7 +134,7 @@ def _watching(options: argparse.Namespace, stack: ExitStack, compiling: Compilin
             mode,
             *times,
             is_forwarding=options.forwarded,
-            take_compiled=compiling.take if compiling else None,
+            compiling=compiling,
         )
 
     def list_interfaces() -> Sequence[Interface]:
@@ -141,7 +142,9 @@ def _watching(options: argparse.Namespace, stack: ExitStack, compiling: Compilin
 
         return interfaces()
 
-    return _Input(open_source, list_interfaces, "compiling the probe and attaching it")
+    is_ready = compiling and compiling.kept
+    opening = "attaching the probe" if is_ready else "compiling the probe and attaching it"
+    return _Input(open_source, list_interfaces, opening)
 
 
 def _reading(options: argparse.Namespace) -> _Input:
