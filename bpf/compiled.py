@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import struct
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from bpf import maps
@@ -49,7 +48,6 @@ class Compiled:
 
     def link(self) -> Linked:
         """Make tables, all empty, and have the code use them. Raises OSError."""
-        _allow_locked_memory()
         with ExitStack() as undo:
             map_fds = []
             for shape in self.shapes:
@@ -95,9 +93,3 @@ def _places(code: bytes) -> Iterator[int]:
     return (
         at for at in range(0, len(code), 8) if code[at] == _LOAD_MAP and code[at + 1] >> 4 == _PSEUDO_MAP_FD
     )
-
-
-def _allow_locked_memory() -> None:
-    """Before Linux 5.11 the kernel counts maps and programs as locked memory."""
-    with suppress(OSError, ValueError):
-        resource.setrlimit(resource.RLIMIT_MEMLOCK, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))

@@ -1,15 +1,18 @@
-"""The program, compiled: as it was kept, or beside what else is to be done, by a process that hands it over and ends.
+"""Compiling beside what else is to be done: a process of its own lets bcc compile, hands the result over, and ends.
 
 So nothing here waits for Clang and LLVM until what they make is needed, and the 100 MB that they take go with them.
+What was kept of an earlier run needs neither, if the kernel takes it.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -35,29 +38,20 @@ class Compiling:
     """
 
     def __init__(self, directory: Path | None, *, is_forwarding: bool) -> None:
-        """`directory`: where it is kept (None: nowhere). `is_forwarding`: also what follows what is forwarded."""
-        self._is_forwarding = is_forwarding
-        self._store = Kept(directory, ingredients(is_forwarding=is_forwarding)) if directory else None
+        """`directory`: where it is kept; None: nowhere. `is_forwarding`: also what follows what is forwarded."""
+        self._work = partial(_compiled, directory, is_forwarding=is_forwarding)
         self._children = Children()
-        self._socket: socket.socket | None = None
-        self.kept: Compiled | None = None
-        """What was there already, if anything; then nothing is compiled until `take` asks for it."""
 
     def __enter__(self) -> Compiling:
         """Begin. Raises OSError."""
-        self.kept = self._store.read() if self._store else None
-        if not self.kept:
-            self._begin()
-        return self
-
-    def _begin(self) -> None:
+        _allow_locked_memory()
         ours, theirs = socket.socketpair()
         self._socket = ours
         with theirs:
             # What Clang has to say goes where it always did.
             told_on = os.dup(2) if _is_open(2) else os.open(os.devnull, os.O_WRONLY)
             try:
-                work = partial(_compile_there, theirs, told_on, self._compile)
+                work = partial(_compile_there, theirs, told_on, self._work)
                 self._children.begin("tcplat compile", work, [theirs.fileno(), told_on])
             except BaseException:
                 ours.close()
@@ -66,22 +60,14 @@ class Compiling:
                 os.close(told_on)
         if may_raise_priority():
             self._children.set_niceness(_LAST)
-
-    def _compile(self) -> Compiled:
-        """Compile in this process, and keep that."""
-        compiled = compile_program(is_forwarding=self._is_forwarding)
-        if self._store:
-            self._store.write(compiled, compiler_files())
-        return compiled
+        return self
 
     def hurry(self) -> None:
         """Let it have its share of the processor from now on: soon somebody will wait for it. Any thread."""
         self._children.set_niceness(os.getpriority(os.PRIO_PROCESS, 0))
 
     def take(self) -> Compiled:
-        """Wait for it; or compile it, if what was kept is of no use. Once. Raises TcplatError, as `compile_program`."""
-        if not self._socket:
-            return self._compile()
+        """Wait for it. Once. Raises TcplatError, as `compile_program` does."""
         self.hurry()
         pieces = []
         while data := self._socket.recv(_READ_BYTES):
@@ -99,8 +85,7 @@ class Compiling:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._children.end()
-        if self._socket:
-            self._socket.close()
+        self._socket.close()
 
 
 def _is_open(fd: int) -> bool:
@@ -111,14 +96,34 @@ def _is_open(fd: int) -> bool:
     return True
 
 
-def _compile_there(out: socket.socket, told_on: int, compile_: Callable[[], Compiled]) -> None:
-    """Be the child: compile, and hand over."""
+def _compile_there(out: socket.socket, told_on: int, work: Callable[[], Compiled]) -> None:
+    """Be the child: do the work, and hand over."""
     # Meant for the whole group of processes: the parent ends us.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     os.dup2(told_on, 2)
     try:
-        told = {"compiled": compile_().encoded()}
+        told = {"compiled": work().encoded()}
     except TcplatError as error:
         told = {"failure": type(error).__name__, "what": error.what, "next_step": error.next_step}
     out.sendall(json.dumps(told).encode())
+
+
+def _compiled(directory: Path | None, *, is_forwarding: bool) -> Compiled:
+    """Take what was kept, if the kernel does; else compile, and keep that. Raises TcplatError."""
+    from bpf.trial import is_accepted  # What it loads with is not needed before the first paint.
+
+    store = Kept(directory, ingredients(is_forwarding=is_forwarding)) if directory else None
+    kept = store.read() if store else None
+    if kept and is_accepted(kept, is_forwarding=is_forwarding):
+        return kept
+    compiled = compile_program(is_forwarding=is_forwarding)
+    if store:
+        store.write(compiled, compiler_files())
+    return compiled
+
+
+def _allow_locked_memory() -> None:
+    """Before Linux 5.11 the kernel counts programs as locked memory; bcc allows that where it compiles."""
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_MEMLOCK, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))

@@ -6,7 +6,7 @@ import os
 import select
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from types import TracebackType
@@ -14,7 +14,7 @@ from types import TracebackType
 from bpf.attach import AttachMode
 from bpf.callers import cgroup_root
 from bpf.cgroups import Cgroups
-from bpf.compiling import Compiling
+from bpf.compiled import Compiled
 from bpf.errors import NoSuchInterface, TcplatError
 from bpf.event import Flow, Handshake, Records
 from bpf.interfaces import Interface, default_interface, find, interfaces
@@ -39,13 +39,13 @@ class Probe:
         flow_interval_s: float = 0.0,
         *,
         is_forwarding: bool = False,
-        compiling: Compiling | None = None,
+        take_compiled: Callable[[], Compiled] | None = None,
     ) -> None:
         """Prepare to watch interfaces by name, or `ANY`; none: the default route's. Opens nothing yet.
 
         `account_interval_s`: how often a batch has accounts; the first one has. `flow_interval_s`: how often an open
         connection is sampled as it sends; 0: never. `is_forwarding`: also what passes through, by its timestamps.
-        `compiling`: as `Program` has it.
+        `take_compiled`: as `Program` has it.
         """
         self._selection = tuple(selection)
         self._mode = mode
@@ -53,7 +53,7 @@ class Probe:
         self._account_interval_ns = int(account_interval_s * 1e9)
         self._flow_interval_ns = int(flow_interval_s * 1e9)
         self._is_forwarding = is_forwarding
-        self._compiling = compiling
+        self._take_compiled = take_compiled
         self._resources = ExitStack()
         self._wakeup = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._resources.callback(self._close_wakeup)
@@ -85,11 +85,10 @@ class Probe:
                 self._timeout_ns,
                 self._flow_interval_ns,
                 is_forwarding=self._is_forwarding,
-                compiling=self._compiling,
+                take_compiled=self._take_compiled,
             )
         )
         self._cgroups = Cgroups(cgroup_root())
-        self._resources.callback(self._cgroups.close)
         self._poll = self._resources.enter_context(select.epoll())
         # Edge-triggered: a wait is cut short by the kernel's wake-up (the ring is filling), not by there being data.
         self._poll.register(self._program.ring_fd, select.EPOLLIN | select.EPOLLET)

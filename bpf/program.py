@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
@@ -14,8 +14,7 @@ from bpf import syscall
 from bpf.callers import callers
 from bpf.compiled import Compiled
 from bpf.compiler import NEEDS, RING_BYTES, compile_program
-from bpf.compiling import Compiling
-from bpf.errors import KernelUnsupported, TcplatError
+from bpf.errors import KernelUnsupported
 from bpf.event import Direction, Flow, Records, decode
 from bpf.flows import SAMPLES_PER_S, slice_budget, socket_storage, ticks_shut
 from bpf.interfaces import Layer
@@ -55,16 +54,19 @@ class Program:
         samples_per_s: int = SAMPLES_PER_S,
         *,
         is_forwarding: bool = False,
-        compiling: Compiling | None = None,
+        has_callers: bool = True,
+        take_compiled: Callable[[], Compiled] | None = None,
     ) -> None:
         """`timeout_ns`: how long a SYN may stay unanswered before `pending` reports it.
 
         `flow_interval_ns`: between two samples of an open connection, to the microsecond; 0: none are taken. Of all
         together, no more than about `samples_per_s`. `is_forwarding`: of connections that are forwarded, too.
-        `compiling`: what was kept, or is being compiled elsewhere; None: it is compiled here.
+        `has_callers`: processes are to be known. `take_compiled`: waits for what is being compiled elsewhere; None: it
+        is compiled here.
         """
         self._timeout_ns = timeout_ns
-        self._compiling = compiling
+        self._has_callers = has_callers
+        self._take_compiled = take_compiled
         self._flow_interval_us = min(flow_interval_ns // 1000, _LARGEST)
         self._slice_budget = slice_budget(samples_per_s)
         self._is_forwarding = self._may_forward = is_forwarding and self._flow_interval_us > 0
@@ -73,31 +75,10 @@ class Program:
         """Why no samples are taken, or none of what is forwarded, though they were asked for; empty: they are."""
         self._free_accounts = list(range(Accounts.CAPACITY))
         heapify(self._free_accounts)
-        self._spare: Classifiers | None = None
-        """A pair for an Ethernet interface, loaded already and not yet used."""
 
     def __enter__(self) -> Program:
-        """Take what was kept; or compile, or wait until that is done. Blocks; raises TcplatError."""
-        kept = self._compiling.kept if self._compiling else None
-        if not (kept and self._is_opened_with(kept)):
-            self._open(self._compiled())
-        return self
-
-    def _is_opened_with(self, kept: Compiled) -> bool:
-        """Do with what was kept, unless the kernel refuses any of it."""
-        try:
-            self._open(kept)
-        except (TcplatError, OSError):
-            return False
-        try:
-            self._spare = self.load(Layer.ETHERNET)
-        except (TcplatError, OSError):
-            self._leaving.close()
-            return False
-        self._leaving.callback(self._unload_spare)
-        return True
-
-    def _open(self, compiled: Compiled) -> None:
+        """Compile, or wait until that is done. Blocks; raises TcplatError."""
+        compiled = self._compiled()
         with ExitStack() as stack:
             try:
                 linked = compiled.link()
@@ -114,11 +95,12 @@ class Program:
             self.pending = self._pending(stack, linked.code["forget"], tables)
             self.awaited_acks = AwaitedAcks(tables["awaited_acks"])
             stack.callback(self.awaited_acks.close)
-            self.callers = stack.enter_context(callers(linked.code_of))
+            self.callers = stack.enter_context(callers(linked.code_of)) if self._has_callers else ""
             """Whether processes are known; else why not."""
             if self._flow_interval_us:
                 self._open_sockets(stack)
             self._leaving = stack.pop_all()
+        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -126,15 +108,12 @@ class Program:
         self._leaving.close()
 
     def _compiled(self) -> Compiled:
-        if self._compiling:
-            return self._compiling.take()
+        if self._take_compiled:
+            return self._take_compiled()
         return compile_program(is_forwarding=self._is_forwarding)
 
     def load(self, layer: Layer) -> Classifiers:
         """Load the pair for one interface, with an account of its own, from zero (40 ms). Raises TcplatError."""
-        if self._spare and layer is Layer.ETHERNET:
-            spare, self._spare = self._spare, None
-            return spare
         if not self._free_accounts:
             raise KernelUnsupported(
                 f"{Accounts.CAPACITY} interfaces are watched already", "name those that matter"
@@ -154,10 +133,6 @@ class Program:
         os.close(loaded.ingress_fd)
         os.close(loaded.egress_fd)
         heappush(self._free_accounts, loaded.account)
-
-    def _unload_spare(self) -> None:
-        if self._spare:
-            self.unload(self._spare)
 
     def read(self) -> tuple[Records, list[Flow]]:
         """Take what is in the ring. Never blocks."""

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from textual.screen import Screen
 
-    # Importing it would import pyroute2, which takes 0.15 s before the first paint.
+    # Not needed before the first paint.
     from bpf.interfaces import Interface
     from tui.widgets.interface_table import InterfaceTable
 
@@ -137,7 +137,7 @@ class TcplatApp(Commands, Exporting, Steering, App[None]):
             asyncio.get_running_loop().add_signal_handler(number, self.exit)
         self._redraw()
         self._timer = self.set_interval(self._interval_s, self._redraw)
-        # Compiling the probe takes the processor from the first paint.
+        # Preparing the probe takes the processor from the first paint.
         self.call_after_refresh(self.run_worker, self._collect, thread=True)
 
     def on_unmount(self) -> None:

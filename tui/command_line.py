@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import importlib
+import importlib.util
 import os
 import socket
 import sys
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from bpf.errors import TcplatError
 from bpf.event import printable
+from bpf.privileges import caller, give_up, may_read
 from bpf.requirements import require_bcc, require_permission
 from bpf.source import ANY, Source, Taker
 from tui.arguments import parse
@@ -44,12 +45,15 @@ class _Input:
     """What opening it is, for who waits."""
 
 
-def run(arguments: Sequence[str] | None = None) -> int:
-    """Do what the arguments say; return the exit status. What went wrong is told; KeyboardInterrupt is raised."""
+def run(arguments: Sequence[str] | None = None, *, owns_process: bool = False) -> int:
+    """Do what the arguments say; return the exit status. What went wrong is told; KeyboardInterrupt is raised.
+
+    `owns_process`: it ends with this, so it may give up for good what is not needed.
+    """
     options = parse(arguments)
     try:
         with ExitStack() as stack:
-            return _run(options, stack)
+            return _run(options, stack, owns_process=owns_process)
     except TcplatError as error:
         print(f"tcplat: {error}", file=sys.stderr)
         return EXIT_FAILED
@@ -58,7 +62,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return EXIT_FAILED
 
 
-def _run(options: argparse.Namespace, stack: ExitStack) -> int:
+def _run(options: argparse.Namespace, stack: ExitStack, *, owns_process: bool) -> int:
     if options.print_config:
         from tui.config.template import default_text
 
@@ -82,6 +86,8 @@ def _run(options: argparse.Namespace, stack: ExitStack) -> int:
     # Before a demo moves us to a network of its own, where nobody would find it.
     export = stack.enter_context(_exporter(options)) if options.listen else None
     chosen = _reading(options) if options.read else _watching(options, stack, compiling)
+    if owns_process:
+        _give_up_privileges(is_watching=not options.read)
     recorder = None
     if options.record:
         from tui.record.recorder import Recorder
@@ -95,6 +101,14 @@ def _run(options: argparse.Namespace, stack: ExitStack) -> int:
     if config:
         return _screen(options, chosen, config, recorder)
     return export.run(chosen.open_source(), recorder) if export else _stream(options, chosen, recorder)
+
+
+def _give_up_privileges(*, is_watching: bool) -> None:
+    """Be the one who called sudo, if they may read what is still to be imported; and keep only what is needed."""
+    who = caller(os.environ)
+    library = importlib.util.find_spec("textual")
+    imported = [Path(__file__), *([Path(library.origin)] if library and library.origin else [])]
+    give_up(who if who and may_read(who, imported) else None, is_watching=is_watching)
 
 
 def _begin_compiling(options: argparse.Namespace, stack: ExitStack) -> Compiling | None:
@@ -123,7 +137,7 @@ def _watching(options: argparse.Namespace, stack: ExitStack, compiling: Compilin
     def open_source() -> Source:
         if compiling:
             compiling.hurry()
-        # Here and not above: this imports pyroute2, which the screen's first paint does not wait for.
+        # Here and not above: the screen's first paint does not wait for it.
         from bpf.attach import AttachMode
         from bpf.probe import Probe
 
@@ -134,7 +148,7 @@ def _watching(options: argparse.Namespace, stack: ExitStack, compiling: Compilin
             mode,
             *times,
             is_forwarding=options.forwarded,
-            compiling=compiling,
+            take_compiled=compiling.take if compiling else None,
         )
 
     def list_interfaces() -> Sequence[Interface]:
@@ -142,9 +156,7 @@ def _watching(options: argparse.Namespace, stack: ExitStack, compiling: Compilin
 
         return interfaces()
 
-    is_ready = compiling and compiling.kept
-    opening = "attaching the probe" if is_ready else "compiling the probe and attaching it"
-    return _Input(open_source, list_interfaces, opening)
+    return _Input(open_source, list_interfaces, "preparing the probe and attaching it")
 
 
 def _reading(options: argparse.Namespace) -> _Input:
@@ -284,8 +296,9 @@ def _save_recent(flight: FlightRecorder) -> str:
     """Write what the flight recorder holds to a new file here; return what to tell."""
     from tui.record.flight import save
     from tui.record.recorder import header
+    from tui.saving import place
 
-    path = Path(time.strftime("tcplat-%Y%m%dT%H%M%SZ.jsonl.gz", time.gmtime())).absolute()
+    path = (place() / time.strftime("tcplat-%Y%m%dT%H%M%SZ.jsonl.gz", time.gmtime())).absolute()
     snapshot = flight.snapshot()
     save(path, snapshot, header)
     minutes, seconds = divmod((snapshot.taken_ns - snapshot.since_ns) // 1_000_000_000, 60)

@@ -7,16 +7,18 @@ import signal
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
-from bpf import compiler, compiling
+from bpf import compiler, compiling, syscall
 from bpf.compiled import Compiled
 from bpf.compiling import Compiling
 from bpf.errors import KernelUnsupported, MissingBcc
 from bpf.interfaces import Layer
 from bpf.kept import Kept
 from bpf.program import Program
+from bpf.trial import is_accepted
 from tests.bpf.peers import Peers, connect_out, only
 from tests.bpf.wire import Wire
 
@@ -29,13 +31,22 @@ def open_fds() -> set[str]:
     return {entry.name for entry in Path("/proc/self/fd").iterdir()}
 
 
+def fail_with(error: BaseException) -> Callable[..., NoReturn]:
+    """What raises it, whatever it is called with."""
+
+    def fail(*_: object, **__: object) -> NoReturn:
+        raise error
+
+    return fail
+
+
 @pytest.mark.kernel
 def test_what_it_hands_over_measures_as_what_is_compiled_here(peers: Peers) -> None:
     fds = open_fds()
     before = children()
     with (
         Compiling(None, is_forwarding=False) as there,
-        Program(10_000_000_000, compiling=there) as program,
+        Program(10_000_000_000, take_compiled=there.take) as program,
     ):
         assert children() == before
         with Wire(program, Layer.ETHERNET) as wire:
@@ -49,10 +60,7 @@ def test_what_it_hands_over_measures_as_what_is_compiled_here(peers: Peers) -> N
 
 @pytest.mark.parametrize("error", [MissingBcc("no bcc", "get it"), KernelUnsupported("too old", "")])
 def test_its_failure_is_raised_here(error: KernelUnsupported, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(**_: bool) -> None:
-        raise error
-
-    monkeypatch.setattr(compiling, "compile_program", fail)
+    monkeypatch.setattr(compiling, "compile_program", fail_with(error))
     before = children()
     with Compiling(None, is_forwarding=False) as there, pytest.raises(type(error)) as raised:
         there.take()
@@ -102,30 +110,22 @@ def test_tables_are_gone_with_what_was_linked() -> None:
     assert open_fds() == fds
 
 
-def measure_with(there: Compiling, layer: Layer, peers: Peers) -> None:
-    """Have it measure a handshake."""
-    with Program(10_000_000_000, 1_000_000_000, compiling=there) as program, Wire(program, layer) as wire:
-        connect_out(wire, peers)
-        assert peers.is_of(only(wire.events()))
-
-
 @pytest.mark.kernel
 def test_what_was_compiled_is_kept_and_compiled_no_more(
-    tmp_path: Path, peers: Peers, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Compiling(tmp_path, is_forwarding=False) as first:
-        assert not first.kept
         compiled = first.take()
-    monkeypatch.setattr(compiling, "compile_program", None)
-    fds, before = open_fds(), children()
+    monkeypatch.setattr(compiling, "compile_program", fail_with(KernelUnsupported("compiled again", "")))
+    before = children()
     with Compiling(tmp_path, is_forwarding=False) as second:
-        assert children() == before
-        assert second.kept == compiled
-        for layer in Layer:
-            measure_with(second, layer, peers)
-    assert open_fds() == fds
-    with Compiling(tmp_path, is_forwarding=True) as other:
-        assert not other.kept
+        assert second.take() == compiled
+    with (
+        Compiling(tmp_path, is_forwarding=True) as other,
+        pytest.raises(KernelUnsupported, match="compiled again"),
+    ):
+        other.take()
+    assert children() == before
 
 
 @pytest.fixture(scope="module")
@@ -162,13 +162,20 @@ def with_small_ring(compiled: Compiled) -> Compiled:
     ids=["program", "forget", "map", "ring"],
 )
 def test_what_is_kept_and_refused_is_compiled_anew(
-    spoil: Callable[[Compiled], Compiled], good: Compiled, tmp_path: Path, peers: Peers
+    spoil: Callable[[Compiled], Compiled], good: Compiled, tmp_path: Path
 ) -> None:
     store = Kept(tmp_path, compiler.ingredients(is_forwarding=False))
     store.write(spoil(good), compiler.compiler_files())
-    fds = open_fds()
+    assert store.read() == spoil(good)
     with Compiling(tmp_path, is_forwarding=False) as there:
-        assert there.kept == spoil(good)
-        measure_with(there, Layer.ETHERNET, peers)
-    assert open_fds() == fds
+        assert there.take() == good
     assert store.read() == good
+
+
+@pytest.mark.kernel
+def test_trial_attaches_nothing_and_leaves_nothing(good: Compiled, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(syscall, "create_link", fail_with(AssertionError()))
+    fds = open_fds()
+    assert is_accepted(good, is_forwarding=False)
+    assert not is_accepted(with_bad_code("handshake")(good), is_forwarding=False)
+    assert open_fds() == fds
