@@ -1,15 +1,17 @@
 # What a person types here; the work is done in tools/. `make` lists it.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run setup setup-test test check format fuzz bench screenshots fresh lock clean
+.PHONY: help run setup setup-test test check format fuzz bench screenshots fresh fresh-dist dist audit lock clean
 
 BIN := .venv/bin
 # Without sudo the program starts all the same, and says what it lacks.
 SUDO := $(shell [ "$$(id -u)" = 0 ] || ! command -v sudo >/dev/null || echo sudo $${NO_COLOR:+NO_COLOR=1})
 UV ?= uv
+LOCKED := --generate-hashes --custom-compile-command "make lock" -q
+LOCK := $(UV) pip compile pyproject.toml $(LOCKED)
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 run: setup ## install what is missing, then start tcplat: make run ARGS="eth0 --json"
 	@$(SUDO) $(BIN)/tcplat $(ARGS)
@@ -45,12 +47,22 @@ screenshots: setup-test ## draw screenshots/ anew
 fresh: ## try it all in new Debian roots, as a new user would: make fresh ARGS=trixie
 	tools/fresh $(ARGS)
 
+fresh-dist: dist ## try what make dist builds in new Debian roots: make fresh-dist ARGS=trixie
+	tools/fresh --dist $(ARGS)
+
+dist: setup-test ## build what is handed to people into dist/: tcplat.pyz, a Debian package, a wheel and its sources
+	$(BIN)/python -m tools.dist
+
+audit: ## ask PyPI for known vulnerabilities of what is locked
+	tools/audit $(ARGS)
+
 lock: ## pin the newest packages that pyproject.toml allows (needs uv): make lock ARGS=--upgrade
-	UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) pip compile pyproject.toml --group build \
-	    --universal --python-version 3.10 --generate-hashes -q -o requirements.txt $(ARGS)
-	UV_CUSTOM_COMPILE_COMMAND="make lock" $(UV) pip compile pyproject.toml --group build --group test \
-	    -c requirements.txt --universal --python-version 3.10 --generate-hashes -q -o requirements-test.txt $(ARGS)
+	$(LOCK) --group build --universal --python-version 3.10 -o requirements.txt $(ARGS)
+	$(LOCK) --group build --group test -c requirements.txt \
+	    --universal --python-version 3.10 -o requirements-test.txt $(ARGS)
+	$(LOCK) -c requirements.txt --python-platform linux --python-version 3.10 -o requirements-bundle.txt $(ARGS)
+	$(UV) pip compile --group audit $(LOCKED) --universal --python-version 3.10 -o requirements-audit.txt $(ARGS)
 
 clean: ## remove what was made here
-	rm -rf .venv dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find bpf tui tests tools -name __pycache__ -type d -prune -exec rm -rf {} +

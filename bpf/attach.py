@@ -39,8 +39,8 @@ class Attachment(Protocol):
 
     kind: str
 
-    def programs_ahead(self) -> int:
-        """Count the programs of others that run before ours, on both sides."""
+    def programs_ahead(self) -> int | None:
+        """Count the programs of others that run before ours, on both sides; None: ours were detached by somebody."""
 
     def close(self) -> None:
         """Detach. Never raises for an interface that is gone."""
@@ -62,28 +62,25 @@ class TcxLinks:
             self.close()
             raise
 
-    def programs_ahead(self) -> int:
-        """Count the programs of others that run before ours, on both sides."""
+    def programs_ahead(self) -> int | None:
+        """Count the programs of others that run before ours, on both sides; None: ours were detached by somebody."""
         sides = ((self._hook.ingress_fd, syscall.TCX_INGRESS), (self._hook.egress_fd, syscall.TCX_EGRESS))
         ahead = 0
         for program_fd, attach_type in sides:
-            ids = attached(self._hook.ifindex, attach_type)
+            try:
+                ids = syscall.attached(self._hook.ifindex, attach_type)
+            except OSError:  # The interface is gone.
+                return 0
             ours = syscall.program_id(program_fd)
-            ahead += ids.index(ours) if ours in ids else 0
+            if ours not in ids:
+                return None
+            ahead += ids.index(ours)
         return ahead
 
     def close(self) -> None:
         """Detach."""
         while self._fds:
             os.close(self._fds.pop())
-
-
-def attached(ifindex: int, attach_type: int) -> list[int]:
-    """The programs on a TCX hook; none before Linux 6.6, or when the interface is gone."""
-    try:
-        return syscall.attached(ifindex, attach_type)
-    except OSError:
-        return []
 
 
 def attach(hook: Hook, mode: AttachMode) -> Attachment:

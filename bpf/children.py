@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from bpf import prctl
-from bpf.privileges import let_parent_steer
+from bpf.privileges import forking
 
 _TIMER_SLACK_NS = 1_000
 
@@ -33,9 +33,10 @@ class Children:
         # A signal between fork and the child's own settings must not find this process' handlers in the child.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         try:
-            pid = os.fork()
-            if not pid:
-                _live(name, work, fds, parent)
+            with forking(os.environ):
+                pid = os.fork()
+                if not pid:
+                    _live(name, work, fds, parent)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
         self._children.append((pid, os.pidfd_open(pid)))
@@ -65,7 +66,6 @@ def _live(name: str, work: Callable[[], object], fds: Collection[int], parent: i
         if os.getppid() == parent:
             prctl.prctl(prctl.SET_NAME, name.encode())
             prctl.prctl(prctl.SET_TIMERSLACK, _TIMER_SLACK_NS)
-            let_parent_steer(os.environ)
             _keep_only(fds)
             _settle_signals()
             # What was inherited is not looked at by the collector, so it stays shared with the parent.

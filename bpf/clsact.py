@@ -15,11 +15,12 @@ from dataclasses import dataclass
 from pyroute2 import IPRoute, NetlinkError
 
 from bpf import syscall
-from bpf.attach import Hook, attached
+from bpf.attach import Hook
 from bpf.errors import AttachFailed
 
 _CLSACT_INGRESS = 0xFFFFFFF2
 _CLSACT_EGRESS = 0xFFFFFFF3
+_PARENTS = (_CLSACT_INGRESS, _CLSACT_EGRESS)
 _MARK = "tcplat"
 _MADE_QDISC = "clsact"
 
@@ -61,20 +62,22 @@ class ClsactFilters:
     def _attach(self, netlink: IPRoute, hook: Hook) -> None:
         made_qdisc = _make_qdisc(netlink, hook) or _take_over(netlink, hook.ifindex)
         name = f"{_MARK} {self._token} {_MADE_QDISC}" if made_qdisc else f"{_MARK} {self._token}"
-        for parent, fd in ((_CLSACT_INGRESS, hook.ingress_fd), (_CLSACT_EGRESS, hook.egress_fd)):
+        for parent, fd in zip(_PARENTS, (hook.ingress_fd, hook.egress_fd), strict=True):
             netlink.tc("add-filter", "bpf", hook.ifindex, parent=parent, fd=fd, name=name, direct_action=True)
 
-    def programs_ahead(self) -> int:
-        """Count the programs of others that run before ours, on both sides: TCX ones, and filters of lower number."""
-        ahead = sum(len(attached(self._ifindex, side)) for side in (syscall.TCX_INGRESS, syscall.TCX_EGRESS))
+    def programs_ahead(self) -> int | None:
+        """As `TcxLinks` does: TCX programs of others, and filters of lower number."""
+        ahead = sum(len(_attached(self._ifindex, side)) for side in (syscall.TCX_INGRESS, syscall.TCX_EGRESS))
         try:
             with IPRoute() as netlink:
                 leaves = list(_filters(netlink, self._ifindex))
-        except NetlinkError:  # The interface is gone.
-            leaves = []
-        for ours in leaves:
-            if ours.token == self._token:
-                ahead += sum(1 for each in leaves if each.parent == ours.parent and each.info < ours.info)
+        except NetlinkError as error:  # The interface is gone, or the qdisc (EINVAL).
+            return None if error.code == errno.EINVAL else 0
+        ours = [each for each in leaves if each.token == self._token]
+        if len(ours) < len(_PARENTS):
+            return None
+        for one in ours:
+            ahead += sum(1 for each in leaves if each.parent == one.parent and each.info < one.info)
         return ahead
 
     def close(self) -> None:
@@ -108,6 +111,14 @@ class _Filter:
     token: str
     """Empty: another tool's."""
     made_qdisc: bool
+
+
+def _attached(ifindex: int, attach_type: int) -> list[int]:
+    """The programs on a TCX hook; none before Linux 6.6, or when the interface is gone."""
+    try:
+        return syscall.attached(ifindex, attach_type)
+    except OSError:
+        return []
 
 
 def _bind(token: str) -> socket.socket:
@@ -160,7 +171,7 @@ def _delete(netlink: IPRoute, ifindex: int, leaf: _Filter) -> None:
 
 
 def _filters(netlink: IPRoute, ifindex: int) -> Iterator[_Filter]:
-    for parent in (_CLSACT_INGRESS, _CLSACT_EGRESS):
+    for parent in _PARENTS:
         for message in netlink.get_filters(index=ifindex, parent=parent):
             options = message.get_attr("TCA_OPTIONS")
             if options is None:  # The kernel lists each priority once by itself, before its filters.

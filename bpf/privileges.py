@@ -11,8 +11,8 @@ import os
 import pwd
 import resource
 import struct
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,17 +88,26 @@ def give_up(who: Caller | None, *, is_watching: bool) -> None:
     prctl.prctl(prctl.SET_NO_NEW_PRIVS, 1)
 
 
-def let_parent_steer(environment: Mapping[str, str]) -> None:
-    """In a child that stays as it is: let a parent that gives up its privileges end it and hurry it all the same.
+@contextmanager
+def forking(environment: Mapping[str, str]) -> Iterator[None]:
+    """What is forked meanwhile can be ended and hurried by us even when we have given up our privileges.
 
-    kill(2) and setpriority(2) ask who the child is really, and what priority it may have.
+    kill(2) and setpriority(2) ask who the other is really, and what priority it may have; all else stays as it is.
     """
+    who = caller(environment)
+    before = resource.getrlimit(resource.RLIMIT_NICE)
     priority = 20 - os.getpriority(os.PRIO_PROCESS, 0)
     with suppress(OSError, ValueError):
-        resource.setrlimit(resource.RLIMIT_NICE, (priority, priority))
-    who = caller(environment)
+        resource.setrlimit(resource.RLIMIT_NICE, (priority, max(priority, before[1])))
     if who:
         os.setresuid(who.uid, -1, -1)
+    try:
+        yield
+    finally:
+        if who:
+            os.setresuid(0, -1, -1)
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NICE, before)
 
 
 def capabilities(which: str = "CapEff") -> int:

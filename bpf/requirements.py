@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import resource
 from pathlib import Path
 
 from bpf.errors import MissingBcc, NotPermitted
@@ -18,6 +19,7 @@ _COMMANDS = {
     "opensuse": "zypper install python3-bcc",
 }
 
+_FILES_MIN, _FILES_MAX = 64, 65_536
 _CAPABILITIES = {CAP_NET_ADMIN: "CAP_NET_ADMIN", CAP_PERFMON: "CAP_PERFMON", CAP_BPF: "CAP_BPF"}
 """CAP_SYS_ADMIN stands in for the two that came with Linux 5.8."""
 
@@ -55,6 +57,17 @@ def require_permission() -> None:
         missing = [name for name in missing if name == "CAP_NET_ADMIN"]
     if missing:
         raise NotPermitted(f"watching an interface needs root (missing: {', '.join(missing)})", "use sudo")
+
+
+def require_files() -> None:
+    """Let this process open many files: an interface takes four or more. Raises NotPermitted where few are allowed."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < _FILES_MAX and soft < hard:
+        soft = min(hard, _FILES_MAX)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    if soft < _FILES_MIN:
+        what = f"this process may have {soft} files open, and needs {_FILES_MIN}"
+        raise NotPermitted(what, f"allow it more: ulimit -Hn {_FILES_MIN}, as root")
 
 
 def may_raise_priority() -> bool:

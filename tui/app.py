@@ -90,6 +90,14 @@ class TcplatApp(Commands, Exporting, Steering, App[None]):
         Binding("minus", "interval(-1)", "Redraw more often", id="app.faster_redraw", show=False),
         Binding("T", "theme", "Next theme", id="app.theme", show=False),
         Binding("ctrl+r", "reset", "Forget everything, begin anew", id="app.reset", show=False),
+        Binding(
+            "ctrl+z",
+            "suspend_process",
+            "Suspend; fg brings it back",
+            id="app.suspend",
+            show=False,
+            priority=True,
+        ),
         Binding("escape", "back_out", "Clear the filter, then go back", id="app.clear", show=False),
     ]
 
@@ -182,7 +190,12 @@ class TcplatApp(Commands, Exporting, Steering, App[None]):
 
     @on(AccountsRead)
     def _take_accounts(self, message: AccountsRead) -> None:
-        self.situation.accounts, self.situation.gone = message.accounts, message.gone
+        situation = self.situation
+        situation.selection, situation.accounts, situation.gone = (
+            message.selection,
+            message.accounts,
+            message.gone,
+        )
         if self.views.current == "probe":
             self.views.probe.draw(message.accounts)
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from bpf.errors import TcplatError
 from bpf.event import printable
 from bpf.privileges import caller, give_up, may_read
-from bpf.requirements import require_bcc, require_permission
+from bpf.requirements import require_bcc, require_files, require_permission
 from bpf.source import ANY, Source, Taker
 from tui.arguments import parse
 
@@ -80,6 +80,7 @@ def _run(options: argparse.Namespace, stack: ExitStack, *, owns_process: bool) -
     _check_interfaces([] if options.read else options.interfaces)
     if not options.read:
         require_permission()
+        require_files()
         require_bcc()
     if has_screen:
         _require_terminal(is_stdin_read=options.read == _STDIN)
@@ -87,7 +88,7 @@ def _run(options: argparse.Namespace, stack: ExitStack, *, owns_process: bool) -
     export = stack.enter_context(_exporter(options)) if options.listen else None
     chosen = _reading(options) if options.read else _watching(options, stack, compiling)
     if owns_process:
-        _give_up_privileges(is_watching=not options.read)
+        _give_up_privileges(export.files if export else [], is_watching=not options.read)
     recorder = None
     if options.record:
         from tui.record.recorder import Recorder
@@ -103,12 +104,15 @@ def _run(options: argparse.Namespace, stack: ExitStack, *, owns_process: bool) -
     return export.run(chosen.open_source(), recorder) if export else _stream(options, chosen, recorder)
 
 
-def _give_up_privileges(*, is_watching: bool) -> None:
-    """Be the one who called sudo, if they may read what is still to be imported; and keep only what is needed."""
+def _give_up_privileges(files: Sequence[Path], *, is_watching: bool) -> None:
+    """Keep only what is needed, and be the one who called sudo, if they may read what is still to be read.
+
+    That is `files`, and what is still to be imported.
+    """
     who = caller(os.environ)
     library = importlib.util.find_spec("textual")
     imported = [Path(__file__), *([Path(library.origin)] if library and library.origin else [])]
-    give_up(who if who and may_read(who, imported) else None, is_watching=is_watching)
+    give_up(who if who and may_read(who, [*files, *imported]) else None, is_watching=is_watching)
 
 
 def _begin_compiling(options: argparse.Namespace, stack: ExitStack) -> Compiling | None:
@@ -117,6 +121,7 @@ def _begin_compiling(options: argparse.Namespace, stack: ExitStack) -> Compiling
         return None
     try:
         require_permission()
+        require_files()
         require_bcc()
     except TcplatError:  # Told in its turn: what was typed comes first.
         return None
@@ -215,7 +220,7 @@ def _stream(options: argparse.Namespace, chosen: _Input, recorder: Recorder | No
 def _exporter(options: argparse.Namespace) -> Export:
     from tui.exporter.run import Export
 
-    return Export(options.listen, options.label_by, options.max_series, options.filter)
+    return Export(options.listen, options.label_by, options.max_series, options.filter, options.web_config)
 
 
 def _screen(options: argparse.Namespace, chosen: _Input, config: Config, recorder: Recorder | None) -> int:
@@ -225,6 +230,7 @@ def _screen(options: argparse.Namespace, chosen: _Input, config: Config, recorde
     from tui.core.grouping import Grouping
     from tui.core.thresholds import Thresholds
     from tui.core.window import Window
+    from tui.garbage import settle
     from tui.options import ScreenOptions
 
     takers: list[Taker] = [recorder] if recorder else []
@@ -257,6 +263,7 @@ def _screen(options: argparse.Namespace, chosen: _Input, config: Config, recorde
         keymap=config.keys,
     )
     app = TcplatApp(chosen.open_source, chosen.list_interfaces, screen)
+    settle()
     app.run()
     if app.failure:
         # Said again: the screen that said so is gone.

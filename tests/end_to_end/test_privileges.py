@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -138,6 +138,21 @@ def test_who_may_not_read_the_program_is_not_become(network: Lab, code: Path) ->
         code.chmod(0o755)
 
 
+def test_who_may_not_read_the_web_configuration_is_not_become(code: Path, tmp_path: Path) -> None:
+    secret = tmp_path / "web.yml"
+    secret.write_text("basic_auth_users: {}\n")
+    secret.chmod(0o600)
+    arguments = ("lo", "--listen", "127.0.0.1:0", "--web-config", str(secret))
+    words = command(code, *arguments, environment=called_by(NOBODY))
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as child:
+        try:
+            assert child.stderr
+            assert child.stderr.readline().startswith("tcplat: metrics at ")
+            assert sets(status(child.pid)[0])["Prm"] == NEEDED | 1 << CAP_DAC_OVERRIDE
+        finally:
+            child.kill()
+
+
 def test_reading_keeps_nothing(code: Path) -> None:
     words = command(code, "--read", "-", "--json", environment=called_by(NOBODY))
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as child:
@@ -195,12 +210,22 @@ def test_compiler_ends_with_it(code: Path, number: signal.Signals) -> None:
 
 
 def test_demo_as_the_caller_leaves_nothing(code: Path) -> None:
-    before = set(Path("/proc").glob("[0-9]*"))
     words = command(code, "--demo", "--json", "--count", "3", environment=called_by(NOBODY))
-    done = subprocess.run(words, check=True, capture_output=True, text=True, timeout=2 * PATIENCE_S)
-    assert len([each for each in lines_of(done.stdout) if each["type"] == "handshake"]) == 3
-    left = set(Path("/proc").glob("[0-9]*")) - before
-    assert not [each for each in left if b"tcplat" in Path(each, "cmdline").read_bytes()]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, start_new_session=True) as child:
+        out, _ = child.communicate(timeout=2 * PATIENCE_S)
+    assert child.returncode == 0
+    assert len([each for each in lines_of(out) if each["type"] == "handshake"]) == 3
+    assert members(child.pid) == []
+
+
+def members(session: int) -> list[int]:
+    """The processes of a session."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            if int(Path(entry, "stat").read_text().rpartition(")")[2].split()[3]) == session:
+                found.append(int(entry.name))
+    return found
 
 
 def test_interfaces_can_be_switched_on_the_screen(network: Lab, code: Path) -> None:

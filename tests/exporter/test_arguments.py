@@ -31,6 +31,7 @@ from tui.exporter.address import Address
         (["--listen", ":1", "--max-series", "0"], "'0' is not a whole number above 0"),
         (["--label-by", "host"], "--label-by goes with --listen"),
         (["--json", "--max-series", "5"], "--max-series goes with --listen"),
+        (["--web-config", "web.yml"], "--web-config goes with --listen"),
     ],
 )
 def test_bad_arguments(arguments: Sequence[str], complaint: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -45,10 +46,13 @@ def test_what_goes_with_it() -> None:
     assert parse(["--demo", "--listen", ":9811", "--no-flows"]).flows is False
 
 
-def test_a_port_in_use_is_told_before_anything_is_attached(
+def test_what_is_wrong_is_told_before_anything_is_attached(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(command_line, "require_permission", lambda: None)
+    assert exit_status("lo", "--listen", ":0", "--web-config", "/none.yml") == 1
+    said = only_line(capsys.readouterr().err)
+    assert said == "cannot use /none.yml: No such file or directory; put the file right"
     with socket.create_server(("127.0.0.1", 0)) as taken:
         where = f"127.0.0.1:{taken.getsockname()[1]}"
         assert exit_status("lo", "--listen", where) == 1

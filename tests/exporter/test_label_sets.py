@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from bpf.event import Direction, Flow, Handshake, Outcome
 from tests.core.handshakes import MS, S, flow, handshake
 from tests.exporter.scraped import Scraped, Series, is_counter, total_of, value_of
+from tools.bench.children import memory_bytes
 from tui.core.connection import cell_key_of
 from tui.core.grouping import Grouping, cell_key
 from tui.exporter.counts import nothing
@@ -160,3 +163,26 @@ def test_a_snapshot_stands_still() -> None:
     snapshot = label_sets.snapshot()
     label_sets.of(key)[0] += 1
     assert snapshot == {key: nothing()}
+
+
+@pytest.mark.slow
+def test_a_million_remotes_take_no_more_room_than_ten_thousand() -> None:
+    scraped = Scraped()
+    pattern = handshake("10.0.0.0", S, MS)
+
+    def take(numbers: range) -> None:
+        """In batches, as a busy source yields them."""
+        for begin in range(numbers.start, numbers.stop, 1000):
+            remotes = (b"\n" + number.to_bytes(15, "big") for number in range(begin, begin + 1000))
+            scraped.take([pattern._replace(remote=remote) for remote in remotes])
+
+    take(range(10_000))
+    few = scraped.collected()
+    before = memory_bytes(os.getpid())
+    take(range(10_000, 1_000_000))
+    assert memory_bytes(os.getpid()) < before + 8_000_000
+    many = scraped.collected()
+    assert len(many) == len(few)
+    assert total_of(many, "tcplat_handshake_latency_seconds_count") == 1_000_000
+    assert value_of(many, "tcplat_label_sets") == 1000
+    assert value_of(many, "tcplat_label_sets_evicted_total") == 999_000

@@ -73,6 +73,14 @@ def test_metrics_are_text_unless_openmetrics_is_asked_for(where: tuple[str, int]
     assert series_of(openmetrics_families(body)) == scraped.series()
 
 
+def test_who_would_rather_have_protobuf_takes_text(where: tuple[str, int], scraped: Scraped) -> None:
+    """As Prometheus asks where native histograms are on."""
+    protobuf = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited"
+    _, headers, body = get(where, "/metrics", Accept=f"{protobuf},{OPENMETRICS};q=0.4")
+    assert headers["content-type"].startswith("application/openmetrics-text;")
+    assert series_of(openmetrics_families(body)) == scraped.series()
+
+
 def test_a_scraper_may_ask_for_less(where: tuple[str, int]) -> None:
     _, _, packed = get(where, "/metrics", Accept_Encoding="gzip")
     _, _, plain = get(where, "/metrics")

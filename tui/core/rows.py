@@ -47,22 +47,28 @@ class Rows:
         self._window = Window.ALL
         self._main = Main.HANDSHAKE
         self._other_sorting: tuple[str, bool | None] = ("srtt_max", None)
+        self._cells = Cells(limit)
         self._connections = Connections(self._cell_of)
         self.reset(began_ns)
 
     def reset(self, now_ns: int) -> None:
         """Forget everything and begin at `now_ns`. Sorting, filter, grouping, direction, window and figure stay."""
         self._moment = Moment.at(now_ns, self._window)
+        for cell in self._cells:
+            cell.row = None  # A row has its cells: left so, both would wait for the garbage collector.
         self._cells = Cells(self._limit)
-        self._pending = Pending(self._pending_max, self._limit)
+        self._pending = self._nothing_pending()
         self._connections.reset()
         self.marked_ns: int | None = None
         """When the baseline was marked; None: there is none."""
         self._clear_rows()
 
+    def _nothing_pending(self) -> Pending:
+        return Pending(self._pending_max, self._limit, self._cells.expected)
+
     def _clear_rows(self) -> None:
         self._groups = Groups(self._cells, self._grouping, self._direction, self._moment, self._labels)
-        self._ranking.clear()
+        self._ranking.begin(self._groups.rows)
 
     def _cell_of(self, key: CellKey) -> Cell:
         return self._cells.seen(bytes_of(key))
@@ -86,7 +92,7 @@ class Rows:
 
     def _apply(self) -> dict[Row, None]:
         """Count what came; return the rows that it changed."""
-        pending, self._pending = self._pending, Pending(self._pending_max, self._limit)
+        pending, self._pending = self._pending, self._nothing_pending()
         changed: dict[Row, None] = {}
         self._groups.add(pending, changed)
         seen = self._cells.seen
@@ -143,7 +149,7 @@ class Rows:
         order of their addresses. Raises ValueError for a column that has no order.
         """
         self._ranking.sort_by(column_id, descending)
-        self._ranking.rebuild(self._groups.rows.values())
+        self._ranking.rebuild()
 
     @property
     def sorting(self) -> tuple[str, bool]:
@@ -174,11 +180,11 @@ class Rows:
         """
         self._ranking.freeze(is_frozen)
         if not is_frozen:
-            self._ranking.rebuild(self._groups.rows.values())
+            self._ranking.rebuild()
 
     def narrow(self, predicate: Callable[[Row], bool] | None) -> None:
         """Show only rows that `predicate` lets through; None: all. It is asked anew when a row changes."""
-        self._ranking.narrow(predicate, self._groups.rows.values())
+        self._ranking.narrow(predicate)
 
     @property
     def grouping(self) -> Grouping:
@@ -228,7 +234,7 @@ class Rows:
         self.totals.outdate()
         for row in self._groups.rows.values():
             row.outdate()
-        self._ranking.review(self._groups.rows.values())
+        self._ranking.review()
 
     def _regroup(self) -> None:
         """Make all rows anew of the cells that have been shown."""
@@ -238,7 +244,7 @@ class Rows:
             cell.row = None
             if not cell.is_empty and self._groups.is_shown(cell):
                 self._groups.adopt(cell)
-        self._ranking.review(self._groups.rows.values())
+        self._ranking.review()
 
     def rows(self, start: int, stop: int) -> list[Row]:
         """The rows in places `start` to `stop - 1` of the visible order, fewer where it ends."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from pathlib import Path
 from typing import Protocol
 
 from tui.exporter.address import Address, address
@@ -40,14 +41,20 @@ def add_to(parser: _Options, stream: _Options, count: Callable[[str], int]) -> N
         metavar="N",
         help="with --listen: keep so many remotes apart, those seen last (default: 1000); all others are `other`",
     )
+    parser.add_argument(
+        "--web-config",
+        type=Path,
+        metavar="FILE",
+        help="with --listen: TLS and passwords, as Prometheus's exporters have them in their --web.config.file",
+    )
 
 
 def contradiction(options: argparse.Namespace) -> str:
     """Say what does not go together; empty: all does."""
     if options.listen:
         return "--listen goes with a live interface, not with --read" if options.read else ""
-    for option, value in (("--label-by", options.label_by), ("--max-series", options.max_series)):
-        if value is not None:
+    for option in ("--label-by", "--max-series", "--web-config"):
+        if getattr(options, option[2:].replace("-", "_")) is not None:
             return f"{option} goes with --listen"
     return ""
 

@@ -6,6 +6,7 @@ import os
 import sys
 from contextlib import redirect_stdout
 from importlib.metadata import version
+from pathlib import Path
 from types import TracebackType
 
 from bpf.event import Flow, Handshake, printable
@@ -28,15 +29,17 @@ class Export:
         label_by: str | None = None,
         max_series: int | None = None,
         filter_: Filter | None = None,
+        web_config: Path | None = None,
     ) -> None:
         """None: as usual."""
         labels = LabelBy(label_by or LABEL_BY)
         self._exporter = Exporter(version("tcplat"), labels, max_series or MAX_SERIES, filter_)
         self._address = address
+        self._web_config = web_config
 
     def __enter__(self) -> Export:
         """Bind the address, in the network that the calling thread is in. Raises TcplatError."""
-        self._server = MetricsServer(self._address, self._exporter)
+        self._server = MetricsServer(self._address, self._exporter, web_config=self._web_config)
         return self
 
     def __exit__(
@@ -44,6 +47,11 @@ class Export:
     ) -> None:
         """Close the port; what is being served is not waited for."""
         self._server.close()
+
+    @property
+    def files(self) -> list[Path]:
+        """Those that are read again while it serves."""
+        return self._server.files
 
     def run(self, source: Source, recorder: Taker | None = None) -> int:
         """Serve what the source yields until a signal; return the exit status. Raises TcplatError."""

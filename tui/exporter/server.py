@@ -9,8 +9,10 @@ import socketserver
 import sys
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Mapping
+from contextlib import nullcontext, suppress
 from http.server import HTTPServer
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from prometheus_client import CollectorRegistry, MetricsHandler
@@ -19,6 +21,8 @@ from bpf.errors import TcplatError
 from bpf.event import printable
 from tui.exporter.address import Address
 from tui.exporter.exporter import Exporter
+from tui.exporter.web.access import Access, Rules
+from tui.exporter.web.document import Wrong
 
 PATH = "/metrics"
 CLIENTS = 8
@@ -41,12 +45,22 @@ class Patience(NamedTuple):
 class MetricsServer:
     """Listens from the moment it is made; serves once it is started, in threads of its own."""
 
-    def __init__(self, address: Address, exporter: Exporter, patience: Patience | None = None) -> None:
+    def __init__(
+        self,
+        address: Address,
+        exporter: Exporter,
+        patience: Patience | None = None,
+        web_config: Path | None = None,
+    ) -> None:
         """Bind the address. Blocks while a name is looked up; raises TcplatError."""
         registry = CollectorRegistry(support_collectors_without_names=True)
         registry.register(exporter)
+        handler = _Handler.factory(registry)
         try:
-            self._server = _bound(address, _Handler.factory(registry), patience or Patience())
+            self._access = Access(web_config)
+            self._server = _bound(address, handler, patience or Patience(), self._access)
+        except Wrong as error:
+            raise TcplatError(f"cannot use {web_config}: {error}", "put the file right") from error
         except (OSError, UnicodeError) as error:  # The latter: no name server could be asked for such a name.
             why = getattr(error, "strerror", None) or error
             raise TcplatError(f"cannot listen on {address}: {why}", "choose another [HOST]:PORT") from error
@@ -58,7 +72,12 @@ class MetricsServer:
     def url(self) -> str:
         """Where the metrics are."""
         host, port = self._server.server_address[:2]
-        return f"http://{Address(str(host), int(port))}{PATH}"
+        return f"{self._access.scheme}://{Address(str(host), int(port))}{PATH}"
+
+    @property
+    def files(self) -> list[Path]:
+        """Those that are read again with every scrape."""
+        return self._access.files
 
     def start(self) -> None:
         """Serve, until it is closed."""
@@ -71,15 +90,28 @@ class MetricsServer:
         self._server.server_close()
 
 
+class _Client(NamedTuple):
+    """What a handler is given in place of a socket."""
+
+    connection: socket.socket
+    rules: Rules
+    until: float
+    """When it must have asked."""
+
+
 class _Server(socketserver.ThreadingMixIn, HTTPServer):
     daemon_threads = True
     # A second tcplat must not listen beside this one, but a new one may where connections of an old one linger.
     allow_reuse_port = False
     allow_reuse_address = True
 
-    def __init__(self, family: socket.AddressFamily, where: Any, handler: type, patience: Patience) -> None:
+    def __init__(
+        self, family: socket.AddressFamily, where: Any, handler: type, patience: Patience, access: Access
+    ) -> None:
         self.address_family = family
         self.patience = patience
+        self.access = access
+        self._complaint = ""
         self._places = threading.BoundedSemaphore(CLIENTS)
         self.rendering = threading.Lock()
         """One at a time: two would keep the thread that drains from its turn for twice as long."""
@@ -105,6 +137,25 @@ class _Server(socketserver.ThreadingMixIn, HTTPServer):
         finally:
             self._places.release()
 
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        """Serve a client, by TLS where that is asked for."""
+        until = time.monotonic() + self.patience.request_s
+        try:
+            rules = self.access.rules()
+        except Wrong as error:
+            self._complain(f"nobody is served while {self.access.path} is wrong: {error}")
+            return
+        self._complain("")
+        secured = rules.tls.secured(request, until) if rules.tls else nullcontext(request)
+        with secured as connection:
+            self.RequestHandlerClass(_Client(connection, rules, until), client_address, self)  # type: ignore[arg-type]
+
+    def _complain(self, complaint: str) -> None:
+        """Say it once, until something else is to be said; empty: there is nothing."""
+        if complaint and complaint != self._complaint and sys.stderr:
+            print(printable(f"tcplat: {complaint}"), file=sys.stderr)
+        self._complaint = complaint
+
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that goes away is no error of ours; anything else is said in one line."""
         del request, client_address
@@ -117,11 +168,10 @@ class _Handler(MetricsHandler):
     server: _Server
 
     def setup(self) -> None:
+        self.request, self.rules, until = self.request
         super().setup()
-        patience = self.server.patience
-        self.rfile = io.BufferedReader(io.BytesIO(_request(self.connection, patience.request_s)))
-        # Of a write as a whole, however slowly it is taken.
-        self.connection.settimeout(patience.reply_s)
+        self.rfile = io.BufferedReader(io.BytesIO(_request(self.connection, until)))
+        self.wfile = _Reply(self.connection, self.server.patience.reply_s)
 
     def version_string(self) -> str:
         return "tcplat"
@@ -129,7 +179,10 @@ class _Handler(MetricsHandler):
     def do_GET(self) -> None:  # noqa: N802 (named so by http.server)
         """Serve a scraper, or tell a person where to look."""
         path = self.path.partition("?")[0]
-        if path == PATH:
+        passwords = self.rules.passwords
+        if passwords and not passwords.admit(self.headers.get("Authorization", "")):
+            self._say(401, "name and password, please\n", {"WWW-Authenticate": "Basic"})
+        elif path == PATH:
             if _odd_version(self.headers.get("Accept", "")):
                 del self.headers["Accept"]
             self.wfile.write(self._rendered())
@@ -149,34 +202,68 @@ class _Handler(MetricsHandler):
         head, end, body = reply.getvalue().partition(_END)
         return b"%b\r\nContent-Length: %d%b%b" % (head, len(body), end, body)
 
-    def _say(self, status: int, text: str) -> None:
+    def end_headers(self) -> None:
+        """After those that the rules add to any reply."""
+        for name, value in self.rules.headers.items():
+            self.send_header(name, value)
+        super().end_headers()
+
+    def _say(self, status: int, text: str, headers: Mapping[str, str] | None = None) -> None:
         body = text.encode()
         self.send_response(status)
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
         self.send_header("Content-Type", "text/plain; charset=utf-8")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
 
 
-def _bound(address: Address, handler: type, patience: Patience) -> _Server:
+class _Reply(io.BufferedIOBase):
+    """What is written goes to a client, which has so long to take it, however slowly it does."""
+
+    def __init__(self, connection: socket.socket, patience_s: float) -> None:
+        self._connection = connection
+        self._patience_s = patience_s
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        until = time.monotonic() + self._patience_s
+        with memoryview(data) as view:
+            sent = 0
+            while sent < len(view):
+                self._connection.settimeout(_left_s(until))
+                sent += self._connection.send(view[sent:])
+        return sent
+
+
+def _left_s(until: float) -> float:
+    """Raises TimeoutError when it is over."""
+    left_s = until - time.monotonic()
+    if left_s <= 0:
+        raise TimeoutError
+    return left_s
+
+
+def _bound(address: Address, handler: type, patience: Patience, access: Access) -> _Server:
     """Bind the first that can be of what the name stands for."""
     found = socket.getaddrinfo(*address, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     for family, _, _, _, where in found[:-1]:
         with suppress(OSError):
-            return _Server(family, where, handler, patience)
+            return _Server(family, where, handler, patience, access)
     family, _, _, _, where = found[-1]
-    return _Server(family, where, handler, patience)
+    return _Server(family, where, handler, patience, access)
 
 
-def _request(connection: socket.socket, patience_s: float) -> bytes:
-    """Read a request's head; empty if it does not come in time, or is too long. Raises OSError."""
-    until = time.monotonic() + patience_s
+def _request(connection: socket.socket, until: float) -> bytes:
+    """Read a request's head; empty if it is too long, or ends. Raises OSError, also if it does not come in time."""
     head = b""
     while _END not in head:
-        left_s = until - time.monotonic()
-        if left_s <= 0 or len(head) > _REQUEST_BYTES:
+        if len(head) > _REQUEST_BYTES:
             return b""
-        connection.settimeout(left_s)
+        connection.settimeout(_left_s(until))
         piece = connection.recv(4096)
         if not piece:
             return b""

@@ -23,6 +23,7 @@ from tui.core.format import ASCII, Glyphs
 from tui.core.row import Row
 from tui.core.rows import Rows
 from tui.core.thresholds import NO_THRESHOLDS, Thresholds
+from tui.widgets.changes import is_simple
 from tui.widgets.line_view import LineView
 
 _HEADER_LINES = 1
@@ -74,6 +75,7 @@ class RowTable(LineView, can_focus=True):
         super().__init__()
         self._chosen = chosen
         self._thresholds = thresholds
+        self._has_thresholds = thresholds != NO_THRESHOLDS
         self._rows = rows
         self._glyphs = glyphs
         self._message = ""
@@ -208,20 +210,29 @@ class RowTable(LineView, can_focus=True):
 
     def _row(self, row: Row, columns: list[tuple[Column, int]], width: int) -> Strip:
         is_selected = row is self._selected
-        plain = self._style("cursor" if is_selected else "quiet" if self._is_dim(row) else "")
+        is_dim = self._is_dim(row)
+        plain = self._style("cursor" if is_selected else "quiet" if is_dim else "")
         segments: list[Segment] = []
         run = ""
+        used = 0
+        has_wide = False
         for column, column_width in columns:
             text = column.cell(row, column_width, self._glyphs)
+            if column.id == "host":
+                has_wide = not is_simple(text)
+            used += column_width + GAP
             # In reverse, a sparkline would show what is not there.
-            own = self._own_style(column, row) if column.value is None or not is_selected else ""
+            own = self._own_style(column, row, is_dim) if column.value is None or not is_selected else ""
             if not own:
                 run += text + " " * GAP
                 continue
             # Few: every segment costs bytes over SSH.
             segments += [Segment(run, plain), Segment(text, self._style(own))]
             run = " " * GAP
-        return Strip([*segments, Segment(run, plain)]).adjust_cell_length(width, plain)
+        run = run.ljust(len(run) + width - used)[: len(run) + width - used]
+        if run:
+            segments.append(Segment(run, plain))
+        return Strip(segments).adjust_cell_length(width, plain) if has_wide else Strip(segments, width)
 
     def _is_dim(self, row: Row) -> bool:
         """Whether there is nothing to see of it now."""
@@ -230,10 +241,10 @@ class RowTable(LineView, can_focus=True):
     def _style(self, name: str) -> Style:
         return self.get_component_rich_style(f"row-table--{name}") if name else self.plain
 
-    def _own_style(self, column: Column, row: Row) -> str:
+    def _own_style(self, column: Column, row: Row, is_dim: bool) -> str:
         """How a cell looks if not like the rest of its row."""
         if column.value is None:
-            return "" if self._is_dim(row) else "trend"
+            return "" if is_dim else "trend"
         if column.id == "bloat":
             return "warn" if row.live.is_bloated else ""
         if column.id == "fail":
@@ -241,5 +252,5 @@ class RowTable(LineView, can_focus=True):
         if column.is_latency:
             if column.is_thin(row):
                 return "quiet"
-            return self._thresholds.level_of(row.figure(column.id))
+            return self._thresholds.level_of(row.figure(column.id)) if self._has_thresholds else ""
         return ""
