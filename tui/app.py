@@ -33,7 +33,7 @@ from tui.widgets.filter_line import FilterLine
 from tui.widgets.title_line import Status, TitleLine
 
 if TYPE_CHECKING:
-    # Importing it would import pyroute2, which takes 0.15 s before the first paint.
+    # Not needed before the first paint.
     from bpf.interfaces import Interface
     from tui.core.filter import Filter
     from tui.out.table import Cell

@@ -17,8 +17,8 @@ async def test_it_says_that_it_compiles_before_the_source_is_open() -> None:
     source = Played()
     source.may_open.clear()
     async with opening(source) as screen:
-        await screen.until(lambda: "Compiling the probe and attaching it..." in screen.text)
-        assert screen.title.endswith("compiling the probe and attaching it")
+        await screen.until(lambda: "Preparing the probe and attaching it..." in screen.text)
+        assert screen.title.endswith("preparing the probe and attaching it")
         await screen.press("j", "s", "space", "space", "slash", "escape")
         source.may_open.set()
         await screen.until(lambda: "No handshake on eth0 yet." in screen.text)
