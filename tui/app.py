@@ -166,6 +166,8 @@ class TcplatApp(Commands, Exporting, Steering, App[None]):
         self.model.ingest(message)
         if is_first:
             self._redraw()
+        elif self.model.rows.has_much:
+            self._take_over()
 
     @on(WatchBegan)
     def _begin(self, message: WatchBegan) -> None:
@@ -195,9 +197,12 @@ class TcplatApp(Commands, Exporting, Steering, App[None]):
         self.situation.failure = message.reason
         self._redraw()
 
-    def _redraw(self) -> None:
+    def _take_over(self) -> None:
         if not self.situation.is_paused and self.model.refresh():
             self.bell()
+
+    def _redraw(self) -> None:
+        self._take_over()
         # Without rows: is it because the interface is down?
         if self.views.current == "interfaces" or (self.situation.selection and not len(self.model.rows)):
             self.read_interfaces()
