@@ -130,6 +130,8 @@ class TcplatApp(Steering, Shell):
         self.model.ingest(message)
         if is_first:
             self.redraw()
+        elif self.model.rows.has_much:
+            self._take_over()
 
     @on(WatchBegan)
     def _begin(self, message: WatchBegan) -> None:
@@ -164,9 +166,12 @@ class TcplatApp(Steering, Shell):
         self.situation.failure = message.reason
         self.redraw()
 
-    def redraw(self) -> None:
+    def _take_over(self) -> None:
         if not self.situation.is_paused and self.model.refresh():
             self.bell()
+
+    def redraw(self) -> None:
+        self._take_over()
         # Without rows: is it because the interface is down?
         if self.views.current == "interfaces" or (self.situation.selection and not len(self.model.rows)):
             self.read_interfaces()

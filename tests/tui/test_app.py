@@ -57,6 +57,24 @@ async def test_pause_holds_rows_still_while_collecting_goes_on() -> None:
         assert "PAUSED" not in screen.title
 
 
+async def test_of_many_hosts_what_comes_is_taken_over_before_the_redraw_which_is_the_shorter() -> None:
+    many = [handshake(f"198.19.{number >> 8}.{number & 255}", MS) for number in range(3000)]
+    async with shown(Played(*THREE)) as screen:
+        screen.app._timer.stop()
+        before = screen.text
+        await screen.play(lambda: screen.source.play(*many[:10]))
+        await screen.play()
+        assert len(screen.app.model.rows) == 3
+        await screen.play(lambda: screen.source.play(*many[10:]))
+        await screen.until(lambda: len(screen.app.model.rows) == 3003)
+        assert screen.text == before
+        await screen.press("space")
+        assert "3,003 hosts" in screen.title
+        await screen.play(lambda: screen.source.play(*many, *[handshake("198.18.9.9")]))
+        await screen.play()
+        assert len(screen.app.model.rows) == 3003
+
+
 async def test_sort_and_filter_work_on_a_paused_screen() -> None:
     async with shown(Played(*THREE)) as screen:
         await screen.press("space", "S")
