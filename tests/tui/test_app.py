@@ -11,6 +11,7 @@ import pytest
 from bpf.errors import KernelUnsupported
 from tests.tui.played import MS, PATIENCE_S, Played, handshake
 from tests.tui.shown import BY_P95, THREE, opening, shown
+from tui.widgets.table_view import TableView
 
 
 async def test_it_says_that_it_compiles_before_the_source_is_open() -> None:
@@ -169,6 +170,16 @@ async def test_signal_quits(number: signal.Signals) -> None:
         await screen.pilot.pause()
         assert await asyncio.to_thread(source.closed.wait, PATIENCE_S)
     assert screen.app.return_code == 0
+
+
+async def test_sorting_while_the_table_has_no_size_changes_nothing() -> None:
+    """As when a key follows the one that brings the table back: it is laid out only after both."""
+    async with shown(Played(*THREE)) as screen:
+        await screen.until(lambda: screen.hosts == BY_P95)
+        await screen.press("2")
+        screen.app.query_one(TableView).action_sort(1)
+        await screen.press("1")
+        await screen.until(lambda: screen.hosts == BY_P95)
 
 
 @pytest.mark.parametrize("keys", [[], ["question_mark"], ["i"], ["slash", "7"], ["j", "space"]])
