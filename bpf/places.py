@@ -12,7 +12,7 @@ import struct
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from bpf import syscall
+from bpf import maps, syscall
 from bpf.event import Direction
 
 PLACES = 4096
@@ -43,9 +43,8 @@ def make_places() -> int:
             struct.pack("=III", name(b"rest"), 3, _LOCK * 8),
         ]
     )
-    return syscall.create_map(
-        syscall.ARRAY, "tcplat_places", PLACE_BYTES, 2 * PLACES, syscall.btf(types, _NAMES), 1, 4
-    )
+    shape = maps.Shape("tcplat_places", maps.ARRAY, 4, PLACE_BYTES, 2 * PLACES)
+    return maps.make(shape, maps.Types(maps.btf(types, _NAMES), key=1, value=4))
 
 
 class UnderWay(NamedTuple):

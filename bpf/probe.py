@@ -14,7 +14,7 @@ from types import TracebackType
 from bpf.attach import AttachMode
 from bpf.callers import cgroup_root
 from bpf.cgroups import Cgroups
-from bpf.compiler import Compiled
+from bpf.compiled import Compiled
 from bpf.errors import NoSuchInterface, TcplatError
 from bpf.event import Flow, Handshake, Records
 from bpf.interfaces import Interface, default_interface, find, interfaces

@@ -12,7 +12,8 @@ from types import TracebackType
 
 from bpf import syscall
 from bpf.callers import callers
-from bpf.compiler import NEEDS, RING_BYTES, Compiled, compile_program
+from bpf.compiled import Compiled
+from bpf.compiler import NEEDS, RING_BYTES, compile_program
 from bpf.errors import KernelUnsupported
 from bpf.event import Direction, Flow, Records, decode
 from bpf.flows import SAMPLES_PER_S, slice_budget, socket_storage, ticks_shut
@@ -53,15 +54,18 @@ class Program:
         samples_per_s: int = SAMPLES_PER_S,
         *,
         is_forwarding: bool = False,
+        has_callers: bool = True,
         take_compiled: Callable[[], Compiled] | None = None,
     ) -> None:
         """`timeout_ns`: how long a SYN may stay unanswered before `pending` reports it.
 
         `flow_interval_ns`: between two samples of an open connection, to the microsecond; 0: none are taken. Of all
         together, no more than about `samples_per_s`. `is_forwarding`: of connections that are forwarded, too.
-        `take_compiled`: waits for what is being compiled elsewhere; None: it is compiled here.
+        `has_callers`: processes are to be known. `take_compiled`: waits for what is being compiled elsewhere; None: it
+        is compiled here.
         """
         self._timeout_ns = timeout_ns
+        self._has_callers = has_callers
         self._take_compiled = take_compiled
         self._flow_interval_us = min(flow_interval_ns // 1000, _LARGEST)
         self._slice_budget = slice_budget(samples_per_s)
@@ -74,20 +78,24 @@ class Program:
 
     def __enter__(self) -> Program:
         """Compile, or wait until that is done. Blocks; raises TcplatError."""
+        compiled = self._compiled()
         with ExitStack() as stack:
-            compiled = self._compiled()
-            stack.callback(compiled.close)
-            tables = compiled.tables
+            try:
+                linked = compiled.link()
+            except OSError as error:
+                raise _refused(error) from error
+            stack.callback(linked.close)
+            tables = linked.tables
             self._places_fd = _made(stack)
-            self._code = _with_map(compiled.code["handshake"], _PLACES_MARKER, self._places_fd)
+            self._code = _with_map(linked.code["handshake"], _PLACES_MARKER, self._places_fd)
             self.ring_fd = tables["events"]
             """Polls readable when the ring is filling."""
             self._ring = stack.enter_context(Ring(self.ring_fd, RING_BYTES))
             self.accounts = Accounts(tables["accounts"], possible_cpus())
-            self.pending = self._pending(stack, compiled.code["forget"], tables)
+            self.pending = self._pending(stack, linked.code["forget"], tables)
             self.awaited_acks = AwaitedAcks(tables["awaited_acks"])
             stack.callback(self.awaited_acks.close)
-            self.callers = stack.enter_context(callers(compiled.code_of))
+            self.callers = stack.enter_context(callers(linked.code_of)) if self._has_callers else ""
             """Whether processes are known; else why not."""
             if self._flow_interval_us:
                 self._open_sockets(stack)
@@ -105,15 +113,19 @@ class Program:
         return compile_program(is_forwarding=self._is_forwarding)
 
     def load(self, layer: Layer) -> Classifiers:
-        """Load the pair for one interface, with an account of its own, from zero (10 ms). Raises TcplatError."""
+        """Load the pair for one interface, with an account of its own, from zero (40 ms). Raises TcplatError."""
         if not self._free_accounts:
             raise KernelUnsupported(
                 f"{Accounts.CAPACITY} interfaces are watched already", "name those that matter"
             )
         account = heappop(self._free_accounts)
-        self.accounts.clear(account)
-        ingress_fd = self._load(account, layer, is_ingress=True)
-        egress_fd = self._load(account, layer, is_ingress=False)
+        with ExitStack() as undo:
+            undo.callback(heappush, self._free_accounts, account)
+            self.accounts.clear(account)
+            ingress_fd = self._load(account, layer, is_ingress=True)
+            undo.callback(os.close, ingress_fd)
+            egress_fd = self._load(account, layer, is_ingress=False)
+            undo.pop_all()
         return Classifiers(account, ingress_fd, egress_fd)
 
     def unload(self, loaded: Classifiers) -> None:

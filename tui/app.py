@@ -33,7 +33,7 @@ from tui.widgets.filter_line import FilterLine
 from tui.widgets.title_line import Status, TitleLine
 
 if TYPE_CHECKING:
-    # Importing it would import pyroute2, which takes 0.15 s before the first paint.
+    # Not needed before the first paint.
     from bpf.interfaces import Interface
     from tui.core.filter import Filter
     from tui.out.table import Cell
@@ -130,6 +130,8 @@ class TcplatApp(Steering, Shell):
         self.model.ingest(message)
         if is_first:
             self.redraw()
+        elif self.model.rows.has_much:
+            self._take_over()
 
     @on(WatchBegan)
     def _begin(self, message: WatchBegan) -> None:
@@ -164,9 +166,12 @@ class TcplatApp(Steering, Shell):
         self.situation.failure = message.reason
         self.redraw()
 
-    def redraw(self) -> None:
+    def _take_over(self) -> None:
         if not self.situation.is_paused and self.model.refresh():
             self.bell()
+
+    def redraw(self) -> None:
+        self._take_over()
         # Without rows: is it because the interface is down?
         if self.views.current == "interfaces" or (self.situation.selection and not len(self.model.rows)):
             self.read_interfaces()

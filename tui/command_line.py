@@ -123,7 +123,7 @@ def _give_up_privileges(files: Sequence[Path], *, is_watching: bool) -> None:
 
 
 def _begin_compiling(options: argparse.Namespace, stack: ExitStack) -> Compiling | None:
-    """Let the probe be compiled while all else is imported and drawn."""
+    """Let the probe be compiled while all else is imported and drawn, unless it was before."""
     if options.read:
         return None
     try:
@@ -133,9 +133,10 @@ def _begin_compiling(options: argparse.Namespace, stack: ExitStack) -> Compiling
     except TcplatError:  # Told in its turn: what was typed comes first.
         return None
     from bpf.compiling import Compiling
+    from bpf.kept import cache_directory
 
     is_forwarding = options.forwarded and _flow_interval_s(options) > 0
-    return stack.enter_context(Compiling(is_forwarding=is_forwarding))
+    return stack.enter_context(Compiling(cache_directory(os.environ), is_forwarding=is_forwarding))
 
 
 def _watching(options: argparse.Namespace, stack: ExitStack, compiling: Compiling | None) -> _Input:
@@ -148,7 +149,7 @@ def _watching(options: argparse.Namespace, stack: ExitStack, compiling: Compilin
     def open_source() -> Source:
         if compiling:
             compiling.hurry()
-        # Here and not above: this imports pyroute2, which the screen's first paint does not wait for.
+        # Here and not above: the screen's first paint does not wait for it.
         from bpf.attach import AttachMode
         from bpf.probe import Probe
 
@@ -167,7 +168,7 @@ def _watching(options: argparse.Namespace, stack: ExitStack, compiling: Compilin
 
         return interfaces()
 
-    return _Input(open_source, list_interfaces, "compiling the probe and attaching it")
+    return _Input(open_source, list_interfaces, "preparing the probe and attaching it")
 
 
 def _reading(options: argparse.Namespace) -> _Input:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from bpf.lab import Lab
-from bpf.syscall import _bpf
+from bpf.syscall import call
 
 _LINK_GET_FD_BY_ID, _LINK_DETACH = 30, 34
 """Commands of bpf(2)."""
@@ -19,8 +19,8 @@ def detach(lab: Lab, device: str, pid: int) -> None:
     """Take off what hangs on a device: the TCX links of a process, or the clsact qdisc with all its filters."""
     links = [link for link in _links(pid) if link["link_type"] == "tcx"]
     for link in links:
-        link_fd, _ = _bpf(_LINK_GET_FD_BY_ID, struct.pack("=I", int(link["link_id"])))
-        _bpf(_LINK_DETACH, struct.pack("=I", link_fd))
+        link_fd, _ = call(_LINK_GET_FD_BY_ID, struct.pack("=I", int(link["link_id"])))
+        call(_LINK_DETACH, struct.pack("=I", link_fd))
         os.close(link_fd)
     if not links:
         subprocess.run(lab.command("tc", "qdisc", "del", "dev", device, "clsact"), check=True)

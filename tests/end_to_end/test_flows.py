@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from bpf import syscall
+from bpf import maps, syscall
 from bpf.event import Direction, Flow, address_text
 from bpf.lab import Behaviour, Client, Host, Lab
 from tests.bpf.kernel_maps import map_named
@@ -227,7 +227,7 @@ def test_a_connection_that_was_refused_was_never_open(lab: Lab, address: str) ->
 @pytest.mark.parametrize("refused", ["map", "helper"])
 def test_without_the_helpers_the_rest_works(refused: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if refused == "map":
-        monkeypatch.setattr(syscall, "SK_STORAGE", 200)
+        monkeypatch.setattr(maps, "SK_STORAGE", 200)
     else:
         monkeypatch.setattr(syscall, "load_classifier", without_helper(syscall.load_classifier))
     with Lab("ethernet", [Host(V4)]) as lab, watching(lab, flow_interval_s=INTERVAL_S) as watch:
