@@ -118,11 +118,7 @@ def test_failures_are_marked_below() -> None:
 
 
 @given(
-    st.lists(
-        st.tuples(st.integers(0, 70), st.lists(st.integers(1, 30_000), max_size=5)),
-        max_size=8,
-        unique_by=lambda each: each[0],
-    ),
+    st.dictionaries(st.integers(0, 70), st.lists(st.integers(1, 30_000), max_size=5), max_size=8),
     st.integers(20, 200),
     st.sampled_from([UNICODE, ASCII]),
 )
