@@ -1,58 +1,62 @@
-"""The name behind a cgroup's id: a systemd unit or a container. Asks the kernel; remembers what it said."""
+"""The name behind a cgroup's id: a systemd unit or a container. Looks through them all, and remembers."""
 
 from __future__ import annotations
 
-import ctypes
 import os
 import re
-import struct
+import time
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import suppress
+from math import inf
 from pathlib import Path
 
-_FILEID_KERNFS = 0xFE
-"""A cgroup's id is its kernfs id, and that is a file handle (include/linux/exportfs.h)."""
-_REMEMBERED = 4096
+_REMEMBERED_MAX = 65_536
+_INTERVAL_S = 1.0
+"""At most one look through the hierarchy in this time: 1,000 cgroups take some 10 ms."""
+_LINKS_OF_LEAF = 2
+"""A directory that has directories in it has more links, one for each."""
 _CONTAINER = re.compile(r"(?:(?P<engine>[a-z][a-z-]*)-)?(?P<id>[0-9a-f]{64})(?:\.scope)?")
 _ENGINES = {"cri-containerd": "containerd", "crio": "cri-o", "libpod": "podman"}
 
-_libc = ctypes.CDLL(None, use_errno=True)
-
 
 class Cgroups:
-    """Looks cgroups up in the mounted hierarchy; None: there is none, and nothing is known. One thread."""
+    """Looks cgroups up in the mounted hierarchy; None: there is none, and nothing is known. One thread.
+
+    An id is the number of the cgroup's directory, as stat(2) gives it. The kernel would open one by its id
+    (open_by_handle_at(2)), but only for who may read every file (CAP_DAC_READ_SEARCH), which is more than we keep.
+    """
 
     def __init__(self, root: Path | None) -> None:
         self._root = root
-        self._root_fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC) if root else -1
         self._names: OrderedDict[int, str] = OrderedDict()
-
-    def close(self) -> None:
-        """Let go of the hierarchy."""
-        if self._root_fd >= 0:
-            os.close(self._root_fd)
+        self._looked_s = -inf
 
     def name_of(self, cgroup: int) -> str:
-        """The unit's or container's name; empty if it has none, or is gone and was never asked for."""
+        """The unit's or container's name; empty if it has none, is gone and was never seen, or is not found yet."""
         if not cgroup or self._root is None:
             return ""
-        name = self._names.get(cgroup)
-        if name is None:
-            name = self._names[cgroup] = unit_of(self._path_of(cgroup))
-            if len(self._names) > _REMEMBERED:
+        if cgroup not in self._names and time.monotonic() - self._looked_s >= _INTERVAL_S:
+            self._names.update({identity: unit_of(path) for identity, path in _cgroups(self._root)})
+            self._names.setdefault(cgroup, "")
+            self._looked_s = time.monotonic()
+            while len(self._names) > _REMEMBERED_MAX:
                 self._names.popitem(last=False)
-        return name
+        return self._names.get(cgroup, "")
 
-    def _path_of(self, cgroup: int) -> str:
-        """The path below the root; empty if the cgroup is gone, or may not be asked for (CAP_DAC_READ_SEARCH)."""
-        handle = ctypes.create_string_buffer(struct.pack("=IiQ", 8, _FILEID_KERNFS, cgroup), 16)
-        opened = _libc.open_by_handle_at(self._root_fd, handle, os.O_PATH | os.O_CLOEXEC)
-        if opened < 0:
-            return ""
-        try:
-            path = Path(f"/proc/self/fd/{opened}").readlink()
-        finally:
-            os.close(opened)
-        return str(path)[len(str(self._root)) :].removesuffix(" (deleted)")
+
+def _cgroups(root: Path) -> Iterator[tuple[int, str]]:
+    """The id of every cgroup there is, and its path below the root."""
+    waiting = [root]
+    while waiting:
+        directory = waiting.pop()
+        with suppress(OSError), os.scandir(directory) as entries:  # It may be gone meanwhile.
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    found = entry.stat(follow_symlinks=False)
+                    yield found.st_ino, entry.path[len(str(root)) :]
+                    if found.st_nlink > _LINKS_OF_LEAF:
+                        waiting.append(Path(entry.path))
 
 
 def unit_of(path: str) -> str:

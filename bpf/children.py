@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import gc
 import os
 import signal
@@ -11,10 +10,10 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import NoReturn
 
-# prctl(2).
-_PR_SET_PDEATHSIG, _PR_SET_NAME, _PR_SET_TIMERSLACK = 1, 15, 29
+from bpf import prctl
+from bpf.privileges import forking
+
 _TIMER_SLACK_NS = 1_000
-_LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 class Children:
@@ -34,9 +33,10 @@ class Children:
         # A signal between fork and the child's own settings must not find this process' handlers in the child.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         try:
-            pid = os.fork()
-            if not pid:
-                _live(name, work, fds, parent)
+            with forking(os.environ):
+                pid = os.fork()
+                if not pid:
+                    _live(name, work, fds, parent)
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
         self._children.append((pid, os.pidfd_open(pid)))
@@ -62,10 +62,10 @@ class Children:
 def _live(name: str, work: Callable[[], object], fds: Collection[int], parent: int) -> NoReturn:
     """Be the child."""
     try:
-        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        prctl.prctl(prctl.SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() == parent:
-            _prctl(_PR_SET_NAME, ctypes.c_char_p(name.encode()))
-            _prctl(_PR_SET_TIMERSLACK, _TIMER_SLACK_NS)
+            prctl.prctl(prctl.SET_NAME, name.encode())
+            prctl.prctl(prctl.SET_TIMERSLACK, _TIMER_SLACK_NS)
             _keep_only(fds)
             _settle_signals()
             # What was inherited is not looked at by the collector, so it stays shared with the parent.
@@ -92,9 +92,3 @@ def _keep_only(fds: Collection[int]) -> None:
     for other in {int(entry.name) for entry in Path("/proc/self/fd").iterdir()} - {0, 1, 2, *fds}:
         with contextlib.suppress(OSError):  # The directory that was listed.
             os.close(other)
-
-
-def _prctl(option: int, value: object) -> None:
-    if _LIBC.prctl(option, value, 0, 0, 0):
-        error = ctypes.get_errno()
-        raise OSError(error, os.strerror(error))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 
-from bpf import syscall
+from bpf import maps
 
 SAMPLES_PER_S = 1000
 """Of all connections together: what the screen shows in less than a tenth of a core, with 50,000 connections open."""
@@ -43,5 +43,5 @@ def socket_storage() -> int:
             struct.pack("=IIIIII", 0, _ARRAY, 0, 2, 1, _SOCKET_WORDS),
         ]
     )
-    header = struct.pack("=HBBIIIII", 0xEB9F, 1, 0, 24, 0, len(types), len(types), len(_NAMES))
-    return syscall.create_socket_storage("tcplat_sockets", header + types + _NAMES, 1, 3, 8 * _SOCKET_WORDS)
+    shape = maps.Shape("tcplat_sockets", maps.SK_STORAGE, 4, 8 * _SOCKET_WORDS, 0, maps.NO_PREALLOC)
+    return maps.make(shape, maps.Types(maps.btf(types, _NAMES), key=1, value=3))

@@ -4,14 +4,15 @@
  * into a ring; and, when asked to, samples of what TCP itself measures of connections that stay open, as they send.
  *
  * Compiled by bcc, without kernel headers: whatever is read of a packet is declared below. Four programs for the hook,
- * told apart by its side (ingress, egress) and by whether the device's frames begin with an Ethernet header, and two
- * that remember which process called connect().
+ * told apart by its side (ingress, egress) and by whether the device's frames begin with an Ethernet header, two that
+ * remember which process called connect(), and one that user space runs to forget a handshake.
  *
  * Every packet takes the quick look: a few loads, no call. Only what may belong to a handshake takes the full look.
  * bpf/matcher.py is the same in plain Python; tests hold the two against each other.
  */
 #include <uapi/linux/types.h>
 
+#define barrier() asm volatile("" ::: "memory")
 #define INLINE static inline __attribute__((always_inline))
 
 /* Under TCX a program that returns 0 (TC_ACT_OK) ends the chain; -1 (TCX_NEXT, and TC_ACT_UNSPEC under clsact) hands the packet on. */
@@ -55,6 +56,8 @@
 #define TCP_OPTION_TIMESTAMPS 8
 #define TCP_TIMESTAMPS_BYTES 10
 #define TCP_TIMESTAMPS_FIRST 0x0101080a /* NOP, NOP, the timestamps, as RFC 7323 (appendix A) recommends and all do. */
+#define TCP_MSS_FIRST 0x02040000
+#define TCP_SACK_THEN_TIMESTAMPS 0x0402080a
 #define MAX_TCP_OPTIONS 16
 
 /* The verifier follows a loop only as long as offsets stay in the range they had: this keeps them there. */
@@ -85,6 +88,11 @@
 #define REFUSED 1
 #define UNREACHABLE 2
 
+#define GOES_ON 0xff
+
+/* Beside a segment's flags: it is quoted by an ICMP error. */
+#define QUOTED 0
+
 /* What a packet that looked like part of a handshake turned out to be unreadable for. */
 #define READABLE 0
 #define TRUNCATED 1
@@ -95,6 +103,8 @@
 /* 4 MiB hold 30,840 records: 0.6 s of 50,000 handshakes a second. */
 #define RING_PAGES 1024
 #define PENDING_MAX 65536
+#define PLACES 4096
+#define PLACES_BITS 12
 #define CALLERS_MAX 16384
 #define ACCOUNTS_MAX 256
 #define ACK_SLOTS 65536
@@ -155,14 +165,26 @@
 #define FLOW_BUDGET LOADED(0x7c91a705)
 /* How many ticks a door is shut: a quarter of the interval, roughly. */
 #define TICKS_SHUT LOADED(0x7c91a707)
-/* Whether the round trips of connections that are forwarded are estimated. */
+/* Whether the round trips of connections that are forwarded are estimated. Where there is room for one only, none are, and the
+ * compiler need not do what that takes. */
+#if PASSING_MAX > 1
 #define IS_FORWARDING LOADED(0x7c91a708)
+#else
+#define IS_FORWARDING false
+#endif
 /* ... and a map that bcc does not make: the storage on sockets. */
 #define SOCKETS                                                                                                        \
     ({                                                                                                                 \
         void *_map;                                                                                                    \
         asm volatile("%0 = 0x7c91a706 ll" : "=r"(_map));                                                               \
         _map;                                                                                                          \
+    })
+/* ... and the places of handshakes under way, which have locks. */
+#define PLACE_OF(number)                                                                                               \
+    ({                                                                                                                 \
+        void *_places;                                                                                                 \
+        asm volatile("%0 = 0x7c91a709 ll" : "=r"(_places));                                                            \
+        (struct place *)bpf_map_lookup_elem(_places, number);                                                          \
     })
 
 /* The reader comes on a timer and is woken only when a CPU has put this many events since it last woke it. The loader sets it to half
@@ -226,7 +248,7 @@ struct connection {
     u16 remote_port;
     u16 local_port;
     u32 ifindex;
-};
+} __attribute__((aligned(8)));
 _Static_assert(sizeof(struct connection) == 40, "bpf/tables.py decodes 40 bytes");
 
 /* The process that called connect(). */
@@ -237,6 +259,13 @@ struct caller {
     u32 padding;
 };
 _Static_assert(sizeof(struct caller) == 32, "no holes: it is a table's value");
+
+/* By the low bits of its socket's cookie. Cookies are counted, so the least recent are overwritten: what matters is the moment
+ * between connect() and its SYN. */
+struct called {
+    u64 cookie; /* 0: it is being written. */
+    struct caller caller;
+};
 
 /* Our SYN went out; its answer is awaited. Once user space has reported it as unanswered (`reported`) it stays a while, so
  * that a SYN sent still later is known for the retransmission it is. */
@@ -269,6 +298,41 @@ struct inbound {
     u8 took_data;
 };
 _Static_assert(sizeof(struct inbound) == 48, "bpf/tables.py decodes 48 bytes");
+
+/* Each handshake has one place, by its connection's hash, where it is found with one look at memory that is not at hand; in a
+ * hash table that takes three. Where two that are under way have the same, the later one goes into the table of its direction.
+ * Whatever changes a place holds its lock. */
+struct place {
+    struct bpf_spin_lock lock;
+    u32 elsewhere; /* How many that have this place are in the table. */
+    struct connection key;
+    union {
+        u64 first_syn_ns; /* 0: it is free. */
+        struct outbound outbound;
+        struct inbound inbound;
+    };
+    u64 unused;
+};
+_Static_assert(sizeof(struct place) == 128, "bpf/places.py decodes 128 bytes");
+
+/* What is to be told at a glance, being small enough to stay in the cache: whether any handshake was reported as unanswered (user
+ * space says so), and by a place's number whether it, or the table for it, has any: nearly all RSTs have nothing to do with one. */
+struct glance {
+    u32 has_reported;
+    u8 is_taken[2 * PLACES];
+};
+
+/* What user space asks the program `forget` for: to remove a handshake, if it still is as it was read. */
+struct request {
+    u8 header[16];
+    struct connection key;
+    u64 direction;
+    union {
+        struct outbound outbound;
+        struct inbound inbound;
+    };
+};
+_Static_assert(sizeof(struct request) == 136, "bpf/places.py writes 136 bytes");
 
 struct account {
     u64 packets;
@@ -363,11 +427,10 @@ struct awaited {
 };
 
 BPF_RINGBUF_OUTPUT(events, RING_PAGES);
-/* The one that this CPU makes: the stack has no room for it. */
-BPF_TABLE("percpu_array", u32, struct event, event_here, 1);
 /* How many events this CPU has put there, of whatever interface. */
 BPF_TABLE("percpu_array", u32, u64, put_here, 1);
-/* Two tables: a flood of SYNs at us must not throw out our own handshakes. */
+BPF_F_TABLE("array", u32, struct glance, at_a_glance, 1, BPF_F_MMAPABLE);
+/* Those that have no place of their own. Two tables: a flood of SYNs at us must not throw out our own handshakes. */
 BPF_TABLE("hash", struct connection, struct outbound, pending_outbound, PENDING_MAX);
 BPF_TABLE("hash", struct connection, struct inbound, pending_inbound, PENDING_MAX);
 /* Which of ours were reported as unanswered: user space adds the connection with its ISN, whoever ends it takes that away.
@@ -375,8 +438,7 @@ BPF_TABLE("hash", struct connection, struct inbound, pending_inbound, PENDING_MA
 BPF_F_TABLE("hash", struct connection, u32, reported, PENDING_MAX, BPF_F_NO_PREALLOC);
 /* Per CPU, so that counting needs no atomics. */
 BPF_TABLE("percpu_array", u32, struct account, accounts, ACCOUNTS_MAX);
-/* By socket cookie. The least recent go first: what matters is the moment between connect() and its SYN. */
-BPF_TABLE("lru_hash", u64, struct caller, callers, CALLERS_MAX);
+BPF_TABLE("array", u32, struct called, callers, CALLERS_MAX);
 BPF_F_TABLE("array", u32, struct awaited, awaited_acks, 1, BPF_F_MMAPABLE);
 
 BPF_TABLE("array", u32, struct budget, flow_budget, 1);
@@ -389,9 +451,18 @@ BPF_TABLE("percpu_array", u32, struct newcomer, newcomers, 1);
 struct view {
     struct __sk_buff *skb;
     struct account *account;
-    u32 ifindex;
     bool ingress;
 };
+
+/* Read where it is needed: most packets do not. In assembler, since the verifier refuses it where the compiler adds the offset to
+ * the pointer first. */
+INLINE u32 ifindex_of(struct __sk_buff *skb)
+{
+    u64 ifindex;
+    _Static_assert(__builtin_offsetof(struct __sk_buff, ifindex) == 40, "as it is read here");
+    asm volatile("%0 = *(u32 *)(%1 + 40)" : "=r"(ifindex) : "r"(skb));
+    return ifindex;
+}
 
 /* The timestamps option of a segment (RFC 7323). */
 struct stamps {
@@ -437,6 +508,23 @@ struct segment {
     u8 rest[6];
 };
 _Static_assert(sizeof(struct segment) == TCP_HEADER, "RFC 9293, section 3.1");
+
+INLINE struct called *called_with(u64 cookie)
+{
+    u32 number = cookie & (CALLERS_MAX - 1);
+    return callers.lookup(&number);
+}
+
+/* Which process called connect()? False: it is not known any more. */
+INLINE bool find_caller(struct caller *caller, u64 cookie)
+{
+    struct called *called = called_with(cookie);
+    if (!called || !cookie || called->cookie != cookie)
+        return false;
+    *caller = called->caller;
+    barrier();
+    return called->cookie == cookie;
+}
 
 INLINE u16 slot_of(u32 ack)
 {
@@ -587,12 +675,36 @@ INLINE int parse_tcp(struct __sk_buff *skb, struct datagram *ip, struct segment 
     return READABLE;
 }
 
+/* Find the timestamps where nearly all put them: at the very beginning, or in a SYN behind the MSS and "SACK permitted". Saves a
+ * call for each option. */
+INLINE bool find_usual_stamps(struct __sk_buff *skb, u32 at, u32 end, struct stamps *stamps)
+{
+    u32 options[3];
+    u32 echo;
+    if (at + sizeof(options) > end || bpf_skb_load_bytes(skb, at, options, sizeof(options)))
+        return false;
+    if (options[0] == bpf_htonl(TCP_TIMESTAMPS_FIRST)) {
+        stamps->value = bpf_ntohl(options[1]);
+        stamps->echo = bpf_ntohl(options[2]);
+    } else if ((options[0] & bpf_htonl(0xffff0000)) == bpf_htonl(TCP_MSS_FIRST) &&
+               options[1] == bpf_htonl(TCP_SACK_THEN_TIMESTAMPS) && at + 4 * sizeof(u32) <= end &&
+               !bpf_skb_load_bytes(skb, at + sizeof(options), &echo, sizeof(echo))) {
+        stamps->value = bpf_ntohl(options[2]);
+        stamps->echo = bpf_ntohl(echo);
+    } else {
+        return false;
+    }
+    stamps->present = 1;
+    return true;
+}
+
 /* Find the timestamps among the options. Options that contradict themselves end the search, as they do in Linux. */
 INLINE void read_stamps(struct __sk_buff *skb, struct datagram *ip, struct segment *tcp, struct stamps *stamps)
 {
     u32 at = (ip->payload_offset + TCP_HEADER) & OFFSET_MASK;
     u32 end = at - TCP_HEADER + header_bytes(tcp);
-    __builtin_memset(stamps, 0, sizeof(*stamps));
+    if (find_usual_stamps(skb, at, end, stamps))
+        return;
 #pragma clang loop unroll(disable)
     for (int i = 0; i < MAX_TCP_OPTIONS; i++) {
         u8 option[2];
@@ -635,14 +747,30 @@ INLINE bool acknowledges(u32 ack, u32 isn, u32 data_bytes)
     return ack - (isn + 1) <= data_bytes;
 }
 
-INLINE struct event *begin_event(struct connection *key, u8 direction, u8 outcome)
+INLINE u64 wakeup(void)
 {
     u32 zero = 0;
-    struct event *event = event_here.lookup(&zero);
-    if (!event)
+    u64 *count = put_here.lookup(&zero);
+    return count && ++*count % EVENTS_PER_WAKEUP == 0 ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+}
+
+/* Count a handshake that is over, and begin its record in the ring; 0: there is no room. */
+INLINE struct event *begin_event(struct account *account, struct connection *key, u64 now, u8 direction, u8 outcome)
+{
+    if (outcome == ESTABLISHED)
+        account->established++;
+    else if (outcome == REFUSED)
+        account->refused++;
+    else
+        account->unreachable++;
+    account->emitted++;
+    struct event *event = events.ringbuf_reserve(sizeof(struct event));
+    if (!event) {
+        account->events_lost++;
         return 0;
+    }
     __builtin_memset(event, 0, sizeof(*event));
-    event->time_ns = bpf_ktime_get_ns();
+    event->time_ns = now;
     __builtin_memcpy(event->remote, key->remote, 16);
     __builtin_memcpy(event->local, key->local, 16);
     event->remote_port = key->remote_port;
@@ -651,27 +779,6 @@ INLINE struct event *begin_event(struct connection *key, u8 direction, u8 outcom
     event->direction = direction;
     event->outcome = outcome;
     return event;
-}
-
-INLINE u64 wakeup(void)
-{
-    u32 zero = 0;
-    u64 *count = put_here.lookup(&zero);
-    return count && ++*count % EVENTS_PER_WAKEUP == 0 ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
-}
-
-INLINE void emit(struct event *event, struct account *account)
-{
-    if (event->outcome == ESTABLISHED)
-        account->established++;
-    else if (event->outcome == REFUSED)
-        account->refused++;
-    else
-        account->unreachable++;
-    account->ambiguous += event->ambiguous;
-    account->emitted++;
-    if (events.ringbuf_output(event, sizeof(*event), wakeup()))
-        account->events_lost++;
 }
 
 /* When the SYN (or SYN-ACK) left that an answer is to, if it was sent more than once. The answer's timestamp echo tells
@@ -685,11 +792,170 @@ INLINE u64 answered_ns(struct stamps *answer, bool stamped, u32 first_stamp, u32
     return answer->echo == first_stamp ? first_ns : 0;
 }
 
+/* Where a handshake under way is: in its place, or (is_elsewhere) in its direction's table. */
+struct spot {
+    struct place *place;
+    u8 *is_taken;
+    bool is_elsewhere;
+};
+
+INLINE u32 place_number(struct connection *key, u32 direction)
+{
+    u64 *words = (u64 *)key;
+    u64 hash = (words[1] + words[0] * 0x9e3779b97f4a7c15) * 0xbf58476d1ce4e5b9;
+    hash = (hash ^ hash >> 32) + words[3] + words[2] * 0x94d049bb133111eb;
+    hash = (hash ^ words[4]) * 0x9e3779b97f4a7c15;
+    hash = (hash ^ hash >> 32) * 0xbf58476d1ce4e5b9;
+    return hash >> (64 - PLACES_BITS) | direction << PLACES_BITS;
+}
+
+/* Have memory fetched, without waiting for it: of a place's lines all at once, not one after another. */
+INLINE void touch(u64 *word)
+{
+    (void)*(volatile u64 *)word;
+}
+
+INLINE bool find_place(struct spot *spot, struct connection *key, u32 direction, bool is_needed)
+{
+    u32 zero = 0;
+    u32 number = place_number(key, direction);
+    struct glance *glance = at_a_glance.lookup(&zero);
+    if (!glance)
+        return false;
+    spot->is_taken = glance->is_taken + (number & (2 * PLACES - 1));
+    if (!is_needed && !*spot->is_taken)
+        return false;
+    spot->place = PLACE_OF(&number);
+    if (!spot->place)
+        return false;
+    touch(&spot->place->first_syn_ns);
+    touch((u64 *)&spot->place->key);
+    touch(&spot->place->unused);
+    return true;
+}
+
+INLINE bool is_same(void *one, void *other, u32 bytes)
+{
+    u64 *words = one, *others = other, differ = 0;
+#pragma unroll
+    for (u32 i = 0; i < bytes / 8; i++)
+        differ |= words[i] ^ others[i];
+    return !differ;
+}
+
+INLINE bool is_at(struct place *place, struct connection *key)
+{
+    return place->first_syn_ns && is_same(&place->key, key, sizeof(*key));
+}
+
+/* With the lock held. */
+INLINE void mark_place(struct spot *spot)
+{
+    *spot->is_taken = spot->place->first_syn_ns || spot->place->elsewhere;
+}
+
+/* It was deleted from its table, or there was no room for it. */
+INLINE void leave_table(struct spot *spot)
+{
+    bpf_spin_lock(&spot->place->lock);
+    spot->place->elsewhere--;
+    mark_place(spot);
+    bpf_spin_unlock(&spot->place->lock);
+}
+
+INLINE struct outbound *find_outbound(struct spot *spot, struct connection *key)
+{
+    if (!find_place(spot, key, OUTBOUND, false))
+        return 0;
+    spot->is_elsewhere = !is_at(spot->place, key);
+    if (!spot->is_elsewhere)
+        return &spot->place->outbound;
+    return spot->place->elsewhere ? pending_outbound.lookup(key) : 0;
+}
+
+INLINE struct inbound *find_inbound(struct spot *spot, struct connection *key)
+{
+    if (!find_place(spot, key, INBOUND, false))
+        return 0;
+    spot->is_elsewhere = !is_at(spot->place, key);
+    if (!spot->is_elsewhere)
+        return &spot->place->inbound;
+    return spot->place->elsewhere ? pending_inbound.lookup(key) : 0;
+}
+
+/* Remove the one found; false: another CPU did, or it is not `as_read` any more. Whoever removes it reports it: so each is reported
+ * once, whatever arrives twice or on two CPUs at a time. */
+INLINE bool take_outbound(struct spot *spot, struct connection *key, struct outbound *found, struct outbound *taken,
+                          struct outbound *as_read)
+{
+    struct place *place = spot->place;
+    u32 isn = found->isn;
+    if (spot->is_elsewhere) {
+        *taken = *found;
+        if ((as_read && !is_same(taken, as_read, sizeof(*taken))) || pending_outbound.delete(key))
+            return false;
+        leave_table(spot);
+        return true;
+    }
+    bpf_spin_lock(&place->lock);
+    bool is_there = is_at(place, key) && place->outbound.isn == isn &&
+                    (!as_read || is_same(&place->outbound, as_read, sizeof(*as_read)));
+    if (is_there) {
+        *taken = place->outbound;
+        place->first_syn_ns = 0;
+        mark_place(spot);
+    }
+    bpf_spin_unlock(&place->lock);
+    return is_there;
+}
+
+INLINE bool take_inbound(struct spot *spot, struct connection *key, struct inbound *found, struct inbound *taken,
+                         struct inbound *as_read)
+{
+    struct place *place = spot->place;
+    u32 isn = found->remote_isn;
+    if (spot->is_elsewhere) {
+        *taken = *found;
+        if ((as_read && !is_same(taken, as_read, sizeof(*taken))) || pending_inbound.delete(key))
+            return false;
+        leave_table(spot);
+        return true;
+    }
+    bpf_spin_lock(&place->lock);
+    bool is_there = is_at(place, key) && place->inbound.remote_isn == isn &&
+                    (!as_read || is_same(&place->inbound, as_read, sizeof(*as_read)));
+    if (is_there) {
+        *taken = place->inbound;
+        place->first_syn_ns = 0;
+        mark_place(spot);
+    }
+    bpf_spin_unlock(&place->lock);
+    return is_there;
+}
+
 /* Had user space reported it? To be asked once it is out of its table, and once. */
 INLINE bool was_reported(struct connection *key, u32 isn)
 {
+    u32 zero = 0;
+    struct glance *glance = at_a_glance.lookup(&zero);
+    if (!glance || !glance->has_reported)
+        return false;
     u32 *mark = reported.lookup(key);
     return mark && *mark == isn && !reported.delete(key);
+}
+
+/* What became of a SYN that is looked up and, if it is new, put in its place. */
+#define IS_NEW 0
+#define IS_AGAIN 1
+#define IS_ANOTHER 2 /* Of a port used again: it is put in the old one's place. */
+#define IS_ELSEWHERE 3
+
+INLINE void send_again(struct outbound *pending, struct stamps *stamps, u64 now)
+{
+    pending->last_syn_ns = now;
+    pending->last_stamp = stamps->value;
+    pending->stamped &= stamps->present;
+    pending->retransmits++;
 }
 
 /* Our SYN. The same ISN again is a retransmission; another one is a new connection from a port used again, of which the
@@ -697,16 +963,26 @@ INLINE bool was_reported(struct connection *key, u32 isn)
 INLINE void syn_out(struct view *view, struct connection *key, struct segment *tcp, struct stamps *stamps, u32 data_bytes)
 {
     struct account *account = view->account;
-    u64 now = bpf_ktime_get_ns();
-    u32 isn = bpf_ntohl(tcp->seq);
-    struct outbound *pending = pending_outbound.lookup(key);
-    if (pending && pending->isn == isn) {
-        pending->last_syn_ns = now;
-        pending->last_stamp = stamps->value;
-        pending->stamped &= stamps->present;
-        pending->retransmits++;
-        account->syn_retransmits++;
+    struct spot spot;
+    u64 now = bpf_ktime_get_ns(); /* First, since it waits for whatever was asked of memory before. */
+    u64 cookie = bpf_get_socket_cookie(view->skb);
+    if (!find_place(&spot, key, OUTBOUND, true))
         return;
+    struct place *place = spot.place;
+    u32 isn = bpf_ntohl(tcp->seq);
+    u32 old_isn = 0, is_another = false;
+    if (place->elsewhere && !is_at(place, key)) {
+        struct outbound *pending = pending_outbound.lookup(key);
+        if (pending && pending->isn == isn) {
+            send_again(pending, stamps, now);
+            account->syn_retransmits++;
+            return;
+        }
+        old_isn = pending ? pending->isn : 0;
+        if (pending && !pending_outbound.delete(key)) {
+            is_another = true;
+            leave_table(&spot);
+        }
     }
     struct outbound fresh = {
         .first_syn_ns = now,
@@ -717,16 +993,36 @@ INLINE void syn_out(struct view *view, struct connection *key, struct segment *t
         .last_stamp = stamps->value,
         .stamped = stamps->present,
     };
-    u64 cookie = bpf_get_socket_cookie(view->skb);
-    struct caller *caller = cookie ? callers.lookup(&cookie) : 0;
-    if (caller)
-        fresh.caller = *caller;
-    bool is_another = pending;
-    u32 old_isn = pending ? pending->isn : 0;
+    if (!find_caller(&fresh.caller, cookie))
+        __builtin_memset(&fresh.caller, 0, sizeof(fresh.caller));
+    u32 found = IS_NEW;
+    bpf_spin_lock(&place->lock);
+    if (place->first_syn_ns)
+        found = !is_at(place, key)             ? IS_ELSEWHERE
+                : place->outbound.isn == isn ? IS_AGAIN
+                                               : IS_ANOTHER;
+    if (found == IS_ANOTHER)
+        old_isn = place->outbound.isn;
+    if (found == IS_ELSEWHERE)
+        place->elsewhere++;
+    else if (found == IS_AGAIN)
+        send_again(&place->outbound, stamps, now);
+    else {
+        place->key = *key;
+        place->outbound = fresh;
+    }
+    mark_place(&spot);
+    bpf_spin_unlock(&place->lock);
+    if (found == IS_AGAIN) {
+        account->syn_retransmits++;
+        return;
+    }
     account->syns++;
-    if (pending_outbound.update(key, &fresh))
+    if (found == IS_ELSEWHERE && pending_outbound.update(key, &fresh)) {
         account->pending_full++;
-    if (is_another && !was_reported(key, old_isn))
+        leave_table(&spot);
+    }
+    if ((is_another || found == IS_ANOTHER) && !was_reported(key, old_isn))
         account->superseded++;
 }
 
@@ -734,35 +1030,59 @@ INLINE void syn_in(struct view *view, struct connection *key, struct segment *tc
 {
     struct account *account = view->account;
     u32 isn = bpf_ntohl(tcp->seq);
-    if (pending_outbound.lookup(key))
-        return; /* Simultaneous open (RFC 9293, figure 7): one connection, ours; their SYN-ACK will answer our SYN. */
-    struct inbound *pending = pending_inbound.lookup(key);
-    if (pending && pending->remote_isn == isn) {
-        account->syn_retransmits++;
-        return; /* Our answer may have been lost, or be late; either way its first SYN counts. */
+    u64 now = bpf_ktime_get_ns();
+    struct spot spot;
+    if (!find_place(&spot, key, INBOUND, true))
+        return;
+    struct place *place = spot.place;
+    bool is_another = false;
+    if (place->elsewhere && !is_at(place, key)) {
+        struct inbound *pending = pending_inbound.lookup(key);
+        if (pending && pending->remote_isn == isn) {
+            account->syn_retransmits++;
+            return; /* Our answer may have been lost, or be late; either way its first SYN counts. */
+        }
+        if (pending && !pending_inbound.delete(key)) {
+            is_another = true;
+            leave_table(&spot);
+        }
     }
     struct inbound fresh = {
-        .first_syn_ns = bpf_ktime_get_ns(),
+        .first_syn_ns = now,
         .remote_isn = isn,
         .remote_data_bytes = data_bytes,
     };
+    u32 found = IS_NEW;
+    bpf_spin_lock(&place->lock);
+    if (place->first_syn_ns)
+        found = !is_at(place, key)                   ? IS_ELSEWHERE
+                : place->inbound.remote_isn == isn ? IS_AGAIN
+                                                     : IS_ANOTHER;
+    if (found == IS_ELSEWHERE)
+        place->elsewhere++;
+    else if (found != IS_AGAIN) {
+        place->key = *key;
+        place->inbound = fresh;
+    }
+    mark_place(&spot);
+    bpf_spin_unlock(&place->lock);
+    if (found == IS_AGAIN) {
+        account->syn_retransmits++;
+        return;
+    }
     account->syns++;
-    if (pending)
+    if (is_another || found == IS_ANOTHER)
         account->superseded++;
-    if (pending_inbound.update(key, &fresh))
+    if (found == IS_ELSEWHERE && pending_inbound.update(key, &fresh)) {
         account->pending_full++;
+        leave_table(&spot);
+    }
 }
 
-/* Our SYN-ACK. With another ISN than before it is a new answer (SYN cookies choose anew): the old one's acknowledgement
- * would not match any more. */
-INLINE void syn_ack_out(struct view *view, struct connection *key, struct segment *tcp, struct stamps *stamps)
+/* With another ISN than before it is a new answer (SYN cookies choose anew): the old one's acknowledgement would not match
+ * any more. */
+INLINE void answer(struct inbound *pending, u32 isn, u32 ack, struct stamps *stamps, u64 now)
 {
-    struct inbound *pending = pending_inbound.lookup(key);
-    u32 ack = bpf_ntohl(tcp->ack);
-    if (!pending || !acknowledges(ack, pending->remote_isn, pending->remote_data_bytes))
-        return;
-    u64 now = bpf_ktime_get_ns();
-    u32 isn = bpf_ntohl(tcp->seq);
     if (pending->first_answer_ns && pending->isn == isn) {
         pending->retransmits++;
         pending->stamped &= stamps->present;
@@ -776,136 +1096,159 @@ INLINE void syn_ack_out(struct view *view, struct connection *key, struct segmen
     pending->last_answer_ns = now;
     pending->last_stamp = stamps->value;
     pending->took_data = ack != pending->remote_isn + 1;
+}
+
+/* Our SYN-ACK. */
+INLINE void syn_ack_out(struct spot *spot, struct connection *key, struct inbound *pending, struct segment *tcp,
+                        struct stamps *stamps)
+{
+    u32 ack = bpf_ntohl(tcp->ack);
+    u32 isn = bpf_ntohl(tcp->seq);
+    if (!acknowledges(ack, pending->remote_isn, pending->remote_data_bytes))
+        return;
+    u64 now = bpf_ktime_get_ns();
+    if (spot->is_elsewhere) {
+        answer(pending, isn, ack, stamps, now);
+    } else {
+        struct place *place = spot->place;
+        bpf_spin_lock(&place->lock);
+        if (is_at(place, key))
+            answer(&place->inbound, isn, ack, stamps, now);
+        bpf_spin_unlock(&place->lock);
+    }
     await_ack(isn + 1);
 }
 
-/* The answer to our SYN: a SYN-ACK, a RST, or an ICMP error that quotes it. The event is made of the entry before that is
- * deleted, and whoever deletes it reports it: so each is reported once, whatever arrives twice or on two CPUs at a time. */
-INLINE void end_outbound(struct view *view, struct connection *key, struct outbound *pending, u8 outcome,
+/* The answer to our SYN: a SYN-ACK, a RST, or an ICMP error that quotes it. */
+INLINE void end_outbound(struct view *view, struct spot *spot, struct connection *key, struct outbound *found, u8 outcome,
                          struct stamps *stamps, u32 remote_isn)
 {
     struct account *account = view->account;
-    u32 isn = pending->isn;
-    struct event *event = begin_event(key, OUTBOUND, outcome);
+    struct outbound ours;
+    u64 now = bpf_ktime_get_ns();
+    if (!take_outbound(spot, key, found, &ours, 0))
+        return;
+    u64 sent_ns = ours.first_syn_ns;
+    if (ours.retransmits)
+        sent_ns = answered_ns(stamps, ours.stamped, ours.first_stamp, ours.last_stamp, ours.first_syn_ns, ours.last_syn_ns);
+    bool is_ambiguous = outcome == ESTABLISHED && !sent_ns;
+    account->ambiguous += is_ambiguous;
+    account->late += was_reported(key, ours.isn);
+    struct event *event = begin_event(account, key, now, OUTBOUND, outcome);
     if (!event)
         return;
-    event->retransmits = pending->retransmits;
-    event->identity = (u64)isn << 32 | remote_isn;
-    event->cgroup = pending->caller.cgroup;
-    event->pid = pending->caller.pid;
-    __builtin_memcpy(event->process, pending->caller.name, sizeof(event->process));
     if (outcome == ESTABLISHED) {
-        u64 sent_ns = pending->first_syn_ns;
-        event->connect_ns = event->time_ns - sent_ns;
-        if (pending->retransmits)
-            sent_ns = answered_ns(stamps, pending->stamped, pending->first_stamp, pending->last_stamp,
-                                  pending->first_syn_ns, pending->last_syn_ns);
-        event->ambiguous = !sent_ns;
-        event->latency_ns = sent_ns ? event->time_ns - sent_ns : 0;
+        event->connect_ns = now - ours.first_syn_ns;
+        event->latency_ns = sent_ns ? now - sent_ns : 0;
+        event->ambiguous = is_ambiguous;
     }
-    if (pending_outbound.delete(key))
-        return;
-    account->late += was_reported(key, isn);
-    emit(event, account);
+    event->retransmits = ours.retransmits;
+    event->identity = (u64)ours.isn << 32 | remote_isn;
+    event->cgroup = ours.caller.cgroup;
+    event->pid = ours.caller.pid;
+    __builtin_memcpy(event->process, ours.caller.name, sizeof(event->process));
+    events.ringbuf_submit(event, wakeup());
 }
 
 /* The far side acknowledges our SYN-ACK, or either side gives the handshake up. */
-INLINE void end_inbound(struct view *view, struct connection *key, struct inbound *pending, u8 outcome,
+INLINE void end_inbound(struct view *view, struct spot *spot, struct connection *key, struct inbound *found, u8 outcome,
                         struct stamps *stamps)
 {
-    struct event *event = begin_event(key, INBOUND, outcome);
+    struct account *account = view->account;
+    struct inbound theirs;
+    u64 now = bpf_ktime_get_ns();
+    if (!take_inbound(spot, key, found, &theirs, 0))
+        return;
+    u64 sent_ns = theirs.first_answer_ns;
+    if (theirs.retransmits)
+        sent_ns = answered_ns(stamps, theirs.stamped, theirs.first_stamp, theirs.last_stamp, theirs.first_answer_ns,
+                              theirs.last_answer_ns);
+    bool is_ambiguous = outcome == ESTABLISHED && !sent_ns;
+    account->ambiguous += is_ambiguous;
+    struct event *event = begin_event(account, key, now, INBOUND, outcome);
     if (!event)
         return;
-    event->retransmits = pending->retransmits;
-    event->identity = (u64)pending->remote_isn << 32 | pending->isn;
     if (outcome == ESTABLISHED) {
-        u64 sent_ns = pending->first_answer_ns;
-        event->answer_ns = sent_ns - pending->first_syn_ns;
-        if (pending->retransmits)
-            sent_ns = answered_ns(stamps, pending->stamped, pending->first_stamp, pending->last_stamp,
-                                  pending->first_answer_ns, pending->last_answer_ns);
-        event->ambiguous = !sent_ns;
-        event->latency_ns = sent_ns ? event->time_ns - sent_ns : 0;
+        event->answer_ns = theirs.first_answer_ns - theirs.first_syn_ns;
+        event->latency_ns = sent_ns ? now - sent_ns : 0;
+        event->ambiguous = is_ambiguous;
     }
-    if (pending_inbound.delete(key))
-        return;
-    emit(event, view->account);
+    event->retransmits = theirs.retransmits;
+    event->identity = (u64)theirs.remote_isn << 32 | theirs.isn;
+    events.ringbuf_submit(event, wakeup());
 }
 
-/* A SYN-ACK to nobody is counted: a scan with a forged source, or an answer that came after its SYN was forgotten. A
- * duplicate of one already seen looks the same here, the entry being gone. */
-INLINE void syn_ack_in(struct view *view, struct connection *key, struct segment *tcp, struct stamps *stamps)
+/* How what comes in ends a handshake of ours. A SYN-ACK or a RST that acknowledges our SYN does, and an ICMP error that quotes
+ * it. A bare ACK (a challenge ACK, RFC 5961: the far side still has an old connection of these ports) does not: our side resets
+ * the old one and sends its SYN again, and that one's answer is told by its timestamp. */
+INLINE u8 outcome_of_ours(struct outbound *ours, struct segment *tcp, u8 kind)
 {
-    struct outbound *pending = pending_outbound.lookup(key);
-    if (!pending || !acknowledges(bpf_ntohl(tcp->ack), pending->isn, pending->data_bytes)) {
-        view->account->unsolicited++;
-        return;
-    }
-    end_outbound(view, key, pending, ESTABLISHED, stamps, bpf_ntohl(tcp->seq));
+    if (kind == QUOTED)
+        return bpf_ntohl(tcp->seq) == ours->isn ? UNREACHABLE : GOES_ON;
+    if (!(kind & ACK) || !acknowledges(bpf_ntohl(tcp->ack), ours->isn, ours->data_bytes))
+        return GOES_ON;
+    return kind & RST ? REFUSED : ESTABLISHED;
 }
 
-/* A bare ACK in answer to our SYN (a challenge ACK, RFC 5961: the far side still has an old connection of these ports)
- * ends nothing: our side resets the old one and sends its SYN again, and that one's answer is told by its timestamp. */
-INLINE void ack_in(struct view *view, struct connection *key, struct segment *tcp, struct stamps *stamps)
+/* How what comes in ends a handshake of theirs: the acknowledgement of our SYN-ACK, a RST in answer to it, which acknowledges
+ * nothing and has the number that our SYN-ACK asked for (RFC 9293, 3.10.7.1: they never meant to connect, or no longer do), or
+ * an ICMP error that quotes it. */
+INLINE u8 outcome_of_theirs(struct inbound *theirs, struct segment *tcp, u8 kind)
 {
-    struct inbound *pending = pending_inbound.lookup(key);
-    if (!pending || !pending->first_answer_ns || bpf_ntohl(tcp->ack) != pending->isn + 1)
-        return;
-    end_inbound(view, key, pending, ESTABLISHED, stamps);
-}
-
-/* A RST that acknowledges our SYN refuses it. One in answer to our SYN-ACK, which acknowledges nothing and has the number
- * that our SYN-ACK asked for (RFC 9293, 3.10.7.1), says that the far side never meant to connect, or no longer does. */
-INLINE void rst_in(struct view *view, struct connection *key, struct segment *tcp, struct stamps *stamps)
-{
-    struct outbound *ours = pending_outbound.lookup(key);
-    if (ours) {
-        if (tcp->flags & ACK && acknowledges(bpf_ntohl(tcp->ack), ours->isn, ours->data_bytes))
-            end_outbound(view, key, ours, REFUSED, stamps, 0);
-        return;
-    }
-    struct inbound *theirs = pending_inbound.lookup(key);
-    if (theirs && theirs->first_answer_ns &&
-        acknowledges(bpf_ntohl(tcp->seq), theirs->remote_isn, theirs->remote_data_bytes))
-        end_inbound(view, key, theirs, REFUSED, stamps);
-}
-
-/* We refuse their SYN, or give the handshake up after our SYN-ACK. */
-INLINE void rst_out(struct view *view, struct connection *key, struct segment *tcp, struct stamps *stamps)
-{
-    struct inbound *theirs = pending_inbound.lookup(key);
-    if (!theirs)
-        return;
-    if (theirs->first_answer_ns
-            ? bpf_ntohl(tcp->seq) == theirs->isn + 1
-            : tcp->flags & ACK && acknowledges(bpf_ntohl(tcp->ack), theirs->remote_isn, theirs->remote_data_bytes))
-        end_inbound(view, key, theirs, REFUSED, stamps);
-}
-
-INLINE void segment_out(struct view *view, struct connection *key, struct segment *tcp, struct stamps *stamps,
-                        u32 data_bytes)
-{
-    u8 kind = tcp->flags & (SYN | RST | ACK);
+    u32 seq = bpf_ntohl(tcp->seq);
+    if (!theirs->first_answer_ns)
+        return GOES_ON;
+    if (kind == QUOTED)
+        return seq == theirs->isn ? UNREACHABLE : GOES_ON;
     if (kind & RST)
-        rst_out(view, key, tcp, stamps);
+        return acknowledges(seq, theirs->remote_isn, theirs->remote_data_bytes) ? REFUSED : GOES_ON;
+    return bpf_ntohl(tcp->ack) == theirs->isn + 1 ? ESTABLISHED : GOES_ON;
+}
+
+/* How we end a handshake of theirs: we refuse their SYN by a RST or, a firewall, by an ICMP error that quotes it; or we give the
+ * handshake up after our SYN-ACK. */
+INLINE u8 outcome_by_us(struct inbound *theirs, struct segment *tcp, u8 kind)
+{
+    u32 seq = bpf_ntohl(tcp->seq);
+    if (kind == QUOTED)
+        return seq == theirs->remote_isn ? UNREACHABLE : GOES_ON;
+    if (theirs->first_answer_ns)
+        return seq == theirs->isn + 1 ? REFUSED : GOES_ON;
+    return kind & ACK && acknowledges(bpf_ntohl(tcp->ack), theirs->remote_isn, theirs->remote_data_bytes) ? REFUSED : GOES_ON;
+}
+
+/* Whose handshake is it that a segment, or an ICMP error that quotes one, belongs to, and what becomes of it? A SYN-ACK to
+ * nobody is counted: a scan with a forged source, or an answer that came after its SYN was forgotten. A duplicate of one already
+ * seen looks the same here, the entry being gone. */
+INLINE void match(struct view *view, struct connection *key, struct segment *tcp, struct stamps *stamps, u32 data_bytes,
+                  u8 kind)
+{
+    struct spot spot;
+    struct outbound *ours = view->ingress && kind != ACK ? find_outbound(&spot, key) : 0;
+    u8 outcome = ours ? outcome_of_ours(ours, tcp, kind) : GOES_ON;
+    if (view->ingress && kind == (SYN | ACK) && outcome == GOES_ON)
+        view->account->unsolicited++;
+    if (ours) { /* Also their SYN: a simultaneous open (RFC 9293, figure 7) is one connection, and their SYN-ACK will answer ours. */
+        if (outcome != GOES_ON)
+            end_outbound(view, &spot, key, ours, outcome, stamps, kind == (SYN | ACK) ? bpf_ntohl(tcp->seq) : 0);
+        return;
+    }
+    if (kind == SYN && view->ingress)
+        syn_in(view, key, tcp, data_bytes);
     else if (kind == SYN)
         syn_out(view, key, tcp, stamps, data_bytes);
-    else if (kind == (SYN | ACK))
-        syn_ack_out(view, key, tcp, stamps);
-}
-
-INLINE void segment_in(struct view *view, struct connection *key, struct segment *tcp, struct stamps *stamps,
-                       u32 data_bytes)
-{
-    u8 kind = tcp->flags & (SYN | RST | ACK);
-    if (kind & RST)
-        rst_in(view, key, tcp, stamps);
-    else if (kind == SYN)
-        syn_in(view, key, tcp, data_bytes);
-    else if (kind == (SYN | ACK))
-        syn_ack_in(view, key, tcp, stamps);
-    else if (kind == ACK)
-        ack_in(view, key, tcp, stamps);
+    if (kind == SYN || (view->ingress && kind == (SYN | ACK)))
+        return;
+    struct inbound *theirs = find_inbound(&spot, key);
+    if (!theirs)
+        return;
+    if (kind == (SYN | ACK)) {
+        syn_ack_out(&spot, key, theirs, tcp, stamps);
+        return;
+    }
+    outcome = view->ingress ? outcome_of_theirs(theirs, tcp, kind) : outcome_by_us(theirs, tcp, kind);
+    if (outcome != GOES_ON)
+        end_inbound(view, &spot, key, theirs, outcome, stamps);
 }
 
 INLINE bool is_error(u8 protocol, u8 type, u8 code)
@@ -918,32 +1261,13 @@ INLINE bool is_error(u8 protocol, u8 type, u8 code)
 
 /* An ICMP error quotes the packet it answers: its IP header and at least 8 bytes more, so ports and sequence number. One
  * that comes in may quote our SYN or our SYN-ACK, one that goes out (a firewall that rejects) their SYN. */
-INLINE void icmp(struct view *view, u16 ethertype, struct datagram *outer)
+INLINE bool read_quote(struct view *view, u16 ethertype, struct datagram *ip, struct segment *tcp)
 {
     u8 header[ICMP_HEADER];
-    struct datagram quoted;
-    struct connection key;
-    struct segment tcp = {};
-    struct stamps none = {};
-    if (bpf_skb_load_bytes(view->skb, outer->payload_offset, header, sizeof(header)) ||
-        !is_error(outer->protocol, header[0], header[1]) ||
-        parse_ip(view->skb, ethertype, outer->payload_offset + ICMP_HEADER, &quoted) || quoted.protocol != PROTO_TCP ||
-        bpf_skb_load_bytes(view->skb, quoted.payload_offset, &tcp, TCP_PORTS_AND_SEQ))
-        return;
-    u32 seq = bpf_ntohl(tcp.seq);
-    if (view->ingress)
-        key_of(&key, view->ifindex, quoted.source, quoted.destination, tcp.source_port, tcp.destination_port);
-    else
-        key_of(&key, view->ifindex, quoted.destination, quoted.source, tcp.destination_port, tcp.source_port);
-    struct outbound *ours = view->ingress ? pending_outbound.lookup(&key) : 0;
-    if (ours) {
-        if (ours->isn == seq)
-            end_outbound(view, &key, ours, UNREACHABLE, &none, 0);
-        return;
-    }
-    struct inbound *theirs = pending_inbound.lookup(&key);
-    if (theirs && (view->ingress ? theirs->first_answer_ns && theirs->isn == seq : theirs->remote_isn == seq))
-        end_inbound(view, &key, theirs, UNREACHABLE, &none);
+    u32 at = ip->payload_offset;
+    return !bpf_skb_load_bytes(view->skb, at, header, sizeof(header)) && is_error(ip->protocol, header[0], header[1]) &&
+           !parse_ip(view->skb, ethertype, at + ICMP_HEADER, ip) && ip->protocol == PROTO_TCP &&
+           !bpf_skb_load_bytes(view->skb, ip->payload_offset, tcp, TCP_PORTS_AND_SEQ);
 }
 
 /* Is there room for another sample in this slice of time? 0: no; else how many intervals its flow should then let the others
@@ -1074,14 +1398,14 @@ INLINE u32 answered(u32 hash)
 INLINE struct socket *first_seen(struct __sk_buff *skb, struct bpf_sock *sk, struct bpf_tcp_sock *tcp, u32 state)
 {
     struct socket fresh = {.cookie = bpf_get_socket_cookie(skb)};
-    struct caller *caller = callers.lookup(&fresh.cookie);
-    if (caller)
-        fresh.caller = *caller;
-    else
+    bool has_caller = find_caller(&fresh.caller, fresh.cookie);
+    if (!has_caller) {
+        __builtin_memset(&fresh.caller, 0, sizeof(fresh.caller));
         fresh.caller.cgroup = bpf_skb_cgroup_id(skb);
+    }
     u64 now = bpf_ktime_get_ns();
     fresh.opened = answered(skb->hash);
-    fresh.direction = fresh.opened ? INBOUND : opened_by(tcp, caller || state == SYN_SENT);
+    fresh.direction = fresh.opened ? INBOUND : opened_by(tcp, has_caller || state == SYN_SENT);
     if (fresh.direction != UNKNOWN)
         fresh.due_ns = now + FLOW_INTERVAL * 1000;
     if (!fresh.opened && (state == SYN_SENT || is_first(skb, tcp)))
@@ -1130,7 +1454,7 @@ INLINE void look_at_socket(struct view *view, struct bpf_sock *sk, u16 ethertype
         return;
     if (parse_ip(skb, ethertype, offset, &ip) || bpf_skb_load_bytes(skb, ip.payload_offset, &ports, sizeof(ports)))
         return;
-    key_of(&key, view->ifindex, ip.source, ip.destination, ports.source, ports.destination);
+    key_of(&key, ifindex_of(view->skb), ip.source, ip.destination, ports.source, ports.destination);
     sample(view, &key, socket, tcp, closing);
 }
 
@@ -1183,7 +1507,7 @@ INLINE void reset_in(struct view *view, u16 ethertype, struct datagram *ip, stru
     struct socket *socket = bpf_sk_storage_get(SOCKETS, sk, 0, 0);
     struct bpf_tcp_sock *ours = bpf_tcp_sock(sk);
     if (socket && socket->due_ns != NEVER && ours && ours->srtt_us && ours->rcv_nxt == bpf_ntohl(tcp->seq)) {
-        key_of(&key, view->ifindex, ip->destination, ip->source, tcp->destination_port, tcp->source_port);
+        key_of(&key, ifindex_of(view->skb), ip->destination, ip->source, tcp->destination_port, tcp->source_port);
         sample(view, &key, socket, ours, true);
     }
     bpf_sk_release(sk);
@@ -1327,7 +1651,7 @@ INLINE void passing_key(struct connection *key, struct view *view, u32 *source, 
         key->remote[10] = key->remote[11] = key->local[10] = key->local[11] = 0xff;
     __builtin_memcpy(key->remote + 16 - words * 4, remote, words * 4);
     __builtin_memcpy(key->local + 16 - words * 4, local, words * 4);
-    key->ifindex = view->ifindex;
+    key->ifindex = ifindex_of(view->skb);
 }
 
 /* A TCP segment without a socket leaves, or any comes in: read it as far as the timestamps. A RST need not have any. The quick
@@ -1368,34 +1692,40 @@ INLINE void pass(struct view *view, u16 ethertype, u32 offset, u8 *ip, u8 *end, 
 INLINE int full_look(struct view *view, u16 ethertype, u32 offset)
 {
     struct datagram ip;
-    struct segment tcp;
-    struct stamps stamps;
+    struct segment tcp = {};
+    struct stamps stamps = {};
     struct connection key;
+    u32 data_bytes = 0;
+    u8 kind = QUOTED;
+    bool ingress = view->ingress;
     if (ethertype != bpf_htons(ETH_IPV4) && ethertype != bpf_htons(ETH_IPV6))
         return READABLE;
     int unreadable = parse_ip(view->skb, ethertype, offset, &ip);
     if (unreadable)
         return unreadable;
-    if (ip.protocol == (ethertype == bpf_htons(ETH_IPV4) ? PROTO_ICMP : PROTO_ICMPV6))
-        icmp(view, ethertype, &ip);
-    if (ip.protocol != PROTO_TCP)
-        return READABLE;
-    unreadable = parse_tcp(view->skb, &ip, &tcp);
-    if (unreadable)
-        return unreadable;
-    if (!may_matter(tcp.flags, tcp.ack, view->ingress))
-        return READABLE;
-    read_stamps(view->skb, &ip, &tcp, &stamps);
-    u32 data_bytes = ip.payload_bytes - header_bytes(&tcp);
-    if (view->ingress) {
-        key_of(&key, view->ifindex, ip.destination, ip.source, tcp.destination_port, tcp.source_port);
-        segment_in(view, &key, &tcp, &stamps, data_bytes);
-        if (FLOW_INTERVAL && tcp.flags & RST)
-            reset_in(view, ethertype, &ip, &tcp);
+    if (ip.protocol == (ethertype == bpf_htons(ETH_IPV4) ? PROTO_ICMP : PROTO_ICMPV6)) {
+        if (!read_quote(view, ethertype, &ip, &tcp))
+            return READABLE;
+    } else if (ip.protocol == PROTO_TCP) {
+        unreadable = parse_tcp(view->skb, &ip, &tcp);
+        if (unreadable)
+            return unreadable;
+        if (!may_matter(tcp.flags, tcp.ack, ingress))
+            return READABLE;
+        kind = tcp.flags & (SYN | RST | ACK);
+        data_bytes = ip.payload_bytes - header_bytes(&tcp);
+        if (!(kind & RST) && (kind & ACK || !ingress)) /* Nobody asks for those of a RST, and of their SYN. */
+            read_stamps(view->skb, &ip, &tcp, &stamps);
     } else {
-        key_of(&key, view->ifindex, ip.source, ip.destination, tcp.source_port, tcp.destination_port);
-        segment_out(view, &key, &tcp, &stamps, data_bytes);
+        return READABLE;
     }
+    if (ingress == (kind == QUOTED)) /* What is quoted went the other way. */
+        key_of(&key, ifindex_of(view->skb), ip.source, ip.destination, tcp.source_port, tcp.destination_port);
+    else
+        key_of(&key, ifindex_of(view->skb), ip.destination, ip.source, tcp.destination_port, tcp.source_port);
+    match(view, &key, &tcp, &stamps, data_bytes, kind);
+    if (FLOW_INTERVAL && ingress && kind & RST)
+        reset_in(view, ethertype, &ip, &tcp);
     return READABLE;
 }
 
@@ -1440,7 +1770,7 @@ int handshake(struct __sk_buff *skb)
                                         : bpf_htons(ETH_IPV4);
     u32 flags = 0;
     bool matters = quick_look(ethertype, data + offset, end, ingress, &flags);
-    struct view view = {skb, account, skb->ifindex, ingress};
+    struct view view = {skb, account, ingress};
     if (!ingress && flags && FLOW_INTERVAL)
         flow_out(&view, ethertype, offset, flags);
     if (IS_FORWARDING && flags && (ingress || !skb->sk))
@@ -1453,18 +1783,38 @@ int handshake(struct __sk_buff *skb)
     return NEXT_PROGRAM;
 }
 
+/* Run by user space alone, for what was never answered: 1 if it was removed, 0 if it has changed or ended meanwhile. */
+int forget(struct __sk_buff *skb)
+{
+    struct request request;
+    struct spot spot;
+    if (bpf_skb_load_bytes(skb, 0, &request, sizeof(request)))
+        return 0;
+    if (request.direction == OUTBOUND) {
+        struct outbound taken, *ours = find_outbound(&spot, &request.key);
+        return ours && take_outbound(&spot, &request.key, ours, &taken, &request.outbound);
+    }
+    struct inbound taken, *theirs = find_inbound(&spot, &request.key);
+    return theirs && take_inbound(&spot, &request.key, theirs, &taken, &request.inbound);
+}
+
 /* Runs in connect(), in the caller's own context, and never refuses. The hook on egress would often know the process too,
  * but not always rightly: a SYN that waits for its neighbour's address leaves in whatever context that arrives in. */
 INLINE int remember_caller(struct bpf_sock_addr *address)
 {
     if (address->protocol != PROTO_TCP)
         return 1;
-    struct caller caller = {};
     u64 cookie = bpf_get_socket_cookie(address);
-    caller.pid = bpf_get_current_pid_tgid() >> 32;
-    caller.cgroup = bpf_get_current_cgroup_id();
-    bpf_get_current_comm(caller.name, sizeof(caller.name));
-    callers.update(&cookie, &caller);
+    struct called *called = called_with(cookie);
+    if (!called)
+        return 1;
+    called->cookie = 0;
+    barrier();
+    called->caller.pid = bpf_get_current_pid_tgid() >> 32;
+    called->caller.cgroup = bpf_get_current_cgroup_id();
+    bpf_get_current_comm(called->caller.name, sizeof(called->caller.name));
+    barrier();
+    called->cookie = cookie;
     return 1;
 }
 

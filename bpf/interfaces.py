@@ -6,15 +6,13 @@ import enum
 import socket
 import struct
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import NamedTuple
 
-from pyroute2 import IPRoute
-
 from bpf.errors import NoSuchInterface
-from bpf.netlink import GET_ADDRESSES, GET_LINKS, attributes, dump
+from bpf.netlink import GET_ADDRESSES, GET_LINKS, GET_ROUTES, attributes, dump
 
 
 class Layer(enum.Enum):
@@ -49,10 +47,13 @@ _STATES = {
 
 _link_header = struct.Struct("=BxHiII")  # struct ifinfomsg
 _address_header = struct.Struct("=BBxxI")  # struct ifaddrmsg
+_route_header = struct.Struct("=BBxxBxxBxxxx")  # struct rtmsg
 _counters = struct.Struct("=4Q")  # How struct rtnl_link_stats64 begins.
 _number = struct.Struct("=I")
 _IFLA_IFNAME, _IFLA_MTU, _IFLA_OPERSTATE, _IFLA_STATS64 = 3, 4, 16, 23
 _IFA_ADDRESS, _IFA_LOCAL = 1, 2
+_RTA_OIF, _RTA_PRIORITY = 4, 6
+_MAIN_TABLE, _UNICAST = 254, 1
 
 
 class Counters(NamedTuple):
@@ -112,6 +113,23 @@ def _interface(link: bytes, addresses: Mapping[int, list[str]]) -> Interface:
     )
 
 
+class _Route(NamedTuple):
+    family: int
+    metric: int
+    ifindex: int
+
+
+def _default_routes() -> Iterator[_Route]:
+    """Those that lead out of one interface."""
+    for each in dump(GET_ROUTES, _route_header.pack(socket.AF_UNSPEC, 0, 0, 0)):
+        family, prefix, table, kind = _route_header.unpack_from(each)
+        found = dict(attributes(each, _route_header.size))
+        if (table, prefix, kind) == (_MAIN_TABLE, 0, _UNICAST) and _RTA_OIF in found:
+            (metric,) = _number.unpack(found.get(_RTA_PRIORITY, bytes(4)))
+            (ifindex,) = _number.unpack(found[_RTA_OIF])
+            yield _Route(family, metric, ifindex)
+
+
 def _addresses() -> Mapping[int, list[str]]:
     """The addresses of each interface, by its index."""
     addresses: dict[int, list[str]] = defaultdict(list)
@@ -144,15 +162,11 @@ def default_interface() -> str:
 
     Raises NoSuchInterface.
     """
-    with IPRoute() as netlink:
-        routes = [route for route in netlink.get_default_routes() if route.get("oif")]
-        routes.sort(key=lambda route: (int(route["family"]), int(route.get("priority") or 0)))
     known = interfaces()
     names = {interface.index: interface.name for interface in known}
-    for route in routes:
-        name = names.get(int(route.get("oif")))
-        if name:
-            return name
+    for route in sorted(_default_routes()):
+        if route.ifindex in names:
+            return names[route.ifindex]
     raise NoSuchInterface(
         "there is no default route, so no interface to watch by default", _choose("", known)
     )

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 
 GET_LINKS = 18
 GET_ADDRESSES = 22
+GET_ROUTES = 26
 
 _ROUTE = 0  # NETLINK_ROUTE
 _ERROR, _DONE = 2, 3
@@ -40,7 +41,7 @@ def dump(kind: int, body: bytes) -> list[bytes]:
             bodies, is_interrupted = _answers(netlink, attempt)
             if not is_interrupted:
                 return bodies
-    raise InterruptedError(errno.EINTR, "the list of interfaces changes faster than it can be read")
+    raise InterruptedError(errno.EINTR, "what is asked for changes faster than it can be read")
 
 
 def attributes(data: bytes, offset: int) -> Iterator[tuple[int, bytes]]:

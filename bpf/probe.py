@@ -14,7 +14,7 @@ from types import TracebackType
 from bpf.attach import AttachMode
 from bpf.callers import cgroup_root
 from bpf.cgroups import Cgroups
-from bpf.compiler import Compiled
+from bpf.compiled import Compiled
 from bpf.errors import NoSuchInterface, TcplatError
 from bpf.event import Flow, Handshake, Records
 from bpf.interfaces import Interface, default_interface, find, interfaces
@@ -89,7 +89,6 @@ class Probe:
             )
         )
         self._cgroups = Cgroups(cgroup_root())
-        self._resources.callback(self._cgroups.close)
         self._poll = self._resources.enter_context(select.epoll())
         # Edge-triggered: a wait is cut short by the kernel's wake-up (the ring is filling), not by there being data.
         self._poll.register(self._program.ring_fd, select.EPOLLIN | select.EPOLLET)
@@ -130,8 +129,14 @@ class Probe:
             os.eventfd_write(self._wakeup, 1)
 
     def watch(self, selection: Sequence[str]) -> None:
-        """Switch to other interfaces without recompiling. On error the old ones stay watched."""
+        """Switch to other interfaces without recompiling. On error the old ones stay watched.
+
+        Those that are watched stay as they are, but for what somebody detached, which is attached again.
+        """
         _check(selection)
+        for name, watch in list(self._watches.items()):
+            if watch.is_detached:
+                self._let_go(name)
         self._switch(tuple(selection))
 
     def drain(self, timeout_s: float) -> Batch:
@@ -145,7 +150,10 @@ class Probe:
             self._accounted_ns = now_ns
             accounts = self.accounts()
         elif now_ns - self._housekeeping_ns >= _HOUSEKEEPING_NS:
+            before = self._detached()
             self._keep_house(now_ns)
+            if self._detached() != before:
+                accounts = self.accounts()
         handshakes, flows = self._take_ready()
         marked = self._repeats.mark(handshakes) if len(self._watches) > 1 else handshakes
         return Batch(marked, accounts, flows=flows)
@@ -233,6 +241,9 @@ class Probe:
         self._ready += sweep.unanswered
         self._follow_interfaces()
 
+    def _detached(self) -> set[str]:
+        return {name for name, watch in self._watches.items() if watch.is_detached}
+
     def _is_there(self, name: str) -> bool:
         """Whether an interface is watched and still the same: cheaper to ask than the list of all."""
         try:
@@ -246,6 +257,7 @@ class Probe:
         """Let go of interfaces that were removed (or, of any, went down); attach to those that came."""
         if self._selection != (ANY,) and all(map(self._is_there, self._selection)):
             return
+        self._follow_names()
         wanted = _wanted(self._selection)
         for name, watch in list(self._watches.items()):
             if name not in wanted or wanted[name].index != watch.interface.index:
@@ -256,6 +268,18 @@ class Probe:
                 else:
                     self._last_accounts[name] = replace(last, is_gone=True)
         self._begin_all(wanted, is_strict=False)
+
+    def _follow_names(self) -> None:
+        """An interface that was renamed is the same: what hangs on it stays, under its new name."""
+        known = {interface.index: interface for interface in interfaces()}
+        for name, watch in list(self._watches.items()):
+            now = known.get(watch.interface.index)
+            if now and now.name != name and now.name not in self._watches:
+                watch.follow(now)
+                self._watches[now.name] = self._watches.pop(name)
+                self._last_accounts.pop(name, None)
+                self._names[now.index] = now.name
+                self._selection = tuple(now.name if each == name else each for each in self._selection)
 
 
 def _check(selection: Sequence[str]) -> None:

@@ -12,18 +12,20 @@ from types import TracebackType
 
 from bpf import syscall
 from bpf.callers import callers
-from bpf.compiler import NEEDS, RING_BYTES, Compiled, compile_program
+from bpf.compiled import Compiled
+from bpf.compiler import NEEDS, RING_BYTES, compile_program
 from bpf.errors import KernelUnsupported
-from bpf.event import Flow, Records, decode
+from bpf.event import Direction, Flow, Records, decode
 from bpf.flows import SAMPLES_PER_S, slice_budget, socket_storage, ticks_shut
 from bpf.interfaces import Layer
+from bpf.places import Glance, Table, make_places
 from bpf.ring import Ring
 from bpf.tables import Accounts, AwaitedAcks, Pending, possible_cpus
 
 _LINK_HEADER_BYTES = {Layer.ETHERNET: 14, Layer.IP: 0}
 _ACCOUNT_MARKER, _INGRESS_MARKER, _LINK_HEADER_MARKER = 0x7C91A701, 0x7C91A702, 0x7C91A703
 _FLOW_INTERVAL_MARKER, _FLOW_BUDGET_MARKER, _SOCKETS_MARKER = 0x7C91A704, 0x7C91A705, 0x7C91A706
-_TICKS_SHUT_MARKER, _FORWARDING_MARKER = 0x7C91A707, 0x7C91A708
+_TICKS_SHUT_MARKER, _FORWARDING_MARKER, _PLACES_MARKER = 0x7C91A707, 0x7C91A708, 0x7C91A709
 """What stands in the code for the constants that `Program.load` writes over them (`LOADED` in handshake.bpf.c)."""
 _LOAD_MAP = 0x18
 _PSEUDO_MAP_FD = 0x10
@@ -52,19 +54,22 @@ class Program:
         samples_per_s: int = SAMPLES_PER_S,
         *,
         is_forwarding: bool = False,
+        has_callers: bool = True,
         take_compiled: Callable[[], Compiled] | None = None,
     ) -> None:
         """`timeout_ns`: how long a SYN may stay unanswered before `pending` reports it.
 
         `flow_interval_ns`: between two samples of an open connection, to the microsecond; 0: none are taken. Of all
         together, no more than about `samples_per_s`. `is_forwarding`: of connections that are forwarded, too.
-        `take_compiled`: waits for what is being compiled elsewhere; None: it is compiled here.
+        `has_callers`: processes are to be known. `take_compiled`: waits for what is being compiled elsewhere; None: it
+        is compiled here.
         """
         self._timeout_ns = timeout_ns
+        self._has_callers = has_callers
         self._take_compiled = take_compiled
         self._flow_interval_us = min(flow_interval_ns // 1000, _LARGEST)
         self._slice_budget = slice_budget(samples_per_s)
-        self._is_forwarding = is_forwarding and self._flow_interval_us > 0
+        self._is_forwarding = self._may_forward = is_forwarding and self._flow_interval_us > 0
         self._sockets_fd = -1
         self.flow_trouble = ""
         """Why no samples are taken, or none of what is forwarded, though they were asked for; empty: they are."""
@@ -73,21 +78,24 @@ class Program:
 
     def __enter__(self) -> Program:
         """Compile, or wait until that is done. Blocks; raises TcplatError."""
+        compiled = self._compiled()
         with ExitStack() as stack:
-            compiled = self._compiled()
-            stack.callback(compiled.close)
-            tables = compiled.tables
-            self._code = compiled.code["handshake"]
+            try:
+                linked = compiled.link()
+            except OSError as error:
+                raise _refused(error) from error
+            stack.callback(linked.close)
+            tables = linked.tables
+            self._places_fd = _made(stack)
+            self._code = _with_map(linked.code["handshake"], _PLACES_MARKER, self._places_fd)
             self.ring_fd = tables["events"]
             """Polls readable when the ring is filling."""
             self._ring = stack.enter_context(Ring(self.ring_fd, RING_BYTES))
             self.accounts = Accounts(tables["accounts"], possible_cpus())
-            self.pending = Pending(
-                tables["pending_outbound"], tables["pending_inbound"], tables["reported"], self._timeout_ns
-            )
+            self.pending = self._pending(stack, linked.code["forget"], tables)
             self.awaited_acks = AwaitedAcks(tables["awaited_acks"])
             stack.callback(self.awaited_acks.close)
-            self.callers = stack.enter_context(callers(compiled.code_of))
+            self.callers = stack.enter_context(callers(linked.code_of)) if self._has_callers else ""
             """Whether processes are known; else why not."""
             if self._flow_interval_us:
                 self._open_sockets(stack)
@@ -105,15 +113,19 @@ class Program:
         return compile_program(is_forwarding=self._is_forwarding)
 
     def load(self, layer: Layer) -> Classifiers:
-        """Load the pair for one interface, with an account of its own, from zero (10 ms). Raises TcplatError."""
+        """Load the pair for one interface, with an account of its own, from zero (40 ms). Raises TcplatError."""
         if not self._free_accounts:
             raise KernelUnsupported(
                 f"{Accounts.CAPACITY} interfaces are watched already", "name those that matter"
             )
         account = heappop(self._free_accounts)
-        self.accounts.clear(account)
-        ingress_fd = self._load(account, layer, is_ingress=True)
-        egress_fd = self._load(account, layer, is_ingress=False)
+        with ExitStack() as undo:
+            undo.callback(heappush, self._free_accounts, account)
+            self.accounts.clear(account)
+            ingress_fd = self._load(account, layer, is_ingress=True)
+            undo.callback(os.close, ingress_fd)
+            egress_fd = self._load(account, layer, is_ingress=False)
+            undo.pop_all()
         return Classifiers(account, ingress_fd, egress_fd)
 
     def unload(self, loaded: Classifiers) -> None:
@@ -125,6 +137,25 @@ class Program:
     def read(self) -> tuple[Records, list[Flow]]:
         """Take what is in the ring. Never blocks."""
         return decode(self._ring.read())
+
+    def _pending(self, stack: ExitStack, code: bytes, tables: Mapping[str, int]) -> Pending:
+        """Open what is under way; the program `forget` is loaded for it."""
+        code = _with_map(code, _PLACES_MARKER, self._places_fd)
+        try:
+            forget_fd = syscall.load_classifier("tcplat_forget", code)
+        except OSError as error:
+            raise _refused(error) from error
+        stack.callback(os.close, forget_fd)
+        glance = Glance(tables["at_a_glance"])
+        stack.callback(glance.close)
+        outbound, inbound = (
+            Table(direction, self._places_fd, glance, tables[name], forget_fd)
+            for direction, name in (
+                (Direction.OUTBOUND, "pending_outbound"),
+                (Direction.INBOUND, "pending_inbound"),
+            )
+        )
+        return Pending(outbound, inbound, tables["reported"], glance, self._timeout_ns)
 
     def _open_sockets(self, stack: ExitStack) -> None:
         """Make the storage of the samples; without it, do without them."""
@@ -162,16 +193,16 @@ class Program:
                 # What is refused in every variant is not the samples' fault.
                 self._settle_for(variant, refusal.strerror)
                 return side_fd
-        raise KernelUnsupported(
-            f"the kernel ({os.uname().release}) refuses the probe: {refusal.strerror}", NEEDS
-        ) from refusal
+        raise _refused(refusal) from refusal
 
     def _load_with(
         self, name: str, constants: Mapping[int, int], flow_interval_us: int, is_forwarding: bool
     ) -> int:
         """Load one variant ourselves: bcc would print the verifier's log across the screen. Raises OSError."""
         code = _with_map(self._code, _SOCKETS_MARKER, self._sockets_fd) if flow_interval_us else self._code
-        chosen = {_FLOW_INTERVAL_MARKER: flow_interval_us, _FORWARDING_MARKER: int(is_forwarding)}
+        chosen = {_FLOW_INTERVAL_MARKER: flow_interval_us}
+        if self._may_forward:  # Else it is not compiled.
+            chosen[_FORWARDING_MARKER] = int(is_forwarding)
         for marker, value in (*constants.items(), *chosen.items()):
             code = _with_constant(code, marker, value)
         return syscall.load_classifier(name, code)
@@ -184,6 +215,20 @@ class Program:
         elif is_forwarding < self._is_forwarding:
             self._is_forwarding = False
             self.flow_trouble = f"forwarded connections are not sampled: {_says(why)}"
+
+
+def _made(stack: ExitStack) -> int:
+    """Make the map of places, gone with `stack`. Raises TcplatError."""
+    try:
+        places_fd = make_places()
+    except OSError as error:
+        raise _refused(error) from error
+    stack.callback(os.close, places_fd)
+    return places_fd
+
+
+def _refused(error: OSError) -> KernelUnsupported:
+    return KernelUnsupported(f"the kernel ({os.uname().release}) refuses the probe: {error.strerror}", NEEDS)
 
 
 def _says(why: str | None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import shlex
 import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -134,10 +135,10 @@ def _look(stream: io.BufferedReader, title: str) -> bytes:
 
 def _unreadable(title: str, error: OSError) -> UnreadableFile:
     reason = (error.strerror or str(error)).lower()
-    return UnreadableFile(f"cannot read {title}: {reason}", _next_step(error))
+    return UnreadableFile(f"cannot read {title}: {reason}", _next_step(title, error))
 
 
-def _next_step(error: OSError) -> str:
+def _next_step(title: str, error: OSError) -> str:
     if isinstance(error, PermissionError):
-        return "run it with sudo, or read it from stdin: --read -"
+        return f"let who may read it: sudo cat {shlex.quote(title)} | tcplat --read -"
     return "check the name" if isinstance(error, FileNotFoundError) else "try another copy"

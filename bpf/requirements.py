@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+import resource
 from pathlib import Path
 
 from bpf.errors import MissingBcc, NotPermitted
+from bpf.privileges import CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON, CAP_SYS_ADMIN, CAP_SYS_NICE, capabilities
 
 _COMMANDS = {
     "debian": "apt install python3-bpfcc",
@@ -17,9 +19,9 @@ _COMMANDS = {
     "opensuse": "zypper install python3-bcc",
 }
 
-# Bits of capabilities(7). CAP_SYS_ADMIN stands in for the two that came with Linux 5.8.
-_CAPABILITIES = {12: "CAP_NET_ADMIN", 38: "CAP_PERFMON", 39: "CAP_BPF"}
-_SYS_ADMIN, _SYS_NICE = 21, 23
+_FILES_MIN, _FILES_MAX = 64, 65_536
+_CAPABILITIES = {CAP_NET_ADMIN: "CAP_NET_ADMIN", CAP_PERFMON: "CAP_PERFMON", CAP_BPF: "CAP_BPF"}
+"""CAP_SYS_ADMIN stands in for the two that came with Linux 5.8."""
 
 
 def bcc_command(os_release: Path = Path("/etc/os-release")) -> str:
@@ -49,19 +51,25 @@ def require_bcc() -> None:
 
 def require_permission() -> None:
     """Raise NotPermitted unless this process may load and attach the probe."""
-    effective = _capabilities()
+    effective = capabilities()
     missing = [name for bit, name in _CAPABILITIES.items() if not effective >> bit & 1]
-    if effective >> _SYS_ADMIN & 1 and missing != ["CAP_NET_ADMIN"]:
+    if effective >> CAP_SYS_ADMIN & 1 and missing != ["CAP_NET_ADMIN"]:
         missing = [name for name in missing if name == "CAP_NET_ADMIN"]
     if missing:
         raise NotPermitted(f"watching an interface needs root (missing: {', '.join(missing)})", "use sudo")
 
 
+def require_files() -> None:
+    """Let this process open many files: an interface takes four or more. Raises NotPermitted where few are allowed."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < _FILES_MAX and soft < hard:
+        soft = min(hard, _FILES_MAX)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    if soft < _FILES_MIN:
+        what = f"this process may have {soft} files open, and needs {_FILES_MIN}"
+        raise NotPermitted(what, f"allow it more: ulimit -Hn {_FILES_MIN}, as root")
+
+
 def may_raise_priority() -> bool:
     """Whether this process may give back to another the priority that it took from it."""
-    return bool(_capabilities() >> _SYS_NICE & 1)
-
-
-def _capabilities() -> int:
-    """The effective ones of this thread, a bit each."""
-    return int(Path("/proc/thread-self/status").read_text().split("CapEff:")[1].split()[0], 16)
+    return bool(capabilities() >> CAP_SYS_NICE & 1)

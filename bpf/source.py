@@ -68,6 +68,8 @@ class Account:
     """Put off for a while, or left out at the end, because there were so many: see `bpf.flows`."""
     samples_lost: int = 0
     """Taken, but the ring had no room."""
+    is_detached: bool = False
+    """Somebody else took the programs off the hook: nothing is seen until the interface is chosen again."""
     is_gone: bool = False
     """The interface was removed; the source waits for its name to return."""
     trouble: str = ""
@@ -160,7 +162,10 @@ class Source(Names, Protocol):
         """Read the counters now, an account for each interface watched or waited for. A few system calls each."""
 
     def watch(self, selection: Sequence[str]) -> None:
-        """Switch to other interfaces without recompiling. On error (TcplatError) the old ones stay watched."""
+        """Switch to other interfaces without recompiling. On error (TcplatError) the old ones stay watched.
+
+        Of the same ones, those that somebody detached are attached again.
+        """
 
     def wake(self) -> None:
         """Make a `drain` under way return soon. From any thread or a signal handler."""

@@ -10,7 +10,7 @@ import errno
 import os
 import platform
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 _SYSCALL_NUMBERS = {
     "x86_64": 321,
@@ -23,7 +23,6 @@ _SYSCALL_NUMBERS = {
     "i686": 357,
 }
 
-_MAP_CREATE = 0
 _MAP_LOOKUP_ELEM = 1
 _MAP_UPDATE_ELEM = 2
 _MAP_DELETE_ELEM = 3
@@ -31,7 +30,6 @@ _PROG_LOAD = 5
 _PROG_TEST_RUN = 10
 _OBJ_GET_INFO_BY_FD = 15
 _PROG_QUERY = 16
-_BTF_LOAD = 18
 _MAP_LOOKUP_BATCH = 24
 _LINK_CREATE = 28
 _ENABLE_STATS = 32
@@ -43,8 +41,7 @@ TCX_EGRESS = 47
 
 _SCHED_CLS = 3
 _CGROUP_SOCK_ADDR = 18
-_SK_STORAGE = 24
-_NO_PREALLOC = 1
+_LOCKED = 4
 _INSTRUCTION_BYTES = 8
 _BATCH = 4096
 _SKB_CONTEXT_BYTES = 192
@@ -54,7 +51,7 @@ _SKB_TSTAMP_OFFSET = 152
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def _attempt(command: int, attributes: bytes) -> tuple[int, bytes]:
+def attempt(command: int, attributes: bytes) -> tuple[int, bytes]:
     """Call bpf(2); return its result (negative: the error's number) and the attributes as the kernel left them."""
     number = _SYSCALL_NUMBERS.get(platform.machine())
     if number is None:
@@ -66,9 +63,9 @@ def _attempt(command: int, attributes: bytes) -> tuple[int, bytes]:
     return (result if result >= 0 else -ctypes.get_errno()), buffer.raw
 
 
-def _bpf(command: int, attributes: bytes) -> tuple[int, bytes]:
-    """Call bpf(2) as `_attempt` does; raise what went wrong."""
-    result, left = _attempt(command, attributes)
+def call(command: int, attributes: bytes) -> tuple[int, bytes]:
+    """Call bpf(2) as `attempt` does; raise what went wrong."""
+    result, left = attempt(command, attributes)
     if result < 0:
         raise OSError(-result, os.strerror(-result))
     return result, left
@@ -76,7 +73,7 @@ def _bpf(command: int, attributes: bytes) -> tuple[int, bytes]:
 
 def is_available() -> bool:
     """Whether the kernel has bpf(2) at all."""
-    result, _ = _attempt(_PROG_QUERY, bytes(64))  # Of no hook: whatever it says, it knows the call.
+    result, _ = attempt(_PROG_QUERY, bytes(64))  # Of no hook: whatever it says, it knows the call.
     return result != -errno.ENOSYS
 
 
@@ -88,22 +85,31 @@ def lookup(map_fd: int, key: bytes, value_bytes: int) -> bytes:
     """Read one value (per-CPU tables: the values of all possible CPUs, each padded to 8 bytes, one after another)."""
     key_buffer = ctypes.create_string_buffer(key, len(key))
     value = ctypes.create_string_buffer(value_bytes)
-    _bpf(_MAP_LOOKUP_ELEM, _element(map_fd, key_buffer, ctypes.addressof(value)))
+    call(_MAP_LOOKUP_ELEM, _element(map_fd, key_buffer, ctypes.addressof(value)))
     return value.raw
+
+
+def locked(map_fd: int, numbers: Iterable[int], value_bytes: int) -> Iterator[bytes]:
+    """Read values of an array one after another, each with the lock held that is in it."""
+    key, value = ctypes.c_uint32(), ctypes.create_string_buffer(value_bytes)
+    attributes = struct.pack("=IxxxxQQQ", map_fd, ctypes.addressof(key), ctypes.addressof(value), _LOCKED)
+    for key.value in numbers:
+        call(_MAP_LOOKUP_ELEM, attributes)
+        yield value.raw
 
 
 def update(map_fd: int, key: bytes, value: bytes) -> None:
     """Write one value."""
     key_buffer = ctypes.create_string_buffer(key, len(key))
     value_buffer = ctypes.create_string_buffer(value, len(value))
-    _bpf(_MAP_UPDATE_ELEM, _element(map_fd, key_buffer, ctypes.addressof(value_buffer)))
+    call(_MAP_UPDATE_ELEM, _element(map_fd, key_buffer, ctypes.addressof(value_buffer)))
 
 
 def delete(map_fd: int, key: bytes) -> bool:
     """Delete one entry; False if it was not there."""
     key_buffer = ctypes.create_string_buffer(key, len(key))
     try:
-        _bpf(_MAP_DELETE_ELEM, _element(map_fd, key_buffer, 0))
+        call(_MAP_DELETE_ELEM, _element(map_fd, key_buffer, 0))
     except FileNotFoundError:
         return False
     return True
@@ -127,7 +133,7 @@ def entries(map_fd: int, key_bytes: int, value_bytes: int) -> Iterator[tuple[byt
             0,
             0,
         )
-        result, left = _attempt(_MAP_LOOKUP_BATCH, attributes)
+        result, left = attempt(_MAP_LOOKUP_BATCH, attributes)
         if result == -errno.ENOENT:  # That was the last batch, and its count is valid.
             more = False
         elif result < 0:
@@ -138,23 +144,6 @@ def entries(map_fd: int, key_bytes: int, value_bytes: int) -> Iterator[tuple[byt
             value = ctypes.string_at(ctypes.addressof(values) + i * value_bytes, value_bytes)
             yield key, value
         start = ctypes.addressof(position)
-
-
-def create_socket_storage(name: str, btf: bytes, key_type: int, value_type: int, value_bytes: int) -> int:
-    """Make a map whose values lie on sockets (BPF_MAP_TYPE_SK_STORAGE, Linux 5.2); return its descriptor.
-
-    The kernel wants the types of its keys (a 32-bit number) and values, by their number in `btf`.
-    """
-    blob = ctypes.create_string_buffer(btf, len(btf))
-    btf_fd, _ = _bpf(_BTF_LOAD, struct.pack("=QQIIII", ctypes.addressof(blob), 0, len(btf), 0, 0, 0))
-    try:
-        layout = struct.Struct("=IIIIIII16sIIIII")
-        head = (_SK_STORAGE, 4, value_bytes, 0, _NO_PREALLOC, 0, 0)
-        types = (0, btf_fd, key_type, value_type, 0)
-        map_fd, _ = _bpf(_MAP_CREATE, layout.pack(*head, name.encode()[:15], *types))
-    finally:
-        os.close(btf_fd)
-    return map_fd
 
 
 def load_classifier(name: str, instructions: bytes) -> int:
@@ -190,11 +179,11 @@ def _load(program_type: int, name: str, instructions: bytes, attach_type: int) -
         )
 
     try:
-        return _bpf(_PROG_LOAD, attributes(0))[0]
+        return call(_PROG_LOAD, attributes(0))[0]
     except OSError as error:
         if error.errno == errno.EPERM:
             raise
-        _attempt(_PROG_LOAD, attributes(1))
+        attempt(_PROG_LOAD, attributes(1))
         last_words = [line for line in log.value.decode(errors="replace").splitlines() if line][-2:]
         raise OSError(error.errno, "; ".join([os.strerror(error.errno or 0), *last_words])) from None
 
@@ -204,7 +193,7 @@ def create_link(program_fd: int, target: int, attach_type: int) -> int:
 
     The link lives as long as that.
     """
-    link_fd, _ = _bpf(_LINK_CREATE, struct.pack("=IIII48x", program_fd, target, attach_type, 0))
+    link_fd, _ = call(_LINK_CREATE, struct.pack("=IIII48x", program_fd, target, attach_type, 0))
     return link_fd
 
 
@@ -213,7 +202,7 @@ def attached(ifindex: int, attach_type: int) -> list[int]:
     room = 64  # BPF_MPROG_MAX: a hook holds no more.
     ids = (ctypes.c_uint32 * room)()
     layout = struct.Struct("=IIIIQI4xQQQQ")
-    _, left = _bpf(
+    _, left = call(
         _PROG_QUERY, layout.pack(ifindex, attach_type, 0, 0, ctypes.addressof(ids), room, 0, 0, 0, 0)
     )
     return list(ids[: layout.unpack(left)[5]])
@@ -232,7 +221,7 @@ def program_runs(program_fd: int) -> tuple[int, int]:
 
 def time_programs() -> int:
     """Let the kernel time programs, as kernel.bpf_stats_enabled does, until the descriptor is closed (Linux 5.8)."""
-    return _bpf(_ENABLE_STATS, struct.pack("=I", 0))[0]
+    return call(_ENABLE_STATS, struct.pack("=I", 0))[0]
 
 
 _PROGRAM_INFO = struct.Struct("=4xI184xQQ")
@@ -241,40 +230,36 @@ _PROGRAM_INFO = struct.Struct("=4xI184xQQ")
 
 def _program_info(program_fd: int) -> bytes:
     info = ctypes.create_string_buffer(_PROGRAM_INFO.size)
-    _bpf(_OBJ_GET_INFO_BY_FD, struct.pack("=IIQ", program_fd, len(info), ctypes.addressof(info)))
+    call(_OBJ_GET_INFO_BY_FD, struct.pack("=IIQ", program_fd, len(info), ctypes.addressof(info)))
     return info.raw
+
+
+_RUN = struct.Struct("=IIIIQQIIIIQQIIIxxxx")
+
+
+def run(program_fd: int, data: bytes) -> int:
+    """Run a TC program once on some data (14 bytes or more); return its verdict, 0 or more."""
+    return _run(program_fd, data, b"", 1)[0]
 
 
 def test_run(
     program_fd: int, packet: bytes, ifindex: int = 1, repeat: int = 1, stamp_ns: int = 0
 ) -> tuple[int, int]:
-    """Run a TC program on a packet (14 bytes or more) as if `ifindex` had it; return (verdict, ns a run).
+    """Run a TC program on a packet as if `ifindex` had it; return (verdict, ns a run).
 
     `stamp_ns`: TCP's stamp on it; 0: none.
     """
-    data = ctypes.create_string_buffer(packet, len(packet))
     context = bytearray(_SKB_CONTEXT_BYTES)
     struct.pack_into("=I", context, _SKB_IFINDEX_OFFSET, ifindex)
     struct.pack_into("=Q", context, _SKB_TSTAMP_OFFSET, stamp_ns)
-    context_buffer = ctypes.create_string_buffer(bytes(context), len(context))
-    layout = struct.Struct("=IIIIQQIIIIQQIIIxxxx")
-    attributes = layout.pack(
-        program_fd,
-        0,
-        len(packet),
-        0,
-        ctypes.addressof(data),
-        0,
-        repeat,
-        0,
-        len(context),
-        0,
-        ctypes.addressof(context_buffer),
-        0,
-        0,
-        0,
-        0,
-    )
-    _, left = _bpf(_PROG_TEST_RUN, attributes)
-    fields = layout.unpack(left)
-    return struct.unpack("=i", struct.pack("=I", fields[1]))[0], fields[7]
+    verdict, duration_ns = _run(program_fd, packet, bytes(context), repeat)
+    return verdict - (verdict >> 31 << 32), duration_ns
+
+
+def _run(program_fd: int, data: bytes, context: bytes, repeat: int) -> tuple[int, int]:
+    inward = [ctypes.create_string_buffer(each, len(each)) for each in (data, context)]
+    addresses = [ctypes.addressof(each) if len(each) else 0 for each in inward]
+    attributes = (program_fd, 0, len(data), 0, addresses[0], 0, repeat, 0, len(context), 0, addresses[1])
+    _, left = call(_PROG_TEST_RUN, _RUN.pack(*attributes, 0, 0, 0, 0))
+    fields = _RUN.unpack(left)
+    return int(fields[1]), int(fields[7])

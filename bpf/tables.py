@@ -14,6 +14,7 @@ from typing import NamedTuple
 from bpf import syscall
 from bpf.event import Direction, Handshake, Outcome
 from bpf.matching import COUNTERS, FORGET_NS, Sweep
+from bpf.places import Glance, Table, UnderWay
 
 _CONNECTION = struct.Struct("=16s16sHHI")
 _OUTBOUND = struct.Struct("=QQIIIIHB5xQI16s4x")
@@ -79,12 +80,15 @@ class Accounts:
 
 
 class Pending:
-    """The two tables of handshakes under way, swept for what was never answered."""
+    """The handshakes under way in both directions, swept for what was never answered."""
 
-    def __init__(self, outbound_fd: int, inbound_fd: int, reported_fd: int, timeout_ns: int) -> None:
-        self._outbound_fd = outbound_fd
-        self._inbound_fd = inbound_fd
+    def __init__(
+        self, outbound: Table, inbound: Table, reported_fd: int, glance: Glance, timeout_ns: int
+    ) -> None:
+        self._outbound = outbound
+        self._inbound = inbound
         self._reported_fd = reported_fd
+        self._glance = glance
         self._timeout_ns = timeout_ns
 
     def sweep(self, now_ns: int) -> Sweep:
@@ -96,81 +100,72 @@ class Pending:
 
     def _sweep_outbound(self, now_ns: int, sweep: Sweep) -> None:
         reported = dict(syscall.entries(self._reported_fd, _CONNECTION.size, _NUMBER.size))
-        for key, value in syscall.entries(self._outbound_fd, _CONNECTION.size, _OUTBOUND.size):
-            entry = _Outbound._make(_OUTBOUND.unpack(value))
+        self._glance.say_reported(has_any=bool(reported))
+        for found in self._outbound.entries():
+            entry = _Outbound._make(_OUTBOUND.unpack(found.value))
             if now_ns - entry.first_syn_ns < self._timeout_ns:
-                sweep.pending[_ifindex_of(key)] += 1
+                sweep.pending[_ifindex_of(found.key)] += 1
                 continue
-            if reported.get(key) != _NUMBER.pack(entry.isn) and self._report(key, entry.isn):
-                unanswered = _unanswered(key, Direction.OUTBOUND, entry.retransmits, entry.isn << 32, now_ns)
+            if reported.get(found.key) != _NUMBER.pack(entry.isn) and self._report(found, entry.isn):
+                unanswered = _unanswered(
+                    found.key, Direction.OUTBOUND, entry.retransmits, entry.isn << 32, now_ns
+                )
                 sweep.unanswered.append(
                     unanswered._replace(cgroup=entry.cgroup, pid=entry.pid, process=entry.process)
                 )
-            if now_ns - entry.last_syn_ns > FORGET_NS and self._is_as_read(self._outbound_fd, key, value):
-                self._drop_outbound(key)
+            if now_ns - entry.last_syn_ns > FORGET_NS:
+                self._drop_outbound(found)
 
-    def _report(self, key: bytes, isn: int) -> bool:
+    def _report(self, found: UnderWay, isn: int) -> bool:
         """Mark one as reported; False if it ended while we looked, and the kernel did not see the mark."""
-        syscall.update(self._reported_fd, key, _NUMBER.pack(isn))
-        try:
-            value = syscall.lookup(self._outbound_fd, key, _OUTBOUND.size)
-        except FileNotFoundError:
-            value = bytes(_OUTBOUND.size)
-        if _Outbound._make(_OUTBOUND.unpack(value)).isn == isn:
+        self._glance.say_reported(has_any=True)
+        syscall.update(self._reported_fd, found.key, _NUMBER.pack(isn))
+        value = self._outbound.again(found)
+        if value and _Outbound._make(_OUTBOUND.unpack(value)).isn == isn:
             return True
-        return not syscall.delete(self._reported_fd, key)
+        return not syscall.delete(self._reported_fd, found.key)
 
-    def _is_as_read(self, map_fd: int, key: bytes, value: bytes) -> bool:
-        """Look again, right before deleting: many entries are read at a time, and this one may have changed since."""
-        try:
-            return syscall.lookup(map_fd, key, len(value)) == value
-        except FileNotFoundError:
-            return False
-
-    def _drop_outbound(self, key: bytes) -> None:
-        syscall.delete(self._outbound_fd, key)
-        syscall.delete(self._reported_fd, key)
+    def _drop_outbound(self, found: UnderWay) -> None:
+        if self._outbound.remove(found):
+            syscall.delete(self._reported_fd, found.key)
 
     def _sweep_inbound(self, now_ns: int, sweep: Sweep) -> None:
-        for key, value in syscall.entries(self._inbound_fd, _CONNECTION.size, _INBOUND.size):
-            entry = _Inbound._make(_INBOUND.unpack(value))
+        for found in self._inbound.entries():
+            entry = _Inbound._make(_INBOUND.unpack(found.value))
             if now_ns - max(entry.first_syn_ns, entry.last_answer_ns) < self._timeout_ns:
-                sweep.pending[_ifindex_of(key)] += 1
-            elif not self._is_as_read(self._inbound_fd, key, value) or not syscall.delete(
-                self._inbound_fd, key
-            ):
+                sweep.pending[_ifindex_of(found.key)] += 1
+            elif not self._inbound.remove(found):
                 continue  # It goes on, or it ended this very moment and the kernel reports that.
             elif entry.took_data:
                 # A server that took the SYN's data may send before it is acknowledged, and then the first
                 # acknowledgement is for more than the SYN-ACK: not what the kernel program waited for.
-                sweep.unresolved[_ifindex_of(key)] += 1
+                sweep.unresolved[_ifindex_of(found.key)] += 1
             else:
                 identity = entry.remote_isn << 32 | entry.isn
                 sweep.unanswered.append(
-                    _unanswered(key, Direction.INBOUND, entry.retransmits, identity, now_ns)
+                    _unanswered(found.key, Direction.INBOUND, entry.retransmits, identity, now_ns)
                 )
 
     def forget(self, ifindex: int) -> None:
         """Drop an interface's handshakes under way, unreported."""
-        for key, _ in syscall.entries(self._outbound_fd, _CONNECTION.size, _OUTBOUND.size):
-            if _ifindex_of(key) == ifindex:
-                self._drop_outbound(key)
-        for key, _ in syscall.entries(self._inbound_fd, _CONNECTION.size, _INBOUND.size):
-            if _ifindex_of(key) == ifindex:
-                syscall.delete(self._inbound_fd, key)
+        for found in self._outbound.entries():
+            if _ifindex_of(found.key) == ifindex:
+                self._drop_outbound(found)
+        for found in self._inbound.entries():
+            if _ifindex_of(found.key) == ifindex:
+                self._inbound.remove(found)
 
     def forget_unheard(self, ifindex: int, before_ns: int) -> int:
         """Drop what came in before then and was not answered, as far as was seen; return how many."""
         forgotten = 0
-        for key, value in syscall.entries(self._inbound_fd, _CONNECTION.size, _INBOUND.size):
-            entry = _Inbound._make(_INBOUND.unpack(value))
+        for found in self._inbound.entries():
+            entry = _Inbound._make(_INBOUND.unpack(found.value))
             if (
-                _ifindex_of(key) == ifindex
+                _ifindex_of(found.key) == ifindex
                 and not entry.first_answer_ns
                 and entry.first_syn_ns < before_ns
-                and self._is_as_read(self._inbound_fd, key, value)
             ):
-                forgotten += syscall.delete(self._inbound_fd, key)
+                forgotten += self._inbound.remove(found)
         return forgotten
 
 

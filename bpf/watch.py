@@ -37,6 +37,7 @@ class Watch:
         except BaseException:
             program.unload(self._loaded)
             raise
+        self._programs_ahead = self._attachment.programs_ahead()
         # The two sides are not attached at one moment: SYN-ACKs that left between them, milliseconds, were not seen.
         self._unresolved = program.pending.forget_unheard(interface.index, time.monotonic_ns())
 
@@ -46,9 +47,19 @@ class Watch:
         self._program.unload(self._loaded)
         self._program.pending.forget(self.interface.index)
 
+    @property
+    def is_detached(self) -> bool:
+        """Whether somebody else had taken the programs off at the last sweep."""
+        return self._programs_ahead is None
+
+    def follow(self, interface: Interface) -> None:
+        """Go on under the name that the same interface has now."""
+        self.interface = interface
+
     def take(self, sweep: Sweep) -> None:
-        """Count what a sweep found of this interface, and read the counters beside it."""
+        """Count what a sweep found of this interface, and read the counters beside it; look at the hook."""
         index = self.interface.index
+        self._programs_ahead = self._attachment.programs_ahead()
         self._counters = self._program.accounts.read(self._loaded.account)
         self._unanswered += sum(1 for each in sweep.unanswered if each.ifindex == index)
         self._unresolved += sweep.unresolved[index]
@@ -60,14 +71,15 @@ class Watch:
         has_statistics = any(count for _, count in runs)
         account = Account(
             interface=self.interface.name,
-            attach=self._attachment.kind,
+            attach="" if self.is_detached else self._attachment.kind,
+            is_detached=self.is_detached,
             trouble=trouble,
             flow_trouble=self._program.flow_trouble,
             unanswered=self._unanswered,
             unresolved=self._unresolved,
             pending=self._pending,
             read_ns=time.monotonic_ns(),
-            programs_ahead=self._attachment.programs_ahead(),
+            programs_ahead=self._programs_ahead or 0,
             run_time_ns=sum(time_ns for time_ns, _ in runs) if has_statistics else None,
             run_count=sum(count for _, count in runs) if has_statistics else None,
         )

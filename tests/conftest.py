@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Generator, Iterator
 from typing import Any
@@ -14,7 +15,6 @@ from bpf.compiler import compile_program
 from bpf.interfaces import Layer
 from bpf.lab import Lab
 from bpf.program import Program
-from tests.compiled import once
 
 _IN_CI = bool(os.environ.get("CI"))
 _LEFT_OUT = "loads the kernel program, which needs root: sudo make test"
@@ -59,10 +59,11 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def compiled_once() -> Iterator[None]:
-    """Compiling takes bcc most of a second, and gives the same each time; a `tcplat` that tests run compiles anew."""
+def compiled_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Compiling takes bcc most of a second, and gives the same each time: once here, once for each `tcplat` run."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(kernel_program, "compile_program", once(compile_program))
+        patch.setenv("CACHE_DIRECTORY", str(tmp_path_factory.mktemp("cache")))
+        patch.setattr(kernel_program, "compile_program", functools.cache(compile_program))
         yield
 
 

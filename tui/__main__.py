@@ -13,7 +13,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         from tui.command_line import run
 
-        return run(arguments)
+        return run(arguments, owns_process=True)
     except KeyboardInterrupt:  # Before or after the loops, which take it themselves.
         return EXIT_INTERRUPTED
 

@@ -33,7 +33,7 @@ from tui.widgets.filter_line import FilterLine
 from tui.widgets.title_line import Status, TitleLine
 
 if TYPE_CHECKING:
-    # Importing it would import pyroute2, which takes 0.15 s before the first paint.
+    # Not needed before the first paint.
     from bpf.interfaces import Interface
     from tui.core.filter import Filter
     from tui.out.table import Cell
@@ -80,6 +80,14 @@ class TcplatApp(Steering, Shell):
         Binding("minus", "interval(-1)", "Redraw more often", id="app.faster_redraw", show=False),
         Binding("T", "theme", "Next theme", id="app.theme", show=False),
         Binding("ctrl+r", "reset", "Forget everything, begin anew", id="app.reset", show=False),
+        Binding(
+            "ctrl+z",
+            "suspend_process",
+            "Suspend; fg brings it back",
+            id="app.suspend",
+            show=False,
+            priority=True,
+        ),
         Binding("escape", "back_out", "Clear the filter, then go back", id="app.clear", show=False),
     ]
 
@@ -122,6 +130,8 @@ class TcplatApp(Steering, Shell):
         self.model.ingest(message)
         if is_first:
             self.redraw()
+        elif self.model.rows.has_much:
+            self._take_over()
 
     @on(WatchBegan)
     def _begin(self, message: WatchBegan) -> None:
@@ -138,7 +148,12 @@ class TcplatApp(Steering, Shell):
 
     @on(AccountsRead)
     def _take_accounts(self, message: AccountsRead) -> None:
-        self.situation.accounts, self.situation.gone = message.accounts, message.gone
+        situation = self.situation
+        situation.selection, situation.accounts, situation.gone = (
+            message.selection,
+            message.accounts,
+            message.gone,
+        )
         if self.views.current == "probe":
             self.views.probe.draw(message.accounts)
 
@@ -151,9 +166,12 @@ class TcplatApp(Steering, Shell):
         self.situation.failure = message.reason
         self.redraw()
 
-    def redraw(self) -> None:
+    def _take_over(self) -> None:
         if not self.situation.is_paused and self.model.refresh():
             self.bell()
+
+    def redraw(self) -> None:
+        self._take_over()
         # Without rows: is it because the interface is down?
         if self.views.current == "interfaces" or (self.situation.selection and not len(self.model.rows)):
             self.read_interfaces()

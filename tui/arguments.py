@@ -68,7 +68,7 @@ class _Once(argparse.Action):
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line, or `arguments`. Exits with status 2 and one line if they make no sense."""
-    parser = _parser()
+    parser = make_parser()
     options = parser.parse_args(arguments)
     if options.forwarded and options.flows is None:
         options.flows = True
@@ -78,7 +78,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     return options
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """What can be typed; also what the manual and the completions are made of."""
     parser = _Parser(
         prog="tcplat",
         description=_DESCRIPTION,

@@ -11,14 +11,15 @@ from math import inf
 
 from textual.message import Message
 
+from bpf.distinct import distinct
 from bpf.errors import TcplatError
-from bpf.event import Flow, Handshake, printable, values_of
+from bpf.event import Flow, Handshake, printable
 from bpf.source import Account, Batch, Playback, Player, Source, Taker
 
 _DRAIN_S, _IDLE_DRAIN_S = 0.05, 0.25
-"""From one drain to the next: when much comes, so that no batch holds up a key; and when little does."""
-_MUCH = 25
-"""Handshakes and samples in a batch."""
+"""From one drain to the next: at least, and at most."""
+_BATCH = 2000
+"""Handshakes and samples in a batch that holds up no key, and costs more than its way to the screen."""
 _GIVEN_ACCOUNTS_INTERVAL_S = 9.5
 """A recording has accounts about every 10 s, the screen's come every second."""
 
@@ -50,6 +51,8 @@ class WatchBegan(Message):
 class AccountsRead(Message):
     """The source's counters, and which interfaces are gone; about once a second."""
 
+    selection: Sequence[str]
+    """What is watched, which an interface that was renamed changes."""
     accounts: list[Account]
     gone: frozenset[str]
 
@@ -105,11 +108,15 @@ class Collector:
         return self._source.wall_offset_ns() if self._source else time.time_ns() - time.monotonic_ns()
 
     def switch(self, selection: Sequence[str]) -> None:
-        """Ask for other interfaces; WatchBegan or CommandFailed answers."""
+        """Ask for other interfaces; WatchBegan or CommandFailed answers; for the same ones, AccountsRead."""
 
         def watch(source: Source) -> None:
+            is_same = tuple(selection) == tuple(source.selection)
             source.watch(selection)
-            self._begin(source, source.now_ns())
+            if is_same:
+                self._tell_accounts(source, source.accounts())
+            else:
+                self._begin(source, source.now_ns())
 
         self._command(watch)
 
@@ -137,8 +144,8 @@ class Collector:
                 drain_s = _DRAIN_S
                 while not (self._is_ended or is_cancelled()):
                     batch = source.drain(drain_s)
-                    is_busy = isinstance(source, Player) or len(batch.handshakes) + len(batch.flows) > _MUCH
-                    drain_s = _DRAIN_S if is_busy else _IDLE_DRAIN_S
+                    count = len(batch.handshakes) + len(batch.flows)
+                    drain_s = _DRAIN_S if isinstance(source, Player) else _next_drain_s(drain_s, count)
                     self._hand_on(source, batch)
                     self._obey(source)
                     self._tell_playback(source)
@@ -148,19 +155,21 @@ class Collector:
         except Exception as error:  # The thread's edge: a bug here must reach the screen, not vanish.
             self._post(SourceFailed(printable(f"{type(error).__name__}: {error}")))
 
+    def _tell_accounts(self, source: Source, accounts: Sequence[Account]) -> None:
+        gone = frozenset(map(printable, source.gone))
+        self._post(AccountsRead(_selection(source), _showable(accounts), gone))
+
     def _begin(self, source: Source, began_ns: int) -> None:
-        selection = [printable(name) for name in source.selection]
-        self._post(WatchBegan(selection, _showable(source.accounts()), began_ns))
+        self._post(WatchBegan(_selection(source), _showable(source.accounts()), began_ns))
 
     def _hand_on(self, source: Source, batch: Batch) -> None:
         if batch.began_ns is not None:
             self._begin(source, batch.began_ns)
         if batch.accounts:
-            gone = frozenset(map(printable, source.gone))
-            self._post(AccountsRead(_showable(batch.accounts), gone))
+            self._tell_accounts(source, batch.accounts)
         if batch.handshakes or batch.flows:
-            indices = {each.ifindex for each in batch.flows}.union(values_of(batch.handshakes, "ifindex"))
-            cgroups = {each.cgroup for each in batch.flows}.union(values_of(batch.handshakes, "cgroup"))
+            indices = {each.ifindex for each in batch.flows} | distinct(batch.handshakes, "ifindex")
+            cgroups = {each.cgroup for each in batch.flows} | distinct(batch.handshakes, "cgroup")
             interfaces = self._new_names(indices, self._interfaces, source.name_of)
             units = self._new_names(cgroups, self._units, source.unit_of)
             self._post(BatchArrived(batch.handshakes, batch.flows, interfaces, units))
@@ -206,6 +215,15 @@ class Collector:
         if playback and playback != self._playback:
             self._playback = playback
             self._post(PlaybackChanged(playback))
+
+
+def _selection(source: Source) -> list[str]:
+    return [printable(name) for name in source.selection]
+
+
+def _next_drain_s(before_s: float, count: int) -> float:
+    """How long to wait for a batch, when `count` came within the time before."""
+    return max(_DRAIN_S, min(_IDLE_DRAIN_S, before_s * _BATCH / count)) if count else _IDLE_DRAIN_S
 
 
 def _showable(accounts: Sequence[Account]) -> list[Account]:

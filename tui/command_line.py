@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import importlib
+import importlib.util
 import os
 import socket
 import sys
@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 
 from bpf.errors import TcplatError
 from bpf.event import printable
-from bpf.requirements import require_bcc, require_permission
+from bpf.privileges import caller, give_up, may_read
+from bpf.requirements import require_bcc, require_files, require_permission
 from bpf.source import ANY, Source, Taker
 from tui.arguments import parse
 
@@ -45,12 +46,15 @@ class _Input:
     """What opening it is, for who waits."""
 
 
-def run(arguments: Sequence[str] | None = None) -> int:
-    """Do what the arguments say; return the exit status. What went wrong is told; KeyboardInterrupt is raised."""
+def run(arguments: Sequence[str] | None = None, *, owns_process: bool = False) -> int:
+    """Do what the arguments say; return the exit status. What went wrong is told; KeyboardInterrupt is raised.
+
+    `owns_process`: it ends with this, so it may give up for good what is not needed.
+    """
     options = parse(arguments)
     try:
         with ExitStack() as stack:
-            return _run(options, stack)
+            return _run(options, stack, owns_process=owns_process)
     except TcplatError as error:
         print(f"tcplat: {error}", file=sys.stderr)
         return EXIT_FAILED
@@ -59,12 +63,14 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return EXIT_FAILED
 
 
-def _run(options: argparse.Namespace, stack: ExitStack) -> int:
+def _run(options: argparse.Namespace, stack: ExitStack, *, owns_process: bool) -> int:
     if options.print_config:
         from tui.config.template import default_text
 
         print(default_text(_known()), end="")
         return 0
+    if options.fleet:
+        return _fleet(options, owns_process=owns_process)
     compiling = _begin_compiling(options, stack)
     config = None
     has_screen = not (options.form or options.listen)
@@ -72,47 +78,65 @@ def _run(options: argparse.Namespace, stack: ExitStack) -> int:
         from tui.config.file import load
 
         config = load(options.config, os.environ, _known)
-        if not (options.read or options.demo or options.fleet):
+        if not (options.read or options.demo):
             options.interfaces = options.interfaces or list(config.interface)
-    if options.fleet:
-        return _fleet(options, config)
     _check_interfaces([] if options.read else options.interfaces)
     if not options.read:
         require_permission()
+        require_files()
         require_bcc()
     if has_screen:
         _require_terminal(is_stdin_read=options.read == _STDIN)
     # Before a demo moves us to a network of its own, where nobody would find it.
     export = stack.enter_context(_exporter(options)) if options.listen else None
     chosen = _reading(options) if options.read else _watching(options, stack, compiling)
-    recorder = None
-    if options.record:
-        from tui.record.recorder import Recorder
-
-        if options.read and _is_same_file(options.read, options.record):
-            # With rotation it would be renamed, and the new one read while it is written.
-            raise TcplatError("--record would write to what --read reads", "name another file")
-        stack.callback(lambda: _tell_recording(options.record, recorder))
-        path, has_flows = Path(options.record), bool(options.flows)
-        recorder = stack.enter_context(Recorder(path, options.record_rotate, has_flows=has_flows))
+    if owns_process:
+        _give_up_privileges(export.files if export else [], is_watching=not options.read)
+    recorder = _recorder(options, stack) if options.record else None
     if config:
         return _screen(options, chosen, config, recorder)
     return export.run(chosen.open_source(), recorder) if export else _stream(options, chosen, recorder)
 
 
+def _recorder(options: argparse.Namespace, stack: ExitStack) -> Recorder:
+    """Open what is recorded to; once it is closed, what it lacks is told."""
+    from tui.record.recorder import Recorder
+
+    if options.read and _is_same_file(options.read, options.record):
+        # With rotation it would be renamed, and the new one read while it is written.
+        raise TcplatError("--record would write to what --read reads", "name another file")
+    path, has_flows = Path(options.record), bool(options.flows)
+    recorder = Recorder(path, options.record_rotate, has_flows=has_flows)
+    stack.callback(lambda: _tell_recording(options.record, recorder))
+    return stack.enter_context(recorder)
+
+
+def _give_up_privileges(files: Sequence[Path], *, is_watching: bool) -> None:
+    """Keep only what is needed, and be the one who called sudo, if they may read what is still to be read.
+
+    That is `files`, and what is still to be imported.
+    """
+    who = caller(os.environ)
+    library = importlib.util.find_spec("textual")
+    imported = [Path(__file__), *([Path(library.origin)] if library and library.origin else [])]
+    give_up(who if who and may_read(who, [*files, *imported]) else None, is_watching=is_watching)
+
+
 def _begin_compiling(options: argparse.Namespace, stack: ExitStack) -> Compiling | None:
-    """Let the probe be compiled while all else is imported and drawn."""
-    if options.read or options.fleet:
+    """Let the probe be compiled while all else is imported and drawn, unless it was before."""
+    if options.read:
         return None
     try:
         require_permission()
+        require_files()
         require_bcc()
     except TcplatError:  # Told in its turn: what was typed comes first.
         return None
     from bpf.compiling import Compiling
+    from bpf.kept import cache_directory
 
     is_forwarding = options.forwarded and _flow_interval_s(options) > 0
-    return stack.enter_context(Compiling(is_forwarding=is_forwarding))
+    return stack.enter_context(Compiling(cache_directory(os.environ), is_forwarding=is_forwarding))
 
 
 def _watching(options: argparse.Namespace, stack: ExitStack, compiling: Compiling | None) -> _Input:
@@ -125,7 +149,7 @@ def _watching(options: argparse.Namespace, stack: ExitStack, compiling: Compilin
     def open_source() -> Source:
         if compiling:
             compiling.hurry()
-        # Here and not above: this imports pyroute2, which the screen's first paint does not wait for.
+        # Here and not above: the screen's first paint does not wait for it.
         from bpf.attach import AttachMode
         from bpf.probe import Probe
 
@@ -144,7 +168,7 @@ def _watching(options: argparse.Namespace, stack: ExitStack, compiling: Compilin
 
         return interfaces()
 
-    return _Input(open_source, list_interfaces, "compiling the probe and attaching it")
+    return _Input(open_source, list_interfaces, "preparing the probe and attaching it")
 
 
 def _reading(options: argparse.Namespace) -> _Input:
@@ -185,9 +209,9 @@ def _account_interval_s(options: argparse.Namespace) -> float:
     return 10.0 if options.form or (options.listen and options.record) else 1.0
 
 
-def _tell_recording(path: str, recorder: Recorder | None) -> None:
+def _tell_recording(path: str, recorder: Recorder) -> None:
     """Once it is closed: say what it lacks."""
-    if recorder and (trouble := recorder.trouble()) and sys.stderr:
+    if (trouble := recorder.trouble()) and sys.stderr:
         print(f"tcplat: {printable(f'{path}: {trouble}')}", file=sys.stderr)
 
 
@@ -206,16 +230,20 @@ def _exporter(options: argparse.Namespace) -> Export:
     return Export(options.listen, options.label_by, options.max_series, options.filter, options.web_config)
 
 
-def _fleet(options: argparse.Namespace, config: Config | None) -> int:
+def _fleet(options: argparse.Namespace, *, owns_process: bool) -> int:
+    from tui.config.file import load
     from tui.fleet.run import run
 
-    assert config
+    config = load(options.config, os.environ, _known)
     _require_terminal(is_stdin_read=False)
+    if owns_process:
+        _give_up_privileges([], is_watching=False)
     return run(options, os.environ, _screen_options(options, config))
 
 
 def _screen(options: argparse.Namespace, chosen: _Input, config: Config, recorder: Recorder | None) -> int:
     from tui.app import TcplatApp
+    from tui.garbage import settle
 
     takers: list[Taker] = [recorder] if recorder else []
     save_recent = None
@@ -233,6 +261,7 @@ def _screen(options: argparse.Namespace, chosen: _Input, config: Config, recorde
         recording_trouble=recorder.trouble if recorder else str,
     )
     app = TcplatApp(chosen.open_source, chosen.list_interfaces, screen)
+    settle()
     app.run()
     if app.failure:
         # Said again: the screen that said so is gone.
@@ -300,8 +329,9 @@ def _save_recent(flight: FlightRecorder) -> str:
     """Write what the flight recorder holds to a new file here; return what to tell."""
     from tui.record.flight import save
     from tui.record.recorder import header
+    from tui.saving import place
 
-    path = Path(time.strftime("tcplat-%Y%m%dT%H%M%SZ.jsonl.gz", time.gmtime())).absolute()
+    path = (place() / time.strftime("tcplat-%Y%m%dT%H%M%SZ.jsonl.gz", time.gmtime())).absolute()
     snapshot = flight.snapshot()
     save(path, snapshot, header)
     minutes, seconds = divmod((snapshot.taken_ns - snapshot.since_ns) // 1_000_000_000, 60)

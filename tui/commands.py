@@ -85,6 +85,10 @@ class Commands(_Base):
         """Show all keys, and what the figures are."""
         from tui.screens.help import HelpScreen
 
+        self.push_screen(HelpScreen(self.keys_told(), self.told()))
+
+    def keys_told(self) -> dict[str, list[tuple[str, str]]]:
+        """Where keys are of use, and for each which they are and what they do."""
         owners: list[tuple[str, type[DOMNode]]] = [("everywhere", type(self))]
         owners += [(view, type(owner)) for view, owner in self.views.with_keys]
         owners.append(("filter", FilterLine))
@@ -93,7 +97,7 @@ class Commands(_Base):
             sections.setdefault(title, []).extend(
                 (self._shown_keys(each), _told(each)) for each in self._keys_of(owner)
             )
-        self.push_screen(HelpScreen(sections, self.told()))
+        return sections
 
 
 def _told(binding: Binding) -> str:

@@ -97,7 +97,9 @@ class _Stream:
         self._encoding = out.encoding
         is_file = stat.S_ISREG(os.fstat(self._out_fd).st_mode)
         self._piece_bytes = _FILE_BYTES if is_file else select.PIPE_BUF
+        self._selection: Sequence[str] = ()
         self._gone: frozenset[str] = frozenset()
+        self._detached: set[str] = set()
         self._reader = select.poll()
         self._reader.register(self._out_fd, select.POLLOUT)
 
@@ -129,6 +131,8 @@ class _Stream:
 
     def _write(self, batch: Batch, left: int | None) -> int | None:
         """Write accounts, handshakes, then samples; of handshakes at most `left`; return how many are left then."""
+        if batch.accounts:
+            self._tell_detached(batch.accounts)
         came, chosen = self._choose(batch.handshakes, left)
         if came or batch.accounts or batch.flows:
             source, form = self._source, self._form
@@ -188,13 +192,22 @@ class _Stream:
         return bool(events)
 
     def _look_around(self) -> None:
-        """Notice that nobody reads any more, or that the interface went or came."""
+        """Notice that nobody reads any more, or that the interface went, came, or is called otherwise."""
         self._is_writable(0)
+        selection, self._selection = self._selection, self._source.selection
+        for old, new in zip(selection, self._selection, strict=False):
+            if old != new:
+                _note(f"{old} is called {new} now")
         before, self._gone = self._gone, self._source.gone
         for interface in sorted(self._gone - before):
             _note(f"{interface} is gone; waiting for it to return")
         for interface in sorted(before - self._gone):
             _note(f"{interface} is back")
+
+    def _tell_detached(self, accounts: Sequence[Account]) -> None:
+        before, self._detached = self._detached, {each.interface for each in accounts if each.is_detached}
+        for interface in sorted(self._detached - before):
+            _note(f"somebody has detached tcplat from {interface}: nothing is seen until it is started again")
 
 
 def _tell_what_is_watched(source: Source) -> None:

@@ -17,7 +17,7 @@ class ScreenOptions:
     """Of the command line, the configuration and the environment: what the screen starts with."""
 
     glyphs: Glyphs = UNICODE
-    opening: str = "compiling the probe and attaching it"
+    opening: str = "preparing the probe and attaching it"
     """What is being done until there is a source."""
     takers: Sequence[Taker] = ()
     """Recorders: given all that comes."""

@@ -1,8 +1,9 @@
-"""Saving what the screen shows: a new file in the current directory, for its owner only."""
+"""Saving what the screen shows: a new file, for its owner only."""
 
 from __future__ import annotations
 
 import os
+import pwd
 import shlex
 import time
 from contextlib import suppress
@@ -16,16 +17,28 @@ _OWNER_ONLY = 0o600
 """As a recording, it tells who talks to whom."""
 
 
+def place() -> Path:
+    """The current one; where only root may write, and we are root no more, the home directory of who called sudo."""
+    try:
+        here = Path.cwd()
+        home = Path(pwd.getpwuid(os.getuid()).pw_dir)
+    except (FileNotFoundError, KeyError):
+        return Path()
+    if os.access(here, os.W_OK | os.X_OK):
+        return here
+    return home if os.access(home, os.W_OK | os.X_OK) else Path()
+
+
 def save(text: str, suffix: str, wall_s: float, directory: Path | None = None) -> Path:
     """Write `text` to a new file, `tcplat-20261123T012345Z.csv` for the suffix `.csv`; return its absolute path.
 
     The name is the time `wall_s` in UTC; where that is taken, `-2` follows it, then `-3`. Without a directory, it is
-    the current one. Blocks as long as the disk does. Raises TcplatError, and then leaves no file.
+    `place()`. Blocks as long as the disk does. Raises TcplatError, and then leaves no file.
     """
     stem = time.strftime("tcplat-%Y%m%dT%H%M%SZ", time.gmtime(wall_s))
     try:
         # Asked first: a current directory that was removed has no path.
-        path, fd = _make((directory or Path()).absolute(), stem, suffix)
+        path, fd = _make((directory or place()).absolute(), stem, suffix)
         try:
             with open(fd, "wb") as file:
                 file.write(text.encode(errors="replace"))

@@ -45,8 +45,8 @@ class Steering(_Base):
             self.switch(names[(start + step) % len(names)])
 
     def switch(self, chosen: str) -> None:
-        """Watch an interface, or all, unless it is watched already."""
-        if (chosen,) != tuple(self.situation.selection):
+        """Watch an interface, or all, unless it is watched already, and nobody has detached us from it."""
+        if (chosen,) != tuple(self.situation.selection) or self.situation.detached:
             self.collector.switch((chosen,))
 
     def read_interfaces(self) -> None:

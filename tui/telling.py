@@ -40,6 +40,11 @@ class Situation:
     """How what is shown is played; None: it is happening."""
 
     @property
+    def detached(self) -> list[str]:
+        """The interfaces that somebody has taken our programs off."""
+        return [each.interface for each in self.accounts if each.is_detached]
+
+    @property
     def has_player(self) -> bool:
         """Whether what is shown can be paused at its source, and sought in."""
         return self.playback is not None and not self.playback.is_live
@@ -56,8 +61,10 @@ def note_text(situation: Situation, rows: Rows, recording_trouble: str) -> str:
         return "stopped"
     if not situation.selection:
         return situation.opening
+    detached = situation.detached
     notes = [
         f"GONE: waiting for {', '.join(sorted(situation.gone))} to return" if situation.gone else "",
+        f"DETACHED from {', '.join(detached)} by somebody: i Enter attaches again" if detached else "",
         recording_trouble,
         "" if rows.window is Window.ALL else f"last {rows.window.value}",
         "" if rows.direction is None else f"{direction_text(rows.direction)} only",
@@ -84,6 +91,8 @@ def empty_text(situation: Situation, rows: Rows, filter_: str, now_ns: int) -> s
         return _NOTHING_PLAYED.format(title=playback.title, until=until)
     if situation.gone.issuperset(situation.selection):
         return f"{names} is gone.\n\nWaiting for it to return; i watches another interface."
+    for name in situation.detached:
+        return f"Somebody has detached tcplat from {name}.\n\nNothing is seen until it is attached again: i, Enter."
     for name, state in situation.down.items():
         return f"{name} is {state}.\n\nNothing passes until it is up; i watches another interface."
     return _NO_TRAFFIC.format(interface=names)

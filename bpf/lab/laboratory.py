@@ -122,11 +122,15 @@ class Lab:
         """Let a remote host connect to a port inside; return the port it comes from. Does not wait."""
         return self._stage.call(lambda: self._responder.call_in(client, port))
 
-    def inject(self, frame: bytes) -> None:
-        """Write raw bytes (a frame, or a packet on layer "ip") as if they had arrived. Raises OSError."""
+    def fileno(self) -> int:
+        """The device's descriptor, to which another process, too, may write what is to arrive. Raises OSError."""
         if self._fd is None:
             raise OSError(f"{self.device} is unplugged")
-        os.write(self._fd, frame)
+        return self._fd
+
+    def inject(self, frame: bytes) -> None:
+        """Write raw bytes (a frame, or a packet on layer "ip") as if they had arrived. Raises OSError."""
+        os.write(self.fileno(), frame)
 
     def exchanges(self) -> list[Exchange]:
         """Return what the remote side saw so far, in the order it began."""

@@ -6,7 +6,7 @@ import ctypes
 import os
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 _CLONE_NEWNET = 0x40000000
 _LIBC = ctypes.CDLL(None, use_errno=True)
@@ -70,14 +70,15 @@ def inside(path: str, *words: str) -> list[str]:
 
 @contextmanager
 def _away(go: Callable[[], None]) -> Iterator[None]:
-    """Let the calling thread `go` to another namespace, and bring it back."""
+    """Let the calling thread `go` to another namespace, and bring it back, unless it gave up CAP_SYS_ADMIN there."""
     before = _open_own()
     try:
         go()
         try:
             yield
         finally:
-            _enter(before)
+            with suppress(PermissionError):
+                _enter(before)
     finally:
         os.close(before)
 

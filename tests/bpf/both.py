@@ -11,7 +11,7 @@ import struct
 import time
 from collections import Counter
 
-from bpf import packet, syscall
+from bpf import packet, places, syscall
 from bpf.event import Handshake
 from bpf.interfaces import Layer
 from bpf.matcher import Matcher
@@ -21,9 +21,6 @@ from tests.bpf.wire import IFINDEX, Wire
 TIMEOUT_NS = 10_000_000_000
 NEXT_PROGRAM = -1
 _STARTS = {Layer.ETHERNET: packet.ethernet, Layer.IP: packet.bare_ip}
-_KEY_BYTES = 40
-_TIMES = ((72, 2), (48, 3))
-"""Of `struct outbound` and `struct inbound`: their size, and how many times they begin with."""
 
 
 class Disagreement(AssertionError):
@@ -86,12 +83,11 @@ class Both:
             return
         self._advanced_ns += interval_ns
         pending = self._program.pending
-        fds = (pending._outbound_fd, pending._inbound_fd)
-        for fd, (size, times) in zip(fds, _TIMES, strict=True):
-            for key, value in list(syscall.entries(fd, _KEY_BYTES, size)):
+        for table, times in ((pending._outbound, 2), (pending._inbound, 3)):
+            for entry in list(table.entries()):
                 layout = struct.Struct(f"={times}Q")
-                older = (each - interval_ns if each else 0 for each in layout.unpack_from(value))
-                syscall.update(fd, key, layout.pack(*older) + value[layout.size :])
+                older = (each - interval_ns if each else 0 for each in layout.unpack_from(entry.value))
+                write_back(table, entry._replace(value=layout.pack(*older) + entry.value[layout.size :]))
 
     def sweep(self) -> list[Handshake]:
         """Look through the handshakes under way, on both sides; return the unanswered."""
@@ -140,6 +136,17 @@ class Both:
     def _durations_differ(self, kernel: Handshake, matcher: Handshake) -> bool:
         pairs = zip(kernel[1:4], matcher[1:4], strict=True)
         return any(abs(one - other) > self._slowest_ns for one, other in pairs)
+
+
+def write_back(table: places.Table, entry: places.UnderWay) -> None:
+    """Write a handshake under way where it was read."""
+    if entry.number is None:
+        syscall.update(table._table_fd, entry.key, entry.value)
+        return
+    number = struct.pack("=I", entry.number)
+    place = syscall.lookup(table._places_fd, number, places.PLACE_BYTES)
+    begin, end = places._VALUE_OFFSET, places._VALUE_OFFSET + len(entry.value)
+    syscall.update(table._places_fd, number, place[:begin] + entry.value + place[end:])
 
 
 def _timeless(event: Handshake) -> Handshake:

@@ -36,7 +36,7 @@ def map_named(name: str) -> Map:
             continue
         if is_map:
             info = ctypes.create_string_buffer(_INFO.size)
-            syscall._bpf(_GET_INFO, struct.pack("=IIQ", int(file.name), len(info), ctypes.addressof(info)))
+            syscall.call(_GET_INFO, struct.pack("=IIQ", int(file.name), len(info), ctypes.addressof(info)))
             _, number, key_bytes, value_bytes, max_entries, _, its_name = _INFO.unpack(info.raw)
             if its_name.rstrip(b"\0").decode() == name:
                 found.append(Map(int(file.name), number, key_bytes, value_bytes, max_entries))
@@ -51,7 +51,7 @@ def entries_of(table: Map) -> int:
 def is_in_kernel(number: int) -> bool:
     """Whether there is a map of that number, whoever holds it."""
     try:
-        fd, _ = syscall._bpf(_GET_FD_BY_ID, struct.pack("=III", number, 0, 0))
+        fd, _ = syscall.call(_GET_FD_BY_ID, struct.pack("=III", number, 0, 0))
     except FileNotFoundError:
         return False
     os.close(fd)

@@ -47,7 +47,7 @@ def socket_storages(map_fd: int) -> int:
     with ExitStack() as stack:
 
         def opened(command: int, attributes: bytes) -> int:
-            fd, _ = syscall._bpf(command, attributes)
+            fd, _ = syscall.call(command, attributes)
             stack.callback(os.close, fd)
             return fd
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from bpf.callers import cgroup_root
 from bpf.cgroups import Cgroups, unit_of
 
+PATIENCE_S = 10.0
 HEX = "0123456789abcdef" * 4
 
 
@@ -50,17 +52,35 @@ def service() -> Iterator[Path]:
 
 
 @pytest.mark.kernel
-def test_name_of_an_id_is_asked_of_the_kernel_and_remembered(service: Path) -> None:
+def test_name_of_an_id_is_found_in_the_hierarchy_and_remembered(service: Path) -> None:
     cgroups = Cgroups(cgroup_root())
-    try:
-        identity = service.stat().st_ino
-        assert cgroups.name_of(identity) == "tcplat-test.service"
-        service.rmdir()
-        assert cgroups.name_of(identity) == "tcplat-test.service"
-        assert cgroups.name_of(2**63) == ""
-        assert cgroups.name_of(0) == ""
-    finally:
-        cgroups.close()
+    identity = service.stat().st_ino
+    assert cgroups.name_of(identity) == "tcplat-test.service"
+    service.rmdir()
+    assert cgroups.name_of(identity) == "tcplat-test.service"
+    assert cgroups.name_of(2**63) == ""
+    assert cgroups.name_of(0) == ""
+
+
+def test_one_look_finds_all_those_below(tmp_path: Path) -> None:
+    deep = tmp_path / "system.slice" / "web.service" / "inner"
+    deep.mkdir(parents=True)
+    other = tmp_path / "user.slice" / "session-1.scope"
+    other.mkdir(parents=True)
+    cgroups = Cgroups(tmp_path)
+    assert cgroups.name_of(deep.stat().st_ino) == "web.service"
+    assert cgroups.name_of(other.stat().st_ino) == "session-1.scope"
+
+
+def test_one_that_comes_later_is_found_after_a_while(tmp_path: Path) -> None:
+    cgroups = Cgroups(tmp_path)
+    assert cgroups.name_of(1) == ""
+    late = tmp_path / "late.service"
+    late.mkdir()
+    deadline = time.monotonic() + PATIENCE_S
+    while not (name := cgroups.name_of(late.stat().st_ino)):
+        assert time.monotonic() < deadline
+    assert name == "late.service"
 
 
 def test_without_a_hierarchy_nothing_is_known() -> None:

@@ -1,18 +1,24 @@
-"""Compiling in a process of its own: what it hands over, how it fails, and that it leaves nothing behind."""
+"""Compiling in a process of its own: what it hands over, how it fails, what is kept, and that nothing else is left."""
 
 from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
-from bpf import compiler, compiling
+from bpf import compiler, compiling, syscall
+from bpf.compiled import Compiled
 from bpf.compiling import Compiling
 from bpf.errors import KernelUnsupported, MissingBcc
 from bpf.interfaces import Layer
+from bpf.kept import Kept
 from bpf.program import Program
+from bpf.trial import is_accepted
 from tests.bpf.peers import Peers, connect_out, only
 from tests.bpf.wire import Wire
 
@@ -25,12 +31,21 @@ def open_fds() -> set[str]:
     return {entry.name for entry in Path("/proc/self/fd").iterdir()}
 
 
+def fail_with(error: BaseException) -> Callable[..., NoReturn]:
+    """What raises it, whatever it is called with."""
+
+    def fail(*_: object, **__: object) -> NoReturn:
+        raise error
+
+    return fail
+
+
 @pytest.mark.kernel
 def test_what_it_hands_over_measures_as_what_is_compiled_here(peers: Peers) -> None:
     fds = open_fds()
     before = children()
     with (
-        Compiling(is_forwarding=False) as there,
+        Compiling(None, is_forwarding=False) as there,
         Program(10_000_000_000, take_compiled=there.take) as program,
     ):
         assert children() == before
@@ -45,12 +60,9 @@ def test_what_it_hands_over_measures_as_what_is_compiled_here(peers: Peers) -> N
 
 @pytest.mark.parametrize("error", [MissingBcc("no bcc", "get it"), KernelUnsupported("too old", "")])
 def test_its_failure_is_raised_here(error: KernelUnsupported, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(**_: bool) -> None:
-        raise error
-
-    monkeypatch.setattr(compiling, "compile_program", fail)
+    monkeypatch.setattr(compiling, "compile_program", fail_with(error))
     before = children()
-    with Compiling(is_forwarding=False) as there, pytest.raises(type(error)) as raised:
+    with Compiling(None, is_forwarding=False) as there, pytest.raises(type(error)) as raised:
         there.take()
     assert (str(raised.value), children()) == (str(error), before)
 
@@ -58,7 +70,7 @@ def test_its_failure_is_raised_here(error: KernelUnsupported, monkeypatch: pytes
 def test_compiler_that_is_killed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compiling, "compile_program", lambda **_: signal.pause())
     before = children()
-    with Compiling(is_forwarding=False) as there:
+    with Compiling(None, is_forwarding=False) as there:
         (pid,) = children() - before
         os.kill(pid, signal.SIGKILL)
         with pytest.raises(KernelUnsupported, match="the process that compiles it has ended"):
@@ -75,22 +87,95 @@ def test_what_a_terminal_sends_to_all_does_not_keep_it_from_its_work(
         raise KernelUnsupported("got on", "")
 
     monkeypatch.setattr(compiling, "compile_program", get_one)
-    with Compiling(is_forwarding=False) as there, pytest.raises(KernelUnsupported, match="got on"):
+    with Compiling(None, is_forwarding=False) as there, pytest.raises(KernelUnsupported, match="got on"):
         there.take()
 
 
 def test_it_ends_with_whoever_no_longer_wants_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compiling, "compile_program", lambda **_: signal.pause())
     fds, before = open_fds(), children()
-    with Compiling(is_forwarding=False):
+    with Compiling(None, is_forwarding=False):
         assert children() != before
     assert (children(), open_fds()) == (before, fds)
 
 
 @pytest.mark.kernel
-def test_tables_are_gone_with_what_was_compiled() -> None:
+def test_tables_are_gone_with_what_was_linked() -> None:
     fds = open_fds()
     compiled = compiler.compile_program(is_forwarding=False)
-    assert len(open_fds() - fds) == len(compiled.map_fds)
-    compiled.close()
+    assert open_fds() == fds
+    linked = compiled.link()
+    assert len(open_fds() - fds) == len(linked.map_fds) == len(compiled.shapes)
+    linked.close()
+    assert open_fds() == fds
+
+
+@pytest.mark.kernel
+def test_what_was_compiled_is_kept_and_compiled_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Compiling(tmp_path, is_forwarding=False) as first:
+        compiled = first.take()
+    monkeypatch.setattr(compiling, "compile_program", fail_with(KernelUnsupported("compiled again", "")))
+    before = children()
+    with Compiling(tmp_path, is_forwarding=False) as second:
+        assert second.take() == compiled
+    with (
+        Compiling(tmp_path, is_forwarding=True) as other,
+        pytest.raises(KernelUnsupported, match="compiled again"),
+    ):
+        other.take()
+    assert children() == before
+
+
+@pytest.fixture(scope="module")
+def good() -> Compiled:
+    """What the kernel takes."""
+    return compiler.compile_program(is_forwarding=False)
+
+
+def with_bad_code(function: str) -> Callable[[Compiled], Compiled]:
+    """It begins with what is no instruction."""
+    return lambda compiled: replace(
+        compiled, code={**compiled.code, function: bytes(8) + compiled.code[function]}
+    )
+
+
+def with_unknown_map(compiled: Compiled) -> Compiled:
+    """A kind of map that no kernel has."""
+    first, *others = compiled.shapes
+    return replace(compiled, shapes=(first._replace(kind=9999), *others))
+
+
+def with_small_ring(compiled: Compiled) -> Compiled:
+    """Less than what is mapped."""
+    number = compiled.tables["events"]
+    shapes = list(compiled.shapes)
+    shapes[number] = shapes[number]._replace(entries=4096)
+    return replace(compiled, shapes=tuple(shapes))
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize(
+    "spoil",
+    [with_bad_code("handshake"), with_bad_code("forget"), with_unknown_map, with_small_ring],
+    ids=["program", "forget", "map", "ring"],
+)
+def test_what_is_kept_and_refused_is_compiled_anew(
+    spoil: Callable[[Compiled], Compiled], good: Compiled, tmp_path: Path
+) -> None:
+    store = Kept(tmp_path, compiler.ingredients(is_forwarding=False))
+    store.write(spoil(good), compiler.compiler_files())
+    assert store.read() == spoil(good)
+    with Compiling(tmp_path, is_forwarding=False) as there:
+        assert there.take() == good
+    assert store.read() == good
+
+
+@pytest.mark.kernel
+def test_trial_attaches_nothing_and_leaves_nothing(good: Compiled, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(syscall, "create_link", fail_with(AssertionError()))
+    fds = open_fds()
+    assert is_accepted(good, is_forwarding=False)
+    assert not is_accepted(with_bad_code("handshake")(good), is_forwarding=False)
     assert open_fds() == fds

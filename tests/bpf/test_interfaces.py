@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 
 import pytest
 
@@ -29,3 +30,9 @@ def test_the_default_routes_interface_is_meant() -> None:
         assert default_interface() == "other"
         ip(lab, "route add default via 192.0.2.2 metric 4")
         assert default_interface() == lab.device
+
+
+def test_attaching_by_tcx_waits_for_no_pyroute2() -> None:
+    imports = "import sys, bpf.probe, bpf.trial; print({'bcc', 'pyroute2'} & sys.modules.keys())"
+    done = subprocess.run([sys.executable, "-c", imports], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"

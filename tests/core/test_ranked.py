@@ -1,4 +1,4 @@
-"""Quantiles of latencies that were counted, and a few that were not."""
+"""Quantiles of latencies that were counted, and of a few that were not, while more come."""
 
 from __future__ import annotations
 
@@ -15,13 +15,26 @@ from tui.core.ranked import Ranked
 LATENCIES = st.lists(st.integers(1, 200) | st.integers(1, 10**9), max_size=60)
 
 
-@given(LATENCIES, LATENCIES, st.sampled_from([0.01, 0.5, 0.95, 0.99]))
-def test_they_are_those_of_all_together(counted: list[int], more: list[int], q: float) -> None:
-    together = [*counted, *more]
-    if together:
-        ranked = Ranked(Counter([*map(bucket_of, counted), NO_LATENCY]))
-        found = ranked.quantile_ns(q, sorted(more), min(together), max(together))
-        assert found == quantile(together, q, is_exact=True)
+PARTS = st.lists(st.tuples(LATENCIES, LATENCIES, st.sampled_from([0.01, 0.5, 0.95, 0.99])), max_size=5)
+
+
+@given(PARTS)
+def test_quantiles_are_those_of_all_together_while_more_are_counted(
+    parts: list[tuple[list[int], list[int], float]],
+) -> None:
+    counts: Counter[int] = Counter()
+    ranked = Ranked(counts)
+    known: list[int] = []
+    for counted, more, q in parts:
+        codes = [*map(bucket_of, counted), NO_LATENCY]
+        counts.update(codes)
+        ranked.add(codes)
+        known += counted
+        together = [*known, *more]
+        if together:
+            found = ranked.quantile_ns(q, sorted(more), min(together), max(together))
+            assert found == quantile(together, q, is_exact=True)
+            assert found == Ranked(counts).quantile_ns(q, sorted(more), min(together), max(together))
 
 
 @given(st.integers(1, 2**63))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 
 from bpf.event import Direction
 from tests.core.handshakes import MS, FakeLabels, S, handshake
+from tui.core.cell import Cell
 from tui.core.column import Main
 from tui.core.events import Events
 from tui.core.filter import parse
@@ -111,3 +114,20 @@ def test_more_processes_than_can_be_told_apart_are_added_up_too(monkeypatch: pyt
         model.refresh(number * S)
     assert model.totals.count == sum(row.count for row in model.rows(0, 100)) == 8
     assert counts(model) == {"(not known)": 4, "p0": 1, "p1": 1, "p6": 1, "p7": 1}
+
+
+def test_hosts_that_come_and_go_leave_nothing_behind_for_the_garbage_collector() -> None:
+    def cells() -> int:
+        return sum(isinstance(each, Cell) for each in gc.get_objects())
+
+    gc.collect()
+    gc.disable()
+    try:
+        before = cells()
+        model = crowded(limit=20, hosts=200)
+        assert cells() - before <= 3 * 20
+        model.group_by(Grouping.SERVICE)
+        model.reset(300 * S)
+        assert cells() - before == 0
+    finally:
+        gc.enable()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -18,6 +20,7 @@ from tui.core.entries import ENTRY
 from tui.core.figures import Figures
 from tui.core.filter import parse
 from tui.core.grouping import Grouping
+from tui.core.order import Order
 from tui.core.row import Row
 from tui.core.rows import Rows
 from tui.core.window import Moment, Window
@@ -264,11 +267,32 @@ class Model(RuleBasedStateMachine):
 class CrowdedModel(Model):
     """The same with rows enough for single ones to be moved, where Model's are all merged anew."""
 
+    margin = 2000
+
     def __init__(self) -> None:
+        self._patch = pytest.MonkeyPatch()
+        self._patch.setattr("tui.core.ranking.Order", partial(Order, margin=self.margin))
         super().__init__()
         crowd = [handshake(f"10.9.0.{number}", BEGAN_NS, MS) for number in range(60)]
         self.take(crowd, [])
         self.refresh(0)
+
+    @rule(start=st.integers(0, 70))
+    def look(self, start: int) -> None:
+        """Where the screen is, since there the order is kept."""
+        expected = self.naive.rows()[start : start + 3]
+        rows = self.rows.rows(start, start + 3)
+        assert [row.key for row in rows] == [row.key for row in expected]
+        assert [self.rows.rank(row) for row in rows] == list(range(start, start + len(rows)))
+
+    def teardown(self) -> None:
+        self._patch.undo()
+
+
+class ScrolledModel(CrowdedModel):
+    """The same with so many rows that the order of only a part of them is kept."""
+
+    margin = 3
 
 
 class ImpatientModel(Model):
@@ -301,6 +325,8 @@ TestModel = Model.TestCase
 TestModel.settings = settings(max_examples=200, stateful_step_count=12, deadline=None)
 TestCrowdedModel = CrowdedModel.TestCase
 TestCrowdedModel.settings = settings(max_examples=20, stateful_step_count=10, deadline=None)
+TestScrolledModel = ScrolledModel.TestCase
+TestScrolledModel.settings = settings(max_examples=40, stateful_step_count=12, deadline=None)
 TestImpatientModel = ImpatientModel.TestCase
 TestImpatientModel.settings = settings(max_examples=60, stateful_step_count=10, deadline=None)
 TestLiveModel = LiveModel.TestCase

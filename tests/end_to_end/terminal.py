@@ -68,10 +68,10 @@ class Terminal:
         """Type a command, which shows its exit status when it ends."""
         self.type(shlex.join(words))
 
-    def type(self, line: str) -> None:
+    def type(self, line: str, end: str = "Enter") -> None:
         """Type a line of shell, which shows its exit status when it ends."""
         self._tmux("send-keys", "-l", f"clear; {line}; echo status=$?")
-        self.press("Enter")
+        self.press(end)
 
     def press(self, *keys: str) -> None:
         """Press keys, by tmux's names."""

@@ -10,11 +10,11 @@ import socket
 import struct
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from bpf import program, syscall
+from bpf import maps, syscall
 from bpf.event import Direction, Flow, address_text
 from bpf.lab import Behaviour, Client, Host, Lab
 from tests.bpf.kernel_maps import map_named
@@ -227,9 +227,9 @@ def test_a_connection_that_was_refused_was_never_open(lab: Lab, address: str) ->
 @pytest.mark.parametrize("refused", ["map", "helper"])
 def test_without_the_helpers_the_rest_works(refused: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if refused == "map":
-        monkeypatch.setattr(syscall, "_SK_STORAGE", 200)
+        monkeypatch.setattr(maps, "SK_STORAGE", 200)
     else:
-        monkeypatch.setattr(program, "_with_map", without_helper)
+        monkeypatch.setattr(syscall, "load_classifier", without_helper(syscall.load_classifier))
     with Lab("ethernet", [Host(V4)]) as lab, watching(lab, flow_interval_s=INTERVAL_S) as watch:
         with connected(lab) as connection:
             connection.send(b"x")
@@ -241,8 +241,7 @@ def test_without_the_helpers_the_rest_works(refused: str, monkeypatch: pytest.Mo
     assert (watch.flows, account.samples, account.established, account.trouble) == ([], 0, 1, "")
 
 
-def without_helper(code: bytes, marker: int, map_fd: int) -> bytes:
-    """The code as a kernel sees it that does not know bpf_sk_storage_get (107)."""
-    call = struct.pack("=BBhi", 0x85, 0, 0, 107)
-    assert call in code
-    return code.replace(call, struct.pack("=BBhi", 0x85, 0, 0, 100_000))
+def without_helper(load: Callable[[str, bytes], int]) -> Callable[[str, bytes], int]:
+    """Load as a kernel does that does not know bpf_sk_storage_get (107)."""
+    call, unknown = (struct.pack("=BBhi", 0x85, 0, 0, number) for number in (107, 100_000))
+    return lambda name, instructions: load(name, instructions.replace(call, unknown))

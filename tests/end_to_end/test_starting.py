@@ -1,9 +1,11 @@
-"""How `tcplat` starts, and how it ends while it does: the probe is compiled in a process beside it."""
+"""How `tcplat` starts, and how it ends while it does: the probe is compiled in a process beside it, once."""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -16,9 +18,13 @@ from tests.end_to_end.commands import PATIENCE_S, tcplat
 pytestmark = pytest.mark.kernel
 
 
-def begun(*arguments: str) -> subprocess.Popen[str]:
+def begun(cache: Path, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        tcplat("lo", *arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        tcplat("lo", *arguments),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "CACHE_DIRECTORY": str(cache)},
     )
 
 
@@ -56,8 +62,8 @@ sys.exit(main(["lo", "--json", "--duration", "9"]))"""
     assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "")
 
 
-def test_compiler_that_is_killed_is_told_in_one_line() -> None:
-    with begun("--json") as child:
+def test_compiler_that_is_killed_is_told_in_one_line(tmp_path: Path) -> None:
+    with begun(tmp_path, "--json") as child:
         os.kill(child_of(child.pid), signal.SIGKILL)
         out, said = child.communicate(timeout=PATIENCE_S)
     assert (child.returncode, out) == (1, "")
@@ -66,18 +72,43 @@ def test_compiler_that_is_killed_is_told_in_one_line() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
-def test_compiler_ends_with_it(number: signal.Signals) -> None:
-    with begun("--json") as child:
+def test_compiler_ends_with_it(number: signal.Signals, tmp_path: Path) -> None:
+    with begun(tmp_path, "--json") as child:
         compiler = child_of(child.pid)
         child.send_signal(number)
         child.communicate(timeout=PATIENCE_S)
     wait_until_gone(compiler)
 
 
-def test_compiler_is_gone_once_it_watches() -> None:
-    with begun("--json") as child:
-        try:
-            assert child.stderr and "watching lo" in child.stderr.readline()
-            assert not Path(f"/proc/{child.pid}/task/{child.pid}/children").read_text()
-        finally:
-            child.kill()
+def test_compiler_is_gone_once_it_watches(tmp_path: Path) -> None:
+    for _ in range(2):
+        with begun(tmp_path, "--json") as child:
+            try:
+                assert child.stderr and "watching lo" in child.stderr.readline()
+                assert not Path(f"/proc/{child.pid}/task/{child.pid}/children").read_text()
+                assert "libbcc" not in Path(f"/proc/{child.pid}/maps").read_text()
+            finally:
+                child.kill()
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("arguments", [(), ("--flows",), ("--forwarded",), ("--attach", "clsact")])
+def test_what_was_kept_measures_the_same(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        only_ours = ("--filter", f"dir:out port:{server.getsockname()[1]}")
+        for _ in range(2):
+            with begun(tmp_path, "--json", "--count", "1", *only_ours, *arguments) as child:
+                assert child.stderr and "watching lo" in child.stderr.readline()
+                socket.create_connection(server.getsockname()).close()
+                out, _ = child.communicate(timeout=PATIENCE_S)
+            (handshake,) = (line for line in map(json.loads, out.splitlines()) if line["type"] == "handshake")
+            assert (handshake["outcome"], handshake["pid"]) == ("established", os.getpid())
+            assert handshake["latency_ns"] > 0
+
+
+@pytest.mark.parametrize("cache", ["/proc/nowhere", "/dev/null", "relative"])
+def test_where_nothing_can_be_kept_it_is_compiled_without_a_word(cache: str) -> None:
+    with begun(Path(cache), "--json", "--duration", "0.1") as child:
+        _, said = child.communicate(timeout=PATIENCE_S)
+    assert child.returncode == 0
+    assert said.count("\n") == 1 and "watching lo" in said

@@ -156,6 +156,57 @@ def test_signal_leaves_the_terminal_as_it_was(
     assert attachments(network) == []
 
 
+@pytest.mark.parametrize("by", ["C-z", "SIGTSTP", "SIGSTOP"])
+def test_suspended_it_leaves_the_terminal_and_comes_back(terminal: Terminal, network: Lab, by: str) -> None:
+    start(terminal, network)
+    pid = terminal.child
+    if by == "C-z":
+        terminal.press(by)
+    else:
+        os.kill(pid, signal.Signals[by])
+    terminal.until(lambda: Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T")
+    if by != "SIGSTOP":  # Which nobody can hear of.
+        terminal.shows("status=")
+        assert terminal.is_sane()
+    network.connect_many([(address, 443) for address in (FAST, SLOW)])
+    terminal.press("C-j")  # Not Enter: after a SIGSTOP the terminal may be as the program had it.
+    terminal.type("fg", end="C-j")
+    terminal.until(lambda: hosts(terminal) == [SLOW, FAST])
+    terminal.press("S")
+    terminal.until(lambda: hosts(terminal) == [FAST, SLOW])
+    terminal.press("q")
+    terminal.shows("status=0")
+    assert terminal.is_sane()
+
+
+def test_tiny_terminal_is_borne(terminal: Terminal, network: Lab) -> None:
+    start(terminal, network)
+    network.connect(FAST, 443)
+    terminal.until(lambda: hosts(terminal) == [FAST])
+    for size in ((10, 3), (1, 1), (10, 3)):
+        terminal.resize(*size)
+        for key in (
+            "?",
+            "Escape",
+            "/",
+            "x",
+            "Escape",
+            "Escape",
+            "i",
+            "2",
+            "3",
+            "5",
+            "1",
+            "E",
+            "Escape",
+        ):
+            terminal.press(key)
+    terminal.resize(80, 24)
+    terminal.until(lambda: hosts(terminal) == [FAST])
+    terminal.press("q")
+    terminal.shows("status=0")
+
+
 def test_control_c_quits_even_while_typing_a_filter(terminal: Terminal, network: Lab) -> None:
     start(terminal, network)
     terminal.press("/", "x", "C-c")

@@ -20,7 +20,7 @@ from tools.bench.effort import MOMENT
 from tools.bench.report import Figure, as_json, quantile, spread, table
 
 ROOT = Path(__file__).resolve().parents[2]
-WITHOUT_KERNEL = {"rows", "model"}
+WITHOUT_KERNEL = {"rows", "model", "order"}
 
 
 @pytest.mark.parametrize(

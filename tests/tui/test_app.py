@@ -17,8 +17,8 @@ async def test_it_says_that_it_compiles_before_the_source_is_open() -> None:
     source = Played()
     source.may_open.clear()
     async with opening(source) as screen:
-        await screen.until(lambda: "Compiling the probe and attaching it..." in screen.text)
-        assert screen.title.endswith("compiling the probe and attaching it")
+        await screen.until(lambda: "Preparing the probe and attaching it..." in screen.text)
+        assert screen.title.endswith("preparing the probe and attaching it")
         await screen.press("j", "s", "space", "space", "slash", "escape")
         source.may_open.set()
         await screen.until(lambda: "No handshake on eth0 yet." in screen.text)
@@ -55,6 +55,24 @@ async def test_pause_holds_rows_still_while_collecting_goes_on() -> None:
         await screen.press("space")
         assert screen.hosts == ["198.18.9.9", "198.18.7.3", "198.18.0.2", "198.18.0.1"]
         assert "PAUSED" not in screen.title
+
+
+async def test_of_many_hosts_what_comes_is_taken_over_before_the_redraw_which_is_the_shorter() -> None:
+    many = [handshake(f"198.19.{number >> 8}.{number & 255}", MS) for number in range(3000)]
+    async with shown(Played(*THREE)) as screen:
+        screen.app._timer.stop()
+        before = screen.text
+        await screen.play(lambda: screen.source.play(*many[:10]))
+        await screen.play()
+        assert len(screen.app.model.rows) == 3
+        await screen.play(lambda: screen.source.play(*many[10:]))
+        await screen.until(lambda: len(screen.app.model.rows) == 3003)
+        assert screen.text == before
+        await screen.press("space")
+        assert "3,003 hosts" in screen.title
+        await screen.play(lambda: screen.source.play(*many, *[handshake("198.18.9.9")]))
+        await screen.play()
+        assert len(screen.app.model.rows) == 3003
 
 
 async def test_sort_and_filter_work_on_a_paused_screen() -> None:

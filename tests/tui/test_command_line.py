@@ -196,7 +196,7 @@ def test_dumb_terminal_cannot_show_the_screen(
 def test_machine_that_gives_no_more_files_is_one_clear_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def fail(*_: object) -> int:
+    def fail(*_: object, **__: object) -> int:
         raise OSError(errno.EMFILE, "Too many open files")
 
     monkeypatch.setattr(command_line, "_run", fail)

@@ -170,7 +170,7 @@ async def test_opening_says_what_is_being_done() -> None:
     source = Played()
     source.may_open.clear()
     async with opening(source) as screen:
-        await screen.until(lambda: "Compiling the probe" in screen.text)
+        await screen.until(lambda: "Preparing the probe" in screen.text)
         source.may_open.set()
 
 

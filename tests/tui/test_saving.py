@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import stat
 import subprocess
@@ -87,6 +88,24 @@ def test_a_file_is_no_directory(tmp_path: Path) -> None:
     assert str(caught.value) == (
         f"cannot save {NAME}.csv in '{tmp_path}/a b': not a directory; start tcplat elsewhere"
     )
+
+
+def test_where_only_root_may_write_it_is_saved_at_home(tmp_path: Path) -> None:
+    """In a process of its own, which does not become root again."""
+    program = (
+        "import os, pwd, sys; from tui import saving\n"
+        "if not os.getuid(): os.setuid(65534)\n"
+        "entry = pwd.struct_passwd(('', '', 0, 0, '', sys.argv[1], ''))\n"
+        "pwd.getpwuid = lambda uid: entry\n"
+        "print(saving.place())"
+    )
+    tmp_path.chmod(0o500)
+    command = [sys.executable, "-c", program, "/tmp"]
+    environment = {**os.environ, "PYTHONPATH": str(Path.cwd())}
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=30, check=True, cwd=tmp_path, env=environment
+    )
+    assert done.stdout == "/tmp\n"
 
 
 def test_a_directory_of_others_is_told(tmp_path: Path) -> None:

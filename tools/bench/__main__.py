@@ -30,9 +30,11 @@ FAMILIES = {
     "connections": "connections",
     "start": "starting",
     "model": "model",
+    "order": "order",
 }
 """What can be asked for, and the module that measures it."""
-_DEFAULT = [name for name in FAMILIES if name != "model"]
+_BY_NAME_ONLY = ("model", "order")
+_DEFAULT = [name for name in FAMILIES if name not in _BY_NAME_ONLY]
 
 
 def measure(names: Sequence[str], effort: Effort) -> Iterator[Figure]:
@@ -77,7 +79,10 @@ def main(arguments: Sequence[str]) -> int:
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument(
-        "rows", nargs="*", metavar="ROWS", help=f"of {', '.join(FAMILIES)}; none: all but model"
+        "rows",
+        nargs="*",
+        metavar="ROWS",
+        help=f"of {', '.join(FAMILIES)}; none: all but {' and '.join(_BY_NAME_ONLY)}",
     )
     parser.add_argument("--quick", action="store_true", help="a moment's run: figures are rough")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write everything measured to FILE")

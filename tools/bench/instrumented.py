@@ -23,6 +23,7 @@ from bpf.interfaces import interfaces
 from bpf.probe import Probe
 from bpf.source import Account, Batch, Names, Source
 from tui.app import TcplatApp
+from tui.garbage import settle
 from tui.options import ScreenOptions
 from tui.record.flight import FlightRecorder
 
@@ -105,6 +106,7 @@ def main(arguments: Sequence[str]) -> None:
         counter = Counter(mmap.mmap(file.fileno(), SEEN.size))
     app = Instrumented(lambda: Probe([interface]), counter)
     signal.signal(signal.SIGUSR1, counter.hold)
+    settle()
     app.run()
     counted = {
         "handshakes": counter.handshakes,

@@ -17,8 +17,8 @@ SWITCH_TARGET_S = 0.2
 MEDIAN_TARGET_MS, P99_TARGET_MS = 10.0, 50.0
 _HOSTS, _RATE = 10_000, 10_000
 _ROUNDS = 5
-_CURSOR = re.compile(rb"\x1b\[\d+;1H\x1b\[(\d+;)*7[;m]")
-"""The selected line is painted, in reverse."""
+_CURSOR = re.compile(rb"\x1b\[\d+;1?\dH\x1b\[(\d+;)*7[;m]")
+"""The selected line is painted, in reverse; where it scrolled, from the first letter of the host that differs."""
 _REDRAWN = re.compile(rb"conn/s")
 """The title is painted: so it was a redraw, which paints the selected line, too."""
 _AFTER_REDRAW_S = 0.1

@@ -12,6 +12,7 @@ from tools.bench.effort import Effort
 from tools.bench.injected import injected
 from tools.bench.network import Pair
 from tools.bench.report import Figure
+from tui.core.cells import LIMIT
 
 MEMORY_TARGET_MB = {100_000: 400.0}
 REDRAW_TARGET_MS = 50.0
@@ -22,6 +23,8 @@ _EACH = 5
 """Handshakes of each host before that."""
 _HANDSHAKES_MAX = 1_000_000
 """So many at most make the hosts known: of a million, one each."""
+_KEPT_APART = LIMIT * 9 // 10
+"""Of more hosts there are at least so many rows at any time."""
 
 
 class Watched(NamedTuple):
@@ -78,7 +81,7 @@ def _grow(pair: Pair, counted: Counted, hosts: int, effort: Effort) -> Watched:
         teacher.start(teaching_s)
         counted.screen.read(teaching_s)
         teacher.stop()
-        counted.knows(hosts)
+        counted.knows(min(hosts, _KEPT_APART))
         seconds = effort.windows * max(_REDRAW_S, effort.window_s)
         # Of what came while it learned so many, each redraw is longer than the time until the next: that has to pass.
         warm_up_s = effort.warm_up_s + effort.window_s

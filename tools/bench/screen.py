@@ -10,7 +10,8 @@ import select
 import struct
 import termios
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
 
@@ -37,8 +38,12 @@ class Seen(NamedTuple):
 class Screen:
     """`python ARGUMENTS` with a terminal, from when it is entered until it is left. Reads only when told to."""
 
-    def __init__(self, pair: Pair, arguments: Sequence[str]) -> None:
+    def __init__(
+        self, pair: Pair, arguments: Sequence[str], environment: Mapping[str, str] | None = None
+    ) -> None:
+        """`environment`: what is other there than here."""
         self._pair = pair
+        self._environment = environment or {}
         self._arguments = arguments
         self.received = 0
         """Bytes that came to the terminal so far."""
@@ -56,7 +61,7 @@ class Screen:
                 stdout=terminal,
                 stderr=terminal,
                 start_new_session=True,
-                env=_environment(),
+                env={**_environment(), **self._environment},
             )
         except BaseException:
             os.close(self._fd)
@@ -147,9 +152,9 @@ def _environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name != "NO_COLOR"} | _ENVIRONMENT
 
 
-def watching(pair: Pair) -> Screen:
-    """The screen on our end of the wire, as a person starts it."""
-    return Screen(pair, ["-m", "tui", OURS])
+def watching(pair: Pair, cache: Path | None = None) -> Screen:
+    """The screen on our end of the wire, as a person starts it. `cache`: where it keeps what was compiled."""
+    return Screen(pair, ["-m", "tui", OURS], {"CACHE_DIRECTORY": str(cache)} if cache else None)
 
 
 def settled(screen: Screen, effort: Effort) -> Screen:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 from bpf.program import Program
 from tools.bench.effort import Effort
@@ -27,24 +30,56 @@ Bare().run()
 """The least that Textual can do."""
 
 
+class Start(NamedTuple):
+    """How long one took; s."""
+
+    painted: float
+    attached: float
+
+
 def figures(effort: Effort) -> Iterator[Figure]:
-    """Both, and what a bare application of Textual's and compiling alone take."""
-    painted, attached, bare, compiled = [], [], [], []
-    with Pair() as pair:
-        for is_counted in [False] * bool(effort.warm_up_s) + [True] * effort.starts:
+    """The first time on a machine, and later; and what a bare application of Textual's and compiling alone take."""
+    bare, compiled = [], []
+    first: list[Start] = []
+    later: list[Start] = []
+    with Pair() as pair, TemporaryDirectory() as directory:
+        full = Path(directory, "full")
+        full.mkdir()
+        for number in range(bool(effort.warm_up_s) + effort.starts):
             with Screen(pair, ["-c", _BARE]) as screen:
-                bare_s = screen.until(PAINTED) - screen.began
-            compiled_s = _compile_s()
-            with watching(pair) as screen:
-                painted_s = screen.until(PAINTED) - screen.began
-                attached_s = screen.until(ATTACHED) - screen.began
-            if is_counted:
-                bare.append(bare_s)
-                compiled.append(compiled_s)
-                painted.append(painted_s)
-                attached.append(attached_s)
-    yield Figure("start to first paint", "s", painted, "s, a bare Textual app", bare, PAINT_TARGET_S)
-    yield Figure("start to attached", "s", attached, "s, compiling alone", compiled, ATTACHED_TARGET_S)
+                bare.append(screen.until(PAINTED) - screen.began)
+            compiled.append(_compile_s())
+            empty = Path(directory, str(number))
+            empty.mkdir()
+            first.append(_start(pair, empty))
+            if not number:
+                _start(pair, full)
+            later.append(_start(pair, full))
+    counted = slice(-effort.starts, None)
+    for when, starts in (("compiled before", later[counted]), ("the first time", first[counted])):
+        painted, attached = zip(*starts, strict=True)
+        yield Figure(
+            f"start to first paint, {when}",
+            "s",
+            painted,
+            "s, a bare Textual app",
+            bare[counted],
+            PAINT_TARGET_S,
+        )
+        yield Figure(
+            f"start to attached, {when}",
+            "s",
+            attached,
+            "s, compiling alone",
+            compiled[counted],
+            ATTACHED_TARGET_S,
+        )
+
+
+def _start(pair: Pair, cache: Path) -> Start:
+    with watching(pair, cache) as screen:
+        painted = screen.until(PAINTED)
+        return Start(painted - screen.began, screen.until(ATTACHED) - screen.began)
 
 
 def _compile_s() -> float:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 class Cell:
     """Made and written by `Rows` only."""
 
+    is_kept = True
+    """Whether it is of one host; else it adds up what is left of several."""
     __slots__ = ("_owners", "id", "live", "mark", "row", "seen", "tally")
 
     def __init__(self, key: bytes) -> None:

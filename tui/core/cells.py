@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 
 from tui.core.cell import Cell
-from tui.core.grouping import ADDRESS_BYTES, CellKey
+from tui.core.grouping import ADDRESS_BYTES, PORT_END, CellKey
 
 LIMIT = 131_072
 """Cells at most; about 1 kB each, of hosts that were seen some ten times."""
-_SPARE = 16
-"""This part of them is taken out at a time."""
 _REST_LIMIT = 4096
 
 
 class Rest(Cell):
     """What is left of cells that are not kept apart any more: of one process, interface and direction."""
 
+    is_kept = False
     __slots__ = ("_rest_key",)
 
     def __init__(self, key: CellKey) -> None:
@@ -28,15 +28,16 @@ class Rest(Cell):
         """Without port, and without address but for a network's that is in sight."""
         return self._rest_key
 
-    def absorb(self, cell: Cell) -> None:
-        """Add what a cell has counted. Its connections must be closed."""
-        self.tally.merge(cell.tally)
-        if cell.live:
-            self.give_live().tally.merge(cell.live.tally)
-        if cell.mark:
-            mark = self.mark = dict(self.mark or {})
-            for code, count in cell.mark.items():
-                mark[code] = mark.get(code, 0) + count
+    def absorb(self, *cells: Cell) -> None:
+        """Add what cells have counted. Their connections must be closed."""
+        self.tally.merge_all([cell.tally for cell in cells])
+        for cell in cells:
+            if cell.live:
+                self.give_live().tally.merge(cell.live.tally)
+            if cell.mark:
+                mark = self.mark = dict(self.mark or {})
+                for code, count in cell.mark.items():
+                    mark[code] = mark.get(code, 0) + count
 
 
 class Cells:
@@ -48,6 +49,12 @@ class Cells:
         self.by_key: dict[bytes, Cell] = {}
         self.turn = 0
         """How often `surplus` was asked for: cells say in which of these turns they were seen last."""
+        self._hosts: dict[bytes, Cell] = {}
+        """The first cell of each host, by address."""
+        self._others: dict[bytes, list[Cell]] = {}
+        """The other ones, of hosts that have several."""
+        self._by_turn: dict[int, list[bytes]] = {}
+        """Each host once: below the turn that it was seen in last, or, if nobody has looked since, an earlier one."""
         self._rests: dict[CellKey, Rest] = {}
 
     def __iter__(self) -> Iterator[Cell]:
@@ -59,44 +66,66 @@ class Cells:
         cell = self.by_key.get(key)
         if cell is None:
             cell = self.by_key[key] = Cell(key)
+            address = key[:ADDRESS_BYTES]
+            if self._hosts.setdefault(address, cell) is cell:
+                self._by_turn.setdefault(self.turn, []).append(address)
+            else:
+                self._others.setdefault(address, []).append(cell)
         cell.seen = self.turn
         return cell
+
+    def expected(self, key: bytes) -> Cell | None:
+        """The cell of a key that will be `seen`, made now unless there are too many already, as in a long pause."""
+        cell = self.by_key.get(key)
+        return self.seen(key) if cell is None and len(self.by_key) < 2 * self._limit else cell
 
     def surplus(self) -> list[list[Cell]]:
         """If there are too many cells, take out those of the hosts that were seen least recently.
 
-        Some more than needed, as all have to be looked at; hosts with open connections stay.
+        Hosts with open connections stay.
         """
         self.turn += 1
-        if len(self.by_key) <= self._limit:
-            return []
-        by_key = self.by_key
-        last: dict[bytes, int] = {}
-        for key, cell in by_key.items():
-            address = key[:ADDRESS_BYTES]
-            if cell.live and cell.live.connections:
-                last[address] = self.turn
-            elif cell.seen > last.get(address, -1):
-                last[address] = cell.seen
-        wanted = len(by_key) - self._limit + self._limit // _SPARE
-        # Each of these has a cell at least.
-        oldest = dict.fromkeys(sorted(last, key=last.__getitem__)[:wanted])
-        cells: dict[bytes, list[Cell]] = {address: [] for address in oldest if last[address] < self.turn}
-        for key, cell in by_key.items():
-            if (address := key[:ADDRESS_BYTES]) in cells:
-                cells[address].append(cell)
-        return self._taken(cells, wanted)
-
-    def _taken(self, cells: dict[bytes, list[Cell]], wanted: int) -> list[list[Cell]]:
-        found = []
-        for each in cells.values():
-            if wanted <= 0:
-                break
-            found.append(each)
-            wanted -= len(each)
-            for cell in each:
-                del self.by_key[cell.id]
+        found: list[list[Cell]] = []
+        wanted = len(self.by_key) - self._limit
+        while wanted > 0 and (oldest := min(self._by_turn)) < self.turn:
+            addresses = self._by_turn.pop(oldest)
+            for place, address in enumerate(addresses):
+                if wanted <= 0:
+                    self._by_turn[oldest] = addresses[place:]
+                    break
+                first, others = self._hosts[address], self._others.get(address)
+                if others is None and first.live is None:
+                    cells, last = [first], first.seen
+                else:
+                    cells = [first, *(others or ())]
+                    last = max(map(self._last_turn, cells))
+                if last > oldest:
+                    self._by_turn.setdefault(last, []).append(address)
+                else:
+                    self._take_out(address, cells)
+                    wanted -= len(cells)
+                    found.append(cells)
         return found
+
+    def _last_turn(self, cell: Cell) -> int:
+        """When it was seen last; now, if it has open connections."""
+        return self.turn if cell.live and cell.live.connections else cell.seen
+
+    def _take_out(self, address: bytes, cells: list[Cell]) -> None:
+        del self._hosts[address]
+        self._others.pop(address, None)
+        for cell in cells:
+            del self.by_key[cell.id]
+
+    def rests_of(self, cells: Iterable[Cell]) -> dict[Rest, list[Cell]]:
+        """Which cells that are not kept are to be added to which rest of all."""
+        found: defaultdict[bytes, list[Cell]] = defaultdict(list)
+        for cell in cells:
+            found[cell.id[PORT_END:]].append(cell)
+        rests: dict[Rest, list[Cell]] = {}
+        for some in found.values():
+            rests.setdefault(self.rest_of(some[0].key), []).extend(some)
+        return rests
 
     def rest_of(self, key: CellKey, network: bytes = b"") -> Rest:
         """What is to add up a cell that is not kept; `network`: of one that is in sight."""

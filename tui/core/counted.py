@@ -6,7 +6,6 @@ from array import array
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import compress
 from operator import mul
 
@@ -16,39 +15,38 @@ from tui.core.codes import (
     CODE_MASK,
     ESTABLISHED_END,
     NO_LATENCY,
-    RETRANSMITS,
     Delta,
     add_latencies,
 )
-from tui.core.entries import FAILURE, columns, failure_of, failures_in, latest
+from tui.core.entries import FAILURE, columns, failures_in, failures_of, latest
 from tui.core.figures import Exact, Figures
-from tui.core.histogram import bucket_of
-from tui.core.packing import COUNT_BITS, COUNT_MASK, LAST_SLICE, SLICE_SHIFT, append_entry, packed
+from tui.core.packing import (
+    COUNT_BITS,
+    COUNT_MASK,
+    LAST_SLICE,
+    SLICE_SHIFT,
+    Slice,
+    append_entries,
+    append_entry,
+    entries_of,
+    established_of,
+    levels_of,
+    packed,
+    places_of,
+)
 from tui.core.ranked import Ranked
-from tui.core.trend import EDGES_NS, SLICE_NS, SLICES
+from tui.core.trend import LEVELS, SLICE_NS, SLICES
 from tui.core.window import COARSE, KEPT_SLICES, first_fine_slice
 
-_LEVEL_ENDS = tuple(map(bucket_of, EDGES_NS))
-_LEVELS = tuple(bisect_left(_LEVEL_ENDS, bucket) + 1 for bucket in range(bucket_of(2**64 - 1) + 1))
-"""The sparkline's level of each bucket; one that an edge lies in is below it: edges are round, as latencies are."""
 _LOOSE_ENTRIES = 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Slice:
-    """What was counted in some seconds of the past."""
-
-    first: int
-    """The number of its first slice of 5 s."""
-    slices: int
-    counts: Mapping[int, int]
-    """By code."""
 
 
 class Counted:
     """One writer."""
 
     __slots__ = (
+        "_ended",
+        "_ended_levels",
         "_fine_from",
         "_is_loose",
         "_loose_entries",
@@ -70,7 +68,7 @@ class Counted:
         self.counts: Counter[int] = Counter()
         """Since the start, by code."""
         self._ranked: Ranked | None = None
-        """Of `counts`; None: they have changed since it was made."""
+        """Of `counts`; None: nobody has asked since they were changed otherwise than by `add`."""
         self.min_ns: int | None = None
         self.max_ns = 0
         self.sum_ns = 0
@@ -87,6 +85,9 @@ class Counted:
         """Of slices before: `slice << 34 | code << 20 | count`, 8 bytes for each; older ones before newer ones."""
         self._fine_from = 0
         """Before this slice, `_recent` is of half minutes: of each the first slice stands for all."""
+        self._ended: tuple[int, int] | None = None
+        self._ended_levels: tuple[int, bytes] | None = None
+        """What `recent` and `levels` found in `_recent` when they were asked last, and what they were asked."""
         self._is_loose = False
         """`_recent` is in no order, and may hold several counts of the same: a merge has just joined it together."""
         self._loose_entries = _LOOSE_ENTRIES
@@ -95,61 +96,63 @@ class Counted:
     def apply(self, delta: Delta) -> None:
         """Add what a delta has counted."""
         self._ranked = None
-        for key, count in delta.counts.items():
-            self._count(key >> CODE_BITS, key & CODE_MASK, count)
+        self._add_places(delta.counts)
         add_latencies(self, delta)
 
     def add(self, entries: bytes | bytearray) -> None:
         """Count entries: the same as a delta of the handshakes they are of, but for thousands at once in C."""
-        self._ranked = None
         times_ns, words = columns(entries)
         newest_ns = max(times_ns)
         if newest_ns > self.last_seen_ns:
             self.last_seen_ns = newest_ns
         if failures_in(entries):
-            self._add_failures(times_ns, words)
+            for slice_, code, count in failures_of(times_ns, words):
+                self._count(slice_, code, count)
             kept = [word < FAILURE for word in words]
             times_ns, words = list(compress(times_ns, kept)), list(compress(words, kept))
             if not words:
                 return
+            newest_ns = max(times_ns)
         # bucket_of, written out: this is run for every handshake.
         codes = [
             (shift << 6) + (ns >> shift) if (shift := ns.bit_length() - 7) > 0 else ns or NO_LATENCY
             for ns in words
         ]
-        slice_ = min(times_ns) // SLICE_NS
-        if slice_ >= self._newest and slice_ == max(times_ns) // SLICE_NS:
-            if slice_ > self._newest:
-                self._begin(slice_)
-            self.counts.update(codes)
-            self._open.update(codes)
+        if self._ranked is not None:
+            self._ranked.add(codes)
+        oldest, newest = min(times_ns) // SLICE_NS, newest_ns // SLICE_NS
+        if oldest < self._newest or newest > LAST_SLICE:
+            self._add_places(dict(sorted(Counter(places_of(times_ns, codes)).items())))
         else:
-            self._add_scattered(
-                [ns // SLICE_NS << CODE_BITS | code for ns, code in zip(times_ns, codes, strict=True)]
-            )
+            self.counts.update(codes)
+            if oldest < newest:
+                codes = self._add_ended(times_ns, codes, newest)
+            elif newest > self._newest:
+                self._begin(newest)
+            self._open.update(codes)
         self._add_latencies(times_ns, words)
 
-    def _add_failures(self, times_ns: list[int], words: list[int]) -> None:
-        for time_ns, word in zip(times_ns, words, strict=True):
-            if word >= FAILURE:
-                code, retransmits = failure_of(word)
-                slice_ = time_ns // SLICE_NS
-                self._count(slice_, code, 1)
-                if retransmits:
-                    self._count(slice_, RETRANSMITS, retransmits)
+    def _add_ended(self, times_ns: list[int], codes: list[int], newest: int) -> list[int]:
+        """Begin the newest slice; keep what is of slices before it, and return the codes of those that are not."""
+        places = sorted(places_of(times_ns, codes))
+        end = bisect_left(places, newest << CODE_BITS)
+        self._end_slice()
+        self._recent.extend(entries_of(places[:end]))
+        self._begin(newest)
+        return [place & CODE_MASK for place in places[end:]]
 
-    def _add_scattered(self, places: list[int]) -> None:
-        for place, count in sorted(Counter(places).items()):
+    def _add_places(self, counts: Mapping[int, int]) -> None:
+        for place, count in counts.items():
             self._count(place >> CODE_BITS, place & CODE_MASK, count)
 
     def _count(self, slice_: int, code: int, count: int) -> None:
         self.counts[code] += count
         if slice_ < self._newest:
             self._keep_late(slice_, code, count)
-            return
-        if slice_ > self._newest:
-            self._begin(slice_)
-        self._open[code] += count
+        else:
+            if slice_ > self._newest:
+                self._begin(slice_)
+            self._open[code] += count
 
     def _add_latencies(self, times_ns: list[int], words: list[int]) -> None:
         if 0 in words:
@@ -167,7 +170,7 @@ class Counted:
 
     def merge(self, other: Counted) -> None:
         """Add what another has counted: the same as if all of it had been applied here."""
-        self._ranked = None
+        self._ranked = self._ended = self._ended_levels = None
         self.counts.update(other.counts)
         add_latencies(self, other)
         if other._newest > self._newest:
@@ -210,16 +213,11 @@ class Counted:
 
     def recent(self, first_slice: int) -> int:
         """Established handshakes from a slice on; which, see `since`."""
-        end = ESTABLISHED_END << COUNT_BITS
-        code_and_count = (1 << SLICE_SHIFT) - 1
-        total = 0
-        for entry in self._from(first_slice):
-            if entry & code_and_count < end:
-                total += entry & COUNT_MASK
+        if self._ended is None or self._ended[0] != first_slice:
+            self._ended = first_slice, established_of(self._from(first_slice))
+        total = self._ended[1]
         if self._newest >= first_slice:
-            for code, count in self._open.items():
-                if code < ESTABLISHED_END:
-                    total += count
+            total += sum([count for code, count in self._open.items() if code < ESTABLISHED_END])
         return total
 
     def has_between(self, first_slice: int, end_slice: int) -> bool:
@@ -232,16 +230,13 @@ class Counted:
 
     def levels(self, slice_: int) -> bytes:
         """24 levels, oldest first, the last that of `slice_`: the slowest handshake of each; 0: none had a latency."""
-        slowest = [-1] * SLICES
         first = slice_ - SLICES + 1
-        for entry in self._from(first):
-            code, at = entry >> COUNT_BITS & CODE_MASK, (entry >> SLICE_SHIFT) - first
-            if at < SLICES and slowest[at] < code < BUCKETS:
-                slowest[at] = code
-        at = self._newest - first
-        if 0 <= at < SLICES:
-            slowest[at] = max([slowest[at], *[code for code in self._open if code < BUCKETS]])
-        return bytes([_LEVELS[code] if code >= 0 else 0 for code in slowest])
+        if self._ended_levels is None or self._ended_levels[0] != slice_:
+            self._ended_levels = slice_, levels_of(self._from(first), first)
+        levels, at = bytearray(self._ended_levels[1]), self._newest - first
+        if 0 <= at < SLICES and (codes := [code for code in self._open if code < BUCKETS]):
+            levels[at] = max(levels[at], LEVELS[max(codes)])
+        return bytes(levels)
 
     def history(self) -> list[Slice]:
         """The last fifteen minutes, oldest first: slices of 5 s, and older than two minutes, of half a minute."""
@@ -261,13 +256,16 @@ class Counted:
 
     def _begin(self, slice_: int) -> None:
         """Put the newest slice with the others, and begin another."""
-        place = min(self._newest, LAST_SLICE) << CODE_BITS
-        for code, count in self._open.items():
-            append_entry(self._recent, place | code, count)
-        self._open = Counter()
+        self._end_slice()
         self._newest = slice_
         if first_fine_slice(slice_) > self._fine_from:
             self._compact()
+
+    def _end_slice(self) -> None:
+        self._ended = self._ended_levels = None
+        if self._open:
+            append_entries(self._recent, min(self._newest, LAST_SLICE) << CODE_BITS, self._open)
+            self._open = Counter()
 
     def _keep_late(self, slice_: int, code: int, count: int) -> None:
         """Count something older than the newest slice: interfaces and CPUs report nearly in order, not quite."""
@@ -280,6 +278,7 @@ class Counted:
         recent = self._in_order()
         at = bisect_left(recent, slice_ + 1 << SLICE_SHIFT)
         recent[at:at] = entries
+        self._ended = self._ended_levels = None
 
     def _compact(self) -> None:
         """Put together half minutes that are now older than two; forget what is older than fifteen."""

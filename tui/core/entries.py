@@ -6,6 +6,7 @@ They are what lies at the beginning of a record in the ring, so that thousands a
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator, Sequence
 
 from bpf.event import Handshake
 from tui.core.codes import NO_LATENCY, RETRANSMITS
@@ -49,8 +50,23 @@ def columns(entries: bytes | bytearray) -> tuple[list[int], list[int]]:
     return words[::2].tolist(), words[1::2].tolist()
 
 
-def failure_of(word: int) -> tuple[int, int]:
-    """The code of a failure, and how often the SYN was sent again."""
+def failures_of(times_ns: Sequence[int], words: Sequence[int]) -> Iterator[tuple[int, int, int]]:
+    """What failures count as, slices, codes and counts: each itself, and how often its SYN was sent again."""
+    for time_ns, word in zip(times_ns, words, strict=True):
+        if word >= FAILURE:
+            code, retransmits = _failure_of(word)
+            yield time_ns // SLICE_NS, code, 1
+            if retransmits:
+                yield time_ns // SLICE_NS, RETRANSMITS, retransmits
+
+
+def times_of(entries: bytes | bytearray) -> list[int]:
+    """When they ended."""
+    times_ns: list[int] = memoryview(entries).cast("Q").tolist()[::2]
+    return times_ns
+
+
+def _failure_of(word: int) -> tuple[int, int]:
     return NO_LATENCY + (word >> _OUTCOME_SHIFT & 0x7F), word & (_RETRANSMITS_END - 1)
 
 
@@ -63,7 +79,7 @@ def table_of(entries: bytes | bytearray, first_slice: int = 0) -> dict[int, int]
             continue
         code = bucket_of(word) if word else NO_LATENCY
         if word >= FAILURE:
-            code, retransmits = failure_of(word)
+            code, retransmits = _failure_of(word)
             if retransmits:
                 counts[RETRANSMITS] = counts.get(RETRANSMITS, 0) + retransmits
         counts[code] = counts.get(code, 0) + 1

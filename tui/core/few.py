@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from tui.core.entries import FAILURE, columns, table_of
+from bisect import bisect_left
+from math import isqrt
+from operator import mul
+
+from tui.core.entries import FAILURE, columns, latest, table_of
 from tui.core.figures import Exact, Figures
 from tui.core.histogram import bucket_of, middle_ns, nearest_rank
-from tui.core.trend import SLICE_NS
+from tui.core.trend import SLICE_NS, SLICES, level_of
 
 
 class FewFigures(Figures):
     """The same as of the table of these entries."""
 
-    __slots__ = ("_entries", "_first_slice", "_is_exact", "_latencies", "_table")
+    __slots__ = (
+        "_entries",
+        "_established",
+        "_first_slice",
+        "_has_failures",
+        "_is_exact",
+        "_latencies",
+        "_table",
+    )
 
     def __init__(self, entries: bytes, first_slice: int, is_exact: bool) -> None:
         """Of the entries from a slice on."""
@@ -23,8 +35,12 @@ class FewFigures(Figures):
             first_ns = first_slice * SLICE_NS
             words = [word for at, word in zip(times_ns, words, strict=True) if at >= first_ns]
         words.sort()
-        if words and (not words[0] or words[-1] >= FAILURE):
-            words = [word for word in words if 0 < word < FAILURE]
+        self._has_failures = bool(words) and words[-1] >= FAILURE
+        if self._has_failures:
+            del words[bisect_left(words, FAILURE) :]
+        self._established = len(words)
+        if words and not words[0]:
+            words = [word for word in words if word]
         self._latencies = words
         """In order."""
         self._table: Figures | None = None
@@ -37,7 +53,7 @@ class FewFigures(Figures):
                 words[0] if words else None,
                 words[-1] if words else 0,
                 sum(words),
-                sum(word * word for word in words),
+                sum(map(mul, words, words)),
             )
             self._table = Figures(
                 table_of(self._entries, self._first_slice), exact if self._is_exact else None
@@ -52,16 +68,16 @@ class FewFigures(Figures):
     @property
     def established(self) -> int:
         """Established handshakes, those without a latency included."""
-        return self._all().established
+        return self._established
 
     def failed(self, *codes: int) -> int:
         """Handshakes refused, unreachable or unanswered: of these codes; none: of any."""
-        return self._all().failed(*codes)
+        return self._all().failed(*codes) if self._has_failures else 0
 
     @property
     def retransmits(self) -> int:
         """SYNs (SYN-ACKs) sent again."""
-        return self._all().retransmits
+        return self._all().retransmits if self._has_failures else 0
 
     @property
     def min_ns(self) -> int | None:
@@ -92,7 +108,12 @@ class FewFigures(Figures):
     @property
     def jitter_ns(self) -> int | None:
         """The standard deviation of the latencies; None: see `Figures`."""
-        return self._all().jitter_ns
+        if not self._is_exact:
+            return self._all().jitter_ns
+        latencies, count = self._latencies, len(self._latencies)
+        if count < 2:
+            return None
+        return isqrt(count * sum(map(mul, latencies, latencies)) - sum(latencies) ** 2) // count
 
     def connects(self) -> Figures:
         """What connect() took."""
@@ -119,3 +140,23 @@ def quantile_of(entries: bytes, q: float) -> int | None:
     if rank in (1, count):
         return latency_ns
     return min(max(middle_ns(bucket_of(latency_ns)), words[0]), words[-1])
+
+
+def last_latency_of(entries: bytes) -> int | None:
+    """Of the latest that had one; of several that ended at the same time, the greatest."""
+    times_ns, words = columns(entries)
+    if times_ns and 0 < words[-1] < FAILURE and times_ns[-1] > max(times_ns[:-1], default=-1):
+        return words[-1]  # They are nearly in order.
+    timed = [each for each in zip(times_ns, words, strict=True) if 0 < each[1] < FAILURE]
+    return latest([at for at, _ in timed], [ns for _, ns in timed])[1] if timed else None
+
+
+def levels_of(entries: bytes, slice_: int) -> bytes:
+    """What `Counted.levels` says."""
+    first = slice_ - SLICES + 1
+    slowest = [0] * SLICES
+    for time_ns, word in zip(*columns(entries), strict=True):
+        place = time_ns // SLICE_NS - first
+        if 0 <= place < SLICES and slowest[place] < word < FAILURE:
+            slowest[place] = word
+    return bytes([level_of(latency_ns) if latency_ns else 0 for latency_ns in slowest])

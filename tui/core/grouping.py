@@ -41,6 +41,8 @@ class CellKey(NamedTuple):
 
 
 KEY = struct.Struct("=HIB9x")
+PORT_END = ADDRESS_BYTES + 2
+"""What a key as bytes has behind its address and port."""
 
 
 def key_bytes(handshake: Handshake) -> bytes:
@@ -112,6 +114,10 @@ class Grouping(enum.Enum):
         if self is Grouping.PROCESS:
             return (cell.process.partition(b"\0")[0],)
         return (cell.ifindex,)
+
+    def key_from(self, cell: bytes) -> RowKey:
+        """The same of a cell's key as bytes, quicker where it can be: run for every new host."""
+        return (cell[:ADDRESS_BYTES],) if self is Grouping.HOST else self.key_of(cell_key_from(cell))
 
     def order_of(self, key: RowKey) -> int:
         """A number that orders rows as people would look for them."""

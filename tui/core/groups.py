@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 from tui.core.cell import Cell
 from tui.core.cells import Cells, Rest
 from tui.core.codes import Delta
@@ -10,6 +12,44 @@ from tui.core.pending import Pending
 from tui.core.row import Row
 from tui.core.tally import Tally
 from tui.core.window import Moment
+
+_OF_ONE_HOST = BY_HOST - {Grouping.NETWORK}
+
+
+class Totals(Row):
+    """All cells that are shown. Which these are it looks up when asked: thousands may come and go before."""
+
+    __slots__ = ("_gone", "_shown")
+    _gone: int
+    _shown: list[Cell]
+
+    @property
+    def cells(self) -> list[Cell]:
+        """What it is made of."""
+        self.drop_gone()
+        return self._shown
+
+    @cells.setter
+    def cells(self, cells: list[Cell]) -> None:
+        self._gone = 0
+        self._shown = cells
+
+    def hold(self, cell: Cell) -> None:
+        """Let a cell belong to it that is in a row now; its tally is added elsewhere."""
+        self._shown.append(cell)
+
+    def drop_some(self, gone: int) -> None:
+        """Let go of cells that are in no row any more, so many; now if that is worth looking at all."""
+        self._gone += gone
+        if 2 * self._gone > len(self._shown):
+            self.drop_gone()
+        self.outdate()
+
+    def drop_gone(self) -> None:
+        """Let go of all of them."""
+        if self._gone:
+            self._gone = 0
+            self._shown = [cell for cell in self._shown if cell.row is not None]
 
 
 class Groups:
@@ -25,7 +65,7 @@ class Groups:
         self._moment = moment
         self._labels = labels
         self.rows: dict[RowKey, Row] = {}
-        self.totals = Row((), grouping, moment, labels)
+        self.totals = Totals((), grouping, moment, labels)
         """The same figures as a row's, over all cells that are shown."""
 
     def is_shown(self, cell: Cell) -> bool:
@@ -43,9 +83,9 @@ class Groups:
         """Add entries to cells, and to all that they are a part of: run for every cell that something came of."""
         shown: list[bytearray] = []
         cells, wanted, has_failures = self._cells, self._direction, pending.has_failures
-        find, turn = cells.by_key.get, cells.turn
-        for key, entries in pending.entries.items():
-            cell = find(key) or cells.seen(key)
+        turn = cells.turn
+        for expected, (key, entries) in zip(pending.entries.cells, pending.entries.items(), strict=True):
+            cell = expected or cells.seen(key)
             cell.seen = turn
             tally, row = cell.tally, cell.row
             tally.add(entries, has_failures)
@@ -76,15 +116,47 @@ class Groups:
 
         Returns rows that are no more.
         """
+        hosts = self._cells.surplus()
+        if not hosts:
+            return []
+        gone = (
+            self._give_up(hosts, changed)
+            if self._grouping in _OF_ONE_HOST
+            else self._fold_all(hosts, changed)
+        )
+        self.totals.drop_some(sum(map(len, hosts)))
+        return gone
+
+    def _give_up(self, hosts: list[list[Cell]], changed: dict[Row, None]) -> list[Row]:
+        """Add whole hosts to the rest, of which no row has others."""
+        gone: dict[Row, None] = {}
+        for rest, cells in self._cells.rests_of(chain.from_iterable(hosts)).items():
+            shown = [cell for cell in cells if cell.row is not None]
+            other = rest.row or (self._join(rest) if shown else None)
+            rest.absorb(*cells)
+            if other is not None:
+                if other.tally is not rest.tally:
+                    other.tally.merge_all([cell.tally for cell in shown])
+                other.outdate()
+                changed[other] = None
+            for cell in shown:
+                assert cell.row is not None
+                gone[cell.row] = None
+                cell.row = None
+        for row in gone:
+            changed.pop(row, None)
+            del self.rows[row.key]
+        return list(gone)
+
+    def _fold_all(self, hosts: list[list[Cell]], changed: dict[Row, None]) -> list[Row]:
+        """Add hosts to the rest, of which rows may have others, too."""
         shrunk: dict[Row, bool] = {}
-        for cells in self._cells.surplus():
+        for cells in hosts:
             for cell in cells:
                 if cell.row is not None:
                     cell.row.kept -= 1
             for cell in cells:
                 self._fold(cell, changed, shrunk)
-        if not shrunk:
-            return []
         is_by_host = self._grouping in BY_HOST
         gone = [row for row in shrunk if not row.kept and (is_by_host or not row.has_cells)]
         for row in gone:
@@ -95,8 +167,6 @@ class Groups:
                 changed[row] = None
             if row.cells and is_less:
                 row.recount()
-        self.totals.cells = [cell for cell in self.totals.cells if cell.row is not None]
-        self.totals.outdate()
         return gone
 
     def _dissolve(self, row: Row, changed: dict[Row, None], shrunk: dict[Row, bool]) -> None:
@@ -124,7 +194,7 @@ class Groups:
             row.replace(cell, rest)
             if rest.row is None:
                 rest.row = row
-                self.totals.cells.append(rest)
+                self.totals.hold(rest)
         else:
             other = rest.row or self._join(rest)
             rest.absorb(cell)
@@ -136,11 +206,11 @@ class Groups:
         cell.row = None
 
     def _join(self, cell: Cell) -> Row:
-        key = self._grouping.key_of(cell.key)
+        key = self._grouping.key_from(cell.id) if cell.is_kept else self._grouping.key_of(cell.key)
         row = self.rows.get(key)
         if row is None:
-            row = self.rows[key] = Row(key, self._grouping, self._moment, self._labels)
+            row = self.rows[key] = Row(key, self._grouping, self._moment, self._labels, cell.tally)
         row.add(cell)
         cell.row = row
-        self.totals.cells.append(cell)
+        self.totals.hold(cell)
         return row

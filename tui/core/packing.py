@@ -3,16 +3,39 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
-from tui.core.codes import CODE_BITS
+from tui.core.codes import BUCKETS, CODE_BITS, CODE_MASK, ESTABLISHED_END
+from tui.core.trend import LEVELS, SLICE_NS, SLICES
 from tui.core.window import COARSE
 
 COUNT_BITS = 20
 COUNT_MASK = (1 << COUNT_BITS) - 1
 SLICE_SHIFT = CODE_BITS + COUNT_BITS
+_CODE_AND_COUNT = (1 << SLICE_SHIFT) - 1
+_LATENCIES_END, _ESTABLISHED_END = BUCKETS << COUNT_BITS, ESTABLISHED_END << COUNT_BITS
+_FEW = 64
 LAST_SLICE = (1 << 64 - SLICE_SHIFT) - 1
 """170 years: what is stamped later, in a file that lies, is counted there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """What was counted in some seconds of the past."""
+
+    first: int
+    """The number of its first slice of 5 s."""
+    slices: int
+    counts: Mapping[int, int]
+    """By code."""
+
+
+def places_of(times_ns: Iterable[int], codes: Iterable[int]) -> list[int]:
+    """Slices and codes."""
+    return [ns // SLICE_NS << CODE_BITS | code for ns, code in zip(times_ns, codes, strict=True)]
 
 
 def append_entry(entries: array[int], place: int, count: int) -> None:
@@ -21,6 +44,25 @@ def append_entry(entries: array[int], place: int, count: int) -> None:
         entries.append(place << COUNT_BITS | COUNT_MASK)
         count -= COUNT_MASK
     entries.append(place << COUNT_BITS | count)
+
+
+def append_entries(entries: array[int], base: int, counts: Mapping[int, int]) -> None:
+    """Add counts; `base` is to be added to what they are counts of, to make places of these."""
+    if max(counts.values(), default=0) > COUNT_MASK:
+        for place, count in counts.items():
+            append_entry(entries, base | place, count)
+    else:
+        entries.extend([(base | place) << COUNT_BITS | count for place, count in counts.items()])
+
+
+def entries_of(places: Sequence[int]) -> array[int]:
+    """Entries of a handshake each, in the same order; several of one place become one where that pays."""
+    entries = array("Q")
+    if len(places) > _FEW:
+        append_entries(entries, 0, Counter(places))
+    else:
+        entries.extend([place << COUNT_BITS | 1 for place in places])
+    return entries
 
 
 def packed(entries: Iterable[int], fine_from: int) -> array[int]:
@@ -33,6 +75,25 @@ def packed(entries: Iterable[int], fine_from: int) -> array[int]:
             place -= slice_ % COARSE << CODE_BITS
         sums[place] = sums.get(place, 0) + (entry & COUNT_MASK)
     packed = array("Q")
-    for place in sorted(sums):
-        append_entry(packed, place, sums[place])
+    append_entries(packed, 0, dict(sorted(sums.items())))
     return packed
+
+
+def established_of(entries: Iterable[int]) -> int:
+    """How many established handshakes they count."""
+    return sum([entry & COUNT_MASK for entry in entries if entry & _CODE_AND_COUNT < _ESTABLISHED_END])
+
+
+def levels_of(entries: array[int], first: int) -> bytes:
+    """The level of the slowest handshake of each slice, of as many as a sparkline has; `entries` begin with `first`."""
+    levels = bytearray(SLICES)
+    begin = 0
+    for place in range(SLICES):
+        end = bisect_left(entries, first + place + 1 << SLICE_SHIFT, begin)
+        some = entries[begin:end]
+        if some and max(some) & _CODE_AND_COUNT >= _LATENCIES_END:
+            some = array("Q", [entry for entry in some if entry & _CODE_AND_COUNT < _LATENCIES_END])
+        if some:
+            levels[place] = LEVELS[max(some) >> COUNT_BITS & CODE_MASK]
+        begin = end
+    return bytes(levels)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import struct
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from bpf.event import OFFSETS, RECORD, Handshake, Records, values_of
+from tui.core.cell import Cell
 from tui.core.codes import Delta
 from tui.core.entries import ENTRY, entry_of
 from tui.core.grouping import KEY, key_bytes, rest_of
@@ -34,18 +34,36 @@ class Held:
         self.owners: Owners | None = None
 
 
+class Gathered(dict[bytes, bytearray]):
+    """Entries by key (`tui.core.grouping.key_bytes`). Of each key the cell is looked up as the first one comes.
+
+    So that a refresh, for which everybody waits, has not to do so.
+    """
+
+    def __init__(self, cell_of: Callable[[bytes], Cell | None]) -> None:
+        super().__init__()
+        self._cell_of = cell_of
+        self.cells: list[Cell | None] = []
+        """In the same order."""
+
+    def __missing__(self, key: bytes) -> bytearray:
+        self.cells.append(self._cell_of(key))
+        entries = self[key] = bytearray()
+        return entries
+
+
 class Pending:
     """Handshakes in, by cell out.
 
     Keeps `at_most` as they are; of more it counts them, which takes no more room however long a pause goes on.
     """
 
-    def __init__(self, at_most: int, cells: int) -> None:
-        """`cells`: of so many it tells apart what it counts."""
+    def __init__(self, at_most: int, cells: int, cell_of: Callable[[bytes], Cell | None]) -> None:
+        """`cells`: of so many it tells apart what it counts. `cell_of`: the cell of a key, or None, if that is late."""
         self._at_most = at_most
         self._cells = cells
-        self.entries: defaultdict[bytes, bytearray] = defaultdict(bytearray)
-        """By key (`tui.core.grouping.key_bytes`)."""
+        self._cell_of = cell_of
+        self.entries = Gathered(cell_of)
         self.deltas: dict[bytes, list[Handshake]] = {}
         """Those of which entries cannot say everything."""
         self.owners: set[tuple[bytes, int, int]] = set()
@@ -83,13 +101,13 @@ class Pending:
 
     def _ingest_records(self, records: Records) -> None:
         """The same, of thousands at once."""
-        if any(records.column("repeated")):
+        if not _is_zero(records, "repeated", 1):
             records = records.chosen(not each for each in records.column("repeated"))
         odd = [
             *(records.column("outcome"), records.column("retransmits"), records.column("retransmits", 1)),
             records.column("latency_ns", _MOST_SIGNIFICANT),
         ]
-        if any(map(any, odd)):
+        if any(column.count(0) < len(column) for column in odd):
             is_odd = list(map(any, zip(*odd, strict=True)))
             self._ingest_each(records.chosen(is_odd))
             records = records.chosen(not each for each in is_odd)
@@ -97,8 +115,8 @@ class Pending:
         entries = self.entries
         for entry, key in pairs:
             entries[key] += entry
-        pids, cgroups = values_of(records, "pid"), values_of(records, "cgroup")
-        if any(pids) or any(cgroups):
+        if not (_is_zero(records, "pid", 4) and _is_zero(records, "cgroup", 8)):
+            pids, cgroups = values_of(records, "pid"), values_of(records, "cgroup")
             owners = zip((key for _, key in pairs), pids, cgroups, strict=True)
             self.owners.update(each for each in set(owners) if each[1] or each[2])
 
@@ -111,7 +129,7 @@ class Pending:
             held = self._held(key)
             held.owners = held.owners or Owners()
             held.owners.add(pid, cgroup)
-        self.entries.clear()
+        self.entries = Gathered(self._cell_of)
         self.deltas.clear()
         self.owners.clear()
         self._count = 0
@@ -123,6 +141,11 @@ class Pending:
         if held is None:
             held = self.rest.setdefault(rest_of(key), Held())
         return held
+
+
+def _is_zero(records: Records, name: str, width: int) -> bool:
+    """Whether a field of so many bytes is 0 in all of them."""
+    return all(records.column(name, byte).count(0) == len(records) for byte in range(width))
 
 
 def _with_keys(records: Records) -> bytearray:

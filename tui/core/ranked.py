@@ -1,42 +1,66 @@
-"""Ranked: the latencies of a table of counts in order, so that quantiles need not sort again as a few more come."""
+"""Ranked: where in a table of counts a rank lies, followed as the table grows: quantiles need no sorting again."""
 
 from __future__ import annotations
 
-from array import array
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from itertools import accumulate
 
-from tui.core.codes import BUCKETS
+from tui.core.codes import BUCKETS, NO_LATENCY
 from tui.core.histogram import bucket_of, end_ns, middle_ns, nearest_rank
 
 
 class Ranked:
-    """Never changes. 10 bytes a bucket."""
+    """A bucket, and how many latencies are in lower ones: from there the way to the next quantile is short."""
 
-    __slots__ = ("_buckets", "_ranks")
+    __slots__ = ("_below", "_bucket", "_counts", "_known")
 
     def __init__(self, counts: Mapping[int, int]) -> None:
-        buckets = sorted(counts)
-        del buckets[bisect_left(buckets, BUCKETS) :]
-        self._buckets = array("H", buckets)
-        self._ranks = array("Q", accumulate(map(counts.__getitem__, buckets)))
+        """Of a table that is only added to; `add` must be told."""
+        self._counts = counts
+        lowest = min(counts, default=BUCKETS)
+        self._bucket = lowest if lowest < BUCKETS else 0
+        self._below = 0
+        self._known = sum(count for code, count in counts.items() if code < BUCKETS)
+
+    def add(self, codes: Sequence[int]) -> None:
+        """Take note that these, latencies or `NO_LATENCY`, have been counted."""
+        self._below += sum(map(self._bucket.__gt__, codes))
+        self._known += len(codes) - codes.count(NO_LATENCY)
 
     def quantile_ns(self, q: float, more: Sequence[int], min_ns: int, max_ns: int) -> int:
         """Of these and more latencies, in order, together at least one; `min_ns` and `max_ns` are the extremes."""
-        buckets, ranks = self._buckets, self._ranks
-        known = ranks[-1] if ranks else 0
-        rank = nearest_rank(q, known + len(more))
-        if rank in (1, known + len(more)):
+        count = self._known + len(more)
+        rank = nearest_rank(q, count)
+        if rank in (1, count):
             return min_ns if rank == 1 else max_ns
+        self._go_down(rank, more)
+        self._go_up(rank, more)
+        return min(max(middle_ns(self._bucket), min_ns), max_ns)
 
-        def rank_at(place: int) -> int:
-            return ranks[place] + bisect_left(more, end_ns(buckets[place]))
+    def _go_down(self, rank: int, more: Sequence[int]) -> None:
+        """Go to a bucket below which there are fewer than `rank`."""
+        count_of, bucket, below = self._counts.get, self._bucket, self._below
+        lower = bisect_left(more, end_ns(bucket - 1)) if bucket else 0
+        next_of_more = bucket_of(more[lower - 1]) if lower else -1
+        while below + lower >= rank:
+            bucket -= 1
+            below -= count_of(bucket, 0)
+            while bucket == next_of_more:
+                lower -= 1
+                next_of_more = bucket_of(more[lower - 1]) if lower else -1
+        self._bucket, self._below = bucket, below
 
-        lowest, highest = bisect_left(ranks, rank - len(more)), bisect_left(ranks, rank)
-        place = lowest + bisect_left(range(lowest, highest), rank, key=rank_at)
-        found = [buckets[place]] if place < len(buckets) else []
-        below = rank - (ranks[place - 1] if place else 0)
-        if below <= len(more):
-            found.append(bucket_of(more[below - 1]))
-        return min(max(middle_ns(min(found)), min_ns), max_ns)
+    def _go_up(self, rank: int, more: Sequence[int]) -> None:
+        """Go on to the bucket up to which there are `rank` or more."""
+        count_of, bucket, below = self._counts.get, self._bucket, self._below
+        reached = below + count_of(bucket, 0)
+        lower, end = bisect_left(more, end_ns(bucket)), len(more)
+        next_of_more = bucket_of(more[lower]) if lower < end else -1
+        while reached + lower < rank:
+            bucket += 1
+            below = reached
+            reached += count_of(bucket, 0)
+            while bucket == next_of_more:
+                lower += 1
+                next_of_more = bucket_of(more[lower]) if lower < end else -1
+        self._bucket, self._below = bucket, below

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from math import inf
 
 from tui.core.columns import column
@@ -20,12 +20,17 @@ class Ranking:
         self._column = column(column_id)
         self._descending = self._column.descending
         self._predicate: Callable[[Row], bool] | None = None
-        self.clear()
+        self.begin({})
 
-    def clear(self) -> None:
-        """There are no rows any more; what there will be is not held."""
-        self._order = Order()
+    def begin(self, rows: Mapping[RowKey, Row]) -> None:
+        """Rank others: these, now and whenever there are more of them or fewer. Nothing is held."""
+        self._rows = rows
+        self._order = Order(self._places)
         self._is_frozen = False
+
+    def _places(self) -> list[Place]:
+        """Of all rows in sight that have been given one."""
+        return [row.place for row in self._rows.values() if row.matches and row.place is not None]
 
     def sort_by(self, column_id: str, descending: bool | None = None) -> None:
         """Choose a column (KeyError; ValueError for one that has no order), in its own direction if none is given."""
@@ -60,17 +65,17 @@ class Ranking:
         """Whether rows stay where they are whatever their figures."""
         return self._is_frozen
 
-    def narrow(self, predicate: Callable[[Row], bool] | None, rows: Collection[Row]) -> None:
+    def narrow(self, predicate: Callable[[Row], bool] | None) -> None:
         """Let only rows pass that `predicate` lets through; None: all."""
         self._predicate = predicate
-        self.review(rows)
+        self.review()
 
-    def review(self, rows: Collection[Row]) -> None:
+    def review(self) -> None:
         """Ask about all rows anew, and give them their places of now."""
         predicate = self._predicate
-        for row in rows:
+        for row in self._rows.values():
             row.matches = predicate is None or (row.key != REST and predicate(row))
-        self.rebuild(rows)
+        self.rebuild()
 
     def move(self, rows: Iterable[Row]) -> None:
         """Give rows that changed their places of now, and move those in sight to where they belong."""
@@ -117,17 +122,14 @@ class Ranking:
                 fresh.append(row.place)
 
     def forget(self, rows: Iterable[Row]) -> None:
-        """Take out rows that are no more."""
+        """Leave out rows that are no more."""
         self._order.move([row.place for row in rows if row.place is not None and row.matches], [])
 
-    def rebuild(self, rows: Iterable[Row]) -> None:
+    def rebuild(self) -> None:
         """Give all rows their places of now."""
-        places = []
-        for row in rows:
-            row.place = place = self._place_of(row)
-            if row.matches:
-                places.append(place)
-        self._order = Order(places)
+        for row in self._rows.values():
+            row.place = self._place_of(row)
+        self._order.rebuild()
 
     def _place_of(self, row: Row) -> Place:
         if row.key == REST:

@@ -39,13 +39,16 @@ class Row:
         "tally",
     )
 
-    def __init__(self, key: RowKey, grouping: Grouping, moment: Moment, labels: Labels) -> None:
+    def __init__(
+        self, key: RowKey, grouping: Grouping, moment: Moment, labels: Labels, tally: Tally | None = None
+    ) -> None:
+        """`tally`: of the first cell that will belong to it."""
         self.key = key
         self.grouping = grouping
         self.cells: list[Cell] = []
         self.kept = 0
         """How many of these are of one host each."""
-        self.tally = Tally()
+        self.tally = Tally() if tally is None else tally
         self.matches = True
         """Whether the filter lets it through."""
         self.place: Place | None = None
@@ -60,14 +63,15 @@ class Row:
         """Let a cell belong to it, with all it has counted."""
         if not self.cells:
             self.tally = cell.tally  # Shared: most rows have one cell only.
+            self.cells = [cell]
         else:
             if len(self.cells) == 1:
                 own = Tally()
                 own.merge(self.tally)
                 self.tally = own
             self.tally.merge(cell.tally)
-        self.cells.append(cell)
-        self.kept += cell.key.is_kept
+            self.cells.append(cell)
+        self.kept += cell.is_kept
         self.outdate()
 
     def replace(self, cell: Cell, rest: Cell) -> None:
@@ -177,8 +181,10 @@ class Row:
     @property
     def is_quiet(self) -> bool:
         """Whether nothing has happened for a while."""
-        seen_ns = max(self.tally.last_seen_ns, self.live.tally.last_seen_ns)
-        return self._moment.now_ns - seen_ns > QUIET_NS
+        quiet_ns = self._moment.now_ns - QUIET_NS
+        return self.tally.last_seen_ns < quiet_ns and (
+            not self.has_samples or self.live.tally.last_seen_ns < quiet_ns
+        )
 
     @property
     def levels(self) -> bytes:
@@ -217,7 +223,7 @@ class Row:
 
     def addresses(self) -> set[bytes]:
         """Remote addresses."""
-        return {cell.key.remote for cell in self.cells if cell.key.is_kept}
+        return {cell.key.remote for cell in self.cells if cell.is_kept}
 
     def labels(self, id_: str) -> set[str]:
         """Texts of one sort."""
@@ -241,7 +247,7 @@ class Row:
     def numbers(self, id_: str) -> set[int]:
         """Numbers of one sort."""
         if id_ == "port":
-            return {cell.key.port for cell in self.cells if cell.key.is_kept}
+            return {cell.key.port for cell in self.cells if cell.is_kept}
         return set().union(*(cell.pids for cell in self.cells)) if id_ == "pid" else set()
 
     def figure(self, id_: str) -> float | None:

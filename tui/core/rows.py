@@ -20,9 +20,14 @@ from tui.core.window import Moment, Window
 _PENDING_MAX = 50_000
 """So many handshakes wait for a refresh as they are; more, in a pause, are counted first."""
 
+_MUCH = 1500
+"""Cells of which something came: a refresh takes 3 to 9 ms then, the more the more are new."""
+
 
 class Rows:
-    """Handshakes and samples in (`ingest`), rows out (`rows`). `refresh`, once per redraw, takes over what came.
+    """Handshakes and samples in (`ingest`), rows out (`rows`). `refresh`, at each redraw, takes over what came.
+
+    Where much has come (`has_much`), a refresh or two before keep that short.
 
     Without `refresh` (a paused screen) rows, figures and order stand still; sorting, filtering, grouping and windows
     still work. One thread writes and reads. No call blocks or does I/O; times are of the source's clock, in ns.
@@ -47,22 +52,28 @@ class Rows:
         self._window = Window.ALL
         self._main = Main.HANDSHAKE
         self._other_sorting: tuple[str, bool | None] = ("srtt_max", None)
+        self._cells = Cells(limit)
         self._connections = Connections(self._cell_of)
         self.reset(began_ns)
 
     def reset(self, now_ns: int) -> None:
         """Forget everything and begin at `now_ns`. Sorting, filter, grouping, direction, window and figure stay."""
         self._moment = Moment.at(now_ns, self._window)
+        for cell in self._cells:
+            cell.row = None  # A row has its cells: left so, both would wait for the garbage collector.
         self._cells = Cells(self._limit)
-        self._pending = Pending(self._pending_max, self._limit)
+        self._pending = self._nothing_pending()
         self._connections.reset()
         self.marked_ns: int | None = None
         """When the baseline was marked; None: there is none."""
         self._clear_rows()
 
+    def _nothing_pending(self) -> Pending:
+        return Pending(self._pending_max, self._limit, self._cells.expected)
+
     def _clear_rows(self) -> None:
         self._groups = Groups(self._cells, self._grouping, self._direction, self._moment, self._labels)
-        self._ranking.clear()
+        self._ranking.begin(self._groups.rows)
 
     def _cell_of(self, key: CellKey) -> Cell:
         return self._cells.seen(bytes_of(key))
@@ -71,6 +82,11 @@ class Rows:
         """Take handshakes, and samples of open connections. What is shown waits for `refresh`."""
         self._connections.ingest(flows)
         self._pending.ingest(handshakes)
+
+    @property
+    def has_much(self) -> bool:
+        """Whether so much came that a refresh takes some ms."""
+        return len(self._pending.entries) >= _MUCH
 
     def refresh(self, now_ns: int) -> None:
         """Take over what was ingested, and the passing of time: figures and order are then those of `now_ns`."""
@@ -86,7 +102,7 @@ class Rows:
 
     def _apply(self) -> dict[Row, None]:
         """Count what came; return the rows that it changed."""
-        pending, self._pending = self._pending, Pending(self._pending_max, self._limit)
+        pending, self._pending = self._pending, self._nothing_pending()
         changed: dict[Row, None] = {}
         self._groups.add(pending, changed)
         seen = self._cells.seen
@@ -143,7 +159,7 @@ class Rows:
         order of their addresses. Raises ValueError for a column that has no order.
         """
         self._ranking.sort_by(column_id, descending)
-        self._ranking.rebuild(self._groups.rows.values())
+        self._ranking.rebuild()
 
     @property
     def sorting(self) -> tuple[str, bool]:
@@ -174,11 +190,11 @@ class Rows:
         """
         self._ranking.freeze(is_frozen)
         if not is_frozen:
-            self._ranking.rebuild(self._groups.rows.values())
+            self._ranking.rebuild()
 
     def narrow(self, predicate: Callable[[Row], bool] | None) -> None:
         """Show only rows that `predicate` lets through; None: all. It is asked anew when a row changes."""
-        self._ranking.narrow(predicate, self._groups.rows.values())
+        self._ranking.narrow(predicate)
 
     @property
     def grouping(self) -> Grouping:
@@ -228,7 +244,7 @@ class Rows:
         self.totals.outdate()
         for row in self._groups.rows.values():
             row.outdate()
-        self._ranking.review(self._groups.rows.values())
+        self._ranking.review()
 
     def _regroup(self) -> None:
         """Make all rows anew of the cells that have been shown."""
@@ -238,7 +254,7 @@ class Rows:
             cell.row = None
             if not cell.is_empty and self._groups.is_shown(cell):
                 self._groups.adopt(cell)
-        self._ranking.review(self._groups.rows.values())
+        self._ranking.review()
 
     def rows(self, start: int, stop: int) -> list[Row]:
         """The rows in places `start` to `stop - 1` of the visible order, fewer where it ends."""

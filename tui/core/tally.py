@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tui.core.codes import ESTABLISHED_END, FAILURES, Delta
-from tui.core.counted import Counted, Slice
-from tui.core.entries import ENTRY, FAILURE, columns, failures_in, latest, table_of
-from tui.core.few import FewFigures, latencies_of, quantile_of
+from tui.core.counted import Counted
+from tui.core.entries import ENTRY, FAILURE, columns, failures_in, table_of, times_of
+from tui.core.few import FewFigures, last_latency_of, latencies_of, levels_of, quantile_of
 from tui.core.figures import Figures
+from tui.core.packing import Slice
 from tui.core.trend import SLICE_NS
 from tui.core.window import Moment, Window
 
-_FEW = 64
-"""So many entries are kept as they came: that is smaller than tables, and counting many at once is quicker."""
+_FEW = 48
+"""So many entries, or up to twice as many, are kept as they came: that is smaller than tables, and counting many at
+once is quicker."""
 _ENTRY_BYTES = ENTRY.size
 _FEW_BYTES = _FEW * _ENTRY_BYTES
+_CHANCE = 8
+"""A byte of the first latency: which hosts count theirs earlier, so that thousands as busy do not all in one redraw."""
 
 
 class Tally:
@@ -41,7 +47,7 @@ class Tally:
             count -= failed
         self.established += count
         few = self._few + entries
-        if len(few) > _FEW_BYTES:
+        if len(few) > _FEW_BYTES and len(few) > _FEW_BYTES * (16 + few[_CHANCE] % 16) // 16:
             self._few = b""
             self._tables().add(few)
         else:
@@ -73,6 +79,13 @@ class Tally:
         elif other._few:
             self.add(other._few)
 
+    def merge_all(self, others: Sequence[Tally]) -> None:
+        """The same of many, most of which have counted few."""
+        self.add(b"".join([each._few for each in others if each._counted is None]))
+        for each in others:
+            if each._counted is not None:
+                self.merge(each)
+
     def _tables(self) -> Counted:
         """To be written to."""
         if self._counted is None:
@@ -102,7 +115,7 @@ class Tally:
     def last_seen_ns(self) -> int:
         """When the last one ended; 0: there was none."""
         if self._counted is None:
-            return max(columns(self._few)[0], default=0)
+            return max(times_of(self._few), default=0)
         return self._read().last_seen_ns
 
     @property
@@ -110,8 +123,7 @@ class Tally:
         """Of the latest handshake that had one; of several that ended at the same time, the greatest."""
         if self._counted is not None:
             return self._read().last_latency_ns
-        timed = [each for each in zip(*columns(self._few), strict=True) if 0 < each[1] < FAILURE]
-        return latest([at for at, _ in timed], [ns for _, ns in timed])[1] if timed else None
+        return last_latency_of(self._few)
 
     def figures(self, moment: Moment) -> Figures:
         """What the window holds; of everything extremes and jitter are exact, of less as exact as quantiles are."""
@@ -142,9 +154,9 @@ class Tally:
         if self._counted is not None:
             return self._read().recent(first_slice)
         first_ns = first_slice * SLICE_NS
-        times_ns, words = columns(self._few)
         if not self.failed:
-            return sum(map(first_ns.__le__, times_ns))
+            return sum(map(first_ns.__le__, times_of(self._few)))
+        times_ns, words = columns(self._few)
         return sum(at >= first_ns and word < FAILURE for at, word in zip(times_ns, words, strict=True))
 
     def has_between(self, first_slice: int, end_slice: int) -> bool:
@@ -152,7 +164,7 @@ class Tally:
         if self._counted is not None:
             return self._read().has_between(first_slice, end_slice)
         first_ns, end_ns = first_slice * SLICE_NS, end_slice * SLICE_NS
-        times_ns = memoryview(self._few).cast("Q").tolist()[::2]
+        times_ns = times_of(self._few)
         # All of one window or none of it, mostly: asked of all rows every 5 s.
         if not times_ns or max(times_ns) < first_ns or min(times_ns) >= end_ns:
             return False
@@ -160,7 +172,7 @@ class Tally:
 
     def levels(self, slice_: int) -> bytes:
         """24 levels, oldest first, the last that of `slice_`: the slowest handshake of each; 0: none had a latency."""
-        return self._read().levels(slice_)
+        return levels_of(self._few, slice_) if self._counted is None else self._read().levels(slice_)
 
     def history(self) -> list[Slice]:
         """The last fifteen minutes, oldest first: slices of 5 s, and older than two minutes, of half a minute."""

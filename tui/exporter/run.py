@@ -48,6 +48,11 @@ class Export:
         """Close the port; what is being served is not waited for."""
         self._server.close()
 
+    @property
+    def files(self) -> list[Path]:
+        """Those that are read again while it serves."""
+        return self._server.files
+
     def run(self, source: Source, recorder: Taker | None = None) -> int:
         """Serve what the source yields until a signal; return the exit status. Raises TcplatError."""
         self._server.start()

@@ -74,6 +74,11 @@ class MetricsServer:
         host, port = self._server.server_address[:2]
         return f"{self._access.scheme}://{Address(str(host), int(port))}{PATH}"
 
+    @property
+    def files(self) -> list[Path]:
+        """Those that are read again with every scrape."""
+        return self._access.files
+
     def start(self) -> None:
         """Serve, until it is closed."""
         self._thread.start()

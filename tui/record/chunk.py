@@ -1,7 +1,8 @@
-"""Chunk: some thousand handshakes packed into about 27 bytes each, with what their numbers stood for then."""
+"""Chunk: some thousand handshakes packed into about 20 bytes each, with what their numbers stood for then."""
 
 from __future__ import annotations
 
+import struct
 import zlib
 from array import array
 from collections.abc import Iterator, Sequence
@@ -13,54 +14,95 @@ from bpf.source import Account
 _CODES = "QQQQsssQQIIHHHBBBB"
 """Of the fields of a Handshake: the array's type code, or s for 16 bytes."""
 _ADDRESS_BYTES = 16
-_LEVEL = 1
 _WIDTHS = [_ADDRESS_BYTES if code == "s" else array(code).itemsize for code in _CODES]
+_PLANES = [
+    OFFSETS[name] + byte
+    for name, width in zip(Handshake._fields, _WIDTHS, strict=True)
+    for byte in range(width)
+]
+"""Where in a record each byte of each field is."""
+_ALIKE, _SAME, _RANDOM, _REGULAR = range(4)
+"""Of a plane, one byte of all handshakes: it is the same in all; the same plane as another; hardly to be made smaller;
+to be compressed."""
+_HEAD = struct.Struct(f"=II{len(_PLANES)}s{len(_PLANES)}s")
+"""How many handshakes; bytes of random planes; what each plane is; the byte, or the number of the other plane."""
+_LOOK, _MANY = 256, 64
+"""With so many different bytes among the first ones a plane counts as random."""
+_LEVEL = 1
 
 
 def pack(handshakes: Sequence[Handshake]) -> bytes:
-    """Pack handshakes, 0.9 us each, most of it in zlib, which lets other threads run; 1.1 us if they are no records.
+    """Pack handshakes, 0.4 us each; 1 us if they are no records.
 
-    By columns: that is a third smaller and quicker to compress than by rows, as most columns hardly change. Half of
-    what is left is the random initial sequence numbers.
+    Byte by byte of all of them: most are the same in all, or random as initial sequence numbers are, which zlib would
+    only spend time on.
     """
-    parts = _of_records(handshakes) if isinstance(handshakes, Records) else _of_each(handshakes)
-    return zlib.compress(b"".join(parts), _LEVEL)
-
-
-def _of_each(handshakes: Sequence[Handshake]) -> Iterator[bytes]:
-    columns = zip(_CODES, zip(*handshakes, strict=True), strict=bool(handshakes))
-    return (b"".join(column) if code == "s" else array(code, column).tobytes() for code, column in columns)
-
-
-def _of_records(records: Records) -> Iterator[bytes]:
-    """The same, without a look at any of them."""
-    raw = memoryview(records.raw)
-    for name, code in zip(Handshake._fields, _CODES, strict=True):
-        if code == "s":
-            both = array("Q", bytes(len(records) * _ADDRESS_BYTES))
-            words, at, step = raw.cast("Q"), OFFSETS[name] // both.itemsize, RECORD.size // both.itemsize
-            both[::2], both[1::2] = array("Q", words[at::step]), array("Q", words[at + 1 :: step])
-            yield both.tobytes()
+    if not handshakes:
+        return b""
+    if isinstance(handshakes, Records):
+        planes = [handshakes.raw[place :: RECORD.size] for place in _PLANES]
+    else:
+        planes = list(_planes_of(handshakes))
+    kinds, values = bytearray(), bytearray()
+    random, regular = [], []
+    numbers: dict[bytes, int] = {}
+    for number, plane in enumerate(planes):
+        value = 0
+        if plane.count(plane[0]) == len(plane):
+            kind, value = _ALIKE, plane[0]
+        elif (value := numbers.setdefault(plane, number)) != number:
+            kind = _SAME
+        elif len(set(plane[:_LOOK])) > _MANY:
+            kind = _RANDOM
+            random.append(plane)
         else:
-            width = array(code).itemsize
-            column: memoryview[int] = raw.cast(code)  # type: ignore[call-overload]
-            yield column[OFFSETS[name] // width :: RECORD.size // width].tobytes()
+            kind = _REGULAR
+            regular.append(plane)
+        kinds.append(kind)
+        values.append(value)
+    count = len(handshakes)
+    head = _HEAD.pack(count, count * len(random), kinds, values)
+    return b"".join((head, *random, zlib.compress(b"".join(regular), _LEVEL)))
+
+
+def _planes_of(handshakes: Sequence[Handshake]) -> Iterator[bytes]:
+    for code, width, column in zip(_CODES, _WIDTHS, zip(*handshakes, strict=True), strict=True):
+        data = b"".join(column) if code == "s" else array(code, column).tobytes()
+        for byte in range(width):
+            yield data[byte::width]
 
 
 def unpack(packed: bytes) -> list[Handshake]:
     """Inverse of `pack`."""
-    data = memoryview(zlib.decompress(packed))
-    count = len(data) // sum(_WIDTHS)
-    columns: list[Sequence[int] | list[bytes]] = []
-    start = 0
-    for code, width in zip(_CODES, _WIDTHS, strict=True):
-        end = start + count * width
-        if code == "s":
-            columns.append([bytes(data[i : i + width]) for i in range(start, end, width)])
+    if not packed:
+        return []
+    count, random_bytes, kinds, values = _HEAD.unpack_from(packed)
+    end = _HEAD.size + random_bytes
+    of_kind = {
+        _RANDOM: _cut(packed[_HEAD.size : end], count),
+        _REGULAR: _cut(zlib.decompress(packed[end:]), count),
+    }
+    planes: list[bytes] = []
+    for kind, value in zip(kinds, values, strict=True):
+        if kind == _ALIKE:
+            planes.append(bytes((value,)) * count)
         else:
-            columns.append(array(code, data[start:end].tobytes()))
-        start = end
+            planes.append(planes[value] if kind == _SAME else next(of_kind[kind]))
+    left = iter(planes)
+    columns: list[Sequence[int] | list[bytes]] = []
+    for code, width in zip(_CODES, _WIDTHS, strict=True):
+        data = bytearray(count * width)
+        for byte in range(width):
+            data[byte::width] = next(left)
+        if code == "s":
+            columns.append([bytes(data[at : at + width]) for at in range(0, len(data), width)])
+        else:
+            columns.append(array(code, bytes(data)))
     return list(map(Handshake._make, zip(*columns, strict=True)))
+
+
+def _cut(data: bytes, size: int) -> Iterator[bytes]:
+    return (data[at : at + size] for at in range(0, len(data), size))
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from textual.widgets import Static
 from tui.core.columns import COLUMNS
 from tui.core.filter.keys import KEYS, Key
 
-_MEASURED = """\
+MEASURED = """\
 Each figure is the far side's answer, timed in the kernel where packets cross this interface. \
 Outbound: from our SYN going out to its SYN-ACK coming in. Inbound: from our SYN-ACK going out to the first segment \
 that acknowledges it. Where a SYN (or SYN-ACK) was retransmitted it is unknown which one was answered: such a \
@@ -27,7 +27,7 @@ too few handshakes to mean much; a dim row has been quiet for a minute.
 Open connections (f) are another figure: what TCP on this machine itself measures of each (srtt, min RTT, segments \
 sent again), read as it sends, at most once a second. They are never mixed into those of handshakes. There, a row is \
 dim where no connection is known to be open."""
-_FILTER = [
+FILTER_SIGNS = [
     ("> >= < <=", "compare: p95>80ms; numbers without a unit are milliseconds"),
     ("or not ! ( )", "combine; a space is and: dir:out !ip:10.0.0.0/8 p95>80ms or retx>0"),
 ]
@@ -44,7 +44,7 @@ class Told:
     """What exactly the figures are."""
 
 
-HERE = Told([(each.title, each.help) for each in COLUMNS], KEYS, _MEASURED)
+HERE = Told([(each.title, each.help) for each in COLUMNS], KEYS, MEASURED)
 """Of the screen of what is seen here."""
 
 
@@ -66,10 +66,10 @@ class HelpScreen(ModalScreen[None]):
             scroll.border_title = "tcplat: keys, columns, what is measured"
             scroll.border_subtitle = "Esc closes"
             for title, keys in self._sections.items():
-                yield Static(_two_columns(f"keys: {title}", _merged(keys)))
+                yield Static(_two_columns(f"keys: {title}", merged(keys)))
             yield Static(_two_columns("columns", self._told.columns))
             examples = [(key.name, f"{key.help}: {key.example}") for key in self._told.filter_keys]
-            yield Static(_two_columns("filter: words, /patterns/, and these", [*examples, *_FILTER]))
+            yield Static(_two_columns("filter: words, /patterns/, and these", [*examples, *FILTER_SIGNS]))
             yield Static(_two_columns("what is measured", []))
             yield Static(Text(self._told.measured))
 
@@ -77,7 +77,7 @@ class HelpScreen(ModalScreen[None]):
         self.query_one("#help").focus()
 
 
-def _merged(keys: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+def merged(keys: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     """A line for what several bindings do."""
     found: dict[str, list[str]] = {}
     for shown, description in keys:

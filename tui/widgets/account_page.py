@@ -80,7 +80,7 @@ def _table(account: Account, before: Account | None) -> Table:
     table.add_column(no_wrap=True)
     table.add_column(justify="right", no_wrap=True, style="bold")
     table.add_column()
-    state = "gone" if account.is_gone else account.attach or "not watched"
+    state = _state(account)
     trouble = "  ".join(filter(None, (account.trouble, account.flow_trouble)))
     table.add_row(Text(printable(account.interface), style="bold reverse"), state, Text(trouble))
     for name, title, help_ in _ROWS:
@@ -89,6 +89,12 @@ def _table(account: Account, before: Account | None) -> Table:
     table.add_row("share of a core", *_share_of_a_core(account, before))
     table.add_row("", "", "")
     return table
+
+
+def _state(account: Account) -> str:
+    if account.is_detached:
+        return "detached by somebody else"
+    return "gone" if account.is_gone else account.attach or "not watched"
 
 
 _NO_STATISTICS = "kernel statistics are off: sysctl kernel.bpf_stats_enabled=1"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from rich.cells import get_character_cell_size
@@ -9,6 +10,9 @@ from textual.strip import Strip
 
 _GAP = 12
 """Unchanged cells that cost less to send than to pass over: moving the cursor and setting a style takes that many."""
+
+_OURS = re.compile("[\x20-\x7e▁▂▃▄▅▆▇█µ…✗Δ▲▼]*").fullmatch
+"""Nearly all that is shown is made of these, which take a cell each."""
 
 Span = tuple[int, int]
 """From a cell up to another."""
@@ -49,4 +53,4 @@ def _differences(old: Strip, new: Strip) -> Iterator[Span]:
 
 def is_simple(text: str) -> bool:
     """Whether each character takes one cell."""
-    return text.isascii() or all(get_character_cell_size(each) == 1 for each in text)
+    return bool(_OURS(text)) or all(get_character_cell_size(each) == 1 for each in text)

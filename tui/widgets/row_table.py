@@ -23,11 +23,14 @@ from tui.core.format import ASCII, Glyphs
 from tui.core.row import Row
 from tui.core.rows import Rows
 from tui.core.thresholds import NO_THRESHOLDS, Thresholds
+from tui.widgets.changes import is_simple
 from tui.widgets.line_view import LineView
 from tui.widgets.listed import Ordered, R
 
 _HEADER_LINES = 1
 _WHEEL_LINES = 3
+_NAMES = ("host", "box")
+"""The columns whose text may be wider than it is long."""
 
 
 class Listing(LineView, Generic[R], can_focus=True):
@@ -67,6 +70,7 @@ class Listing(LineView, Generic[R], can_focus=True):
     def __init__(self, rows: Ordered[R], glyphs: Glyphs, thresholds: Thresholds = NO_THRESHOLDS) -> None:
         super().__init__()
         self._thresholds = thresholds
+        self._has_thresholds = thresholds != NO_THRESHOLDS
         self._rows = rows
         self._glyphs = glyphs
         self._message = ""
@@ -85,16 +89,16 @@ class Listing(LineView, Generic[R], can_focus=True):
         """Whether there is nothing to see of it now."""
         raise NotImplementedError
 
-    def own_style(self, column: ColumnOf[R], row: R) -> str:
+    def own_style(self, column: ColumnOf[R], row: R, is_dim: bool) -> str:
         """How a cell looks if not like the rest of its row."""
         if column.value is None:
-            return "" if self.is_dim(row) else "trend"
+            return "" if is_dim else "trend"
         if column.id == "fail":
             return "fail" if row.figure("fail") else ""
         if column.is_latency:
             if column.is_thin(row):
                 return "quiet"
-            return self._thresholds.level_of(row.figure(column.id))
+            return self._thresholds.level_of(row.figure(column.id)) if self._has_thresholds else ""
         return ""
 
     def title_of(self, column: ColumnOf[R]) -> str:
@@ -224,20 +228,29 @@ class Listing(LineView, Generic[R], can_focus=True):
 
     def _row(self, row: R, columns: list[tuple[ColumnOf[R], int]], width: int) -> Strip:
         is_selected = row is self._selected
-        plain = self._style("cursor" if is_selected else "quiet" if self.is_dim(row) else "")
+        is_dim = self.is_dim(row)
+        plain = self._style("cursor" if is_selected else "quiet" if is_dim else "")
         segments: list[Segment] = []
         run = ""
+        used = 0
+        has_wide = False
         for column, column_width in columns:
             text = column.cell(row, column_width, self._glyphs)
+            if column.id in _NAMES:
+                has_wide |= not is_simple(text)
+            used += column_width + GAP
             # In reverse, a sparkline would show what is not there.
-            own = self.own_style(column, row) if column.value is None or not is_selected else ""
+            own = self.own_style(column, row, is_dim) if column.value is None or not is_selected else ""
             if not own:
                 run += text + " " * GAP
                 continue
             # Few: every segment costs bytes over SSH.
             segments += [Segment(run, plain), Segment(text, self._style(own))]
             run = " " * GAP
-        return Strip([*segments, Segment(run, plain)]).adjust_cell_length(width, plain)
+        run = run.ljust(len(run) + width - used)[: len(run) + width - used]
+        if run:
+            segments.append(Segment(run, plain))
+        return Strip(segments).adjust_cell_length(width, plain) if has_wide else Strip(segments, width)
 
     def _style(self, name: str) -> Style:
         return self.get_component_rich_style(f"row-table--{name}") if name else self.plain
@@ -270,10 +283,10 @@ class RowTable(Listing[Row]):
     def is_dim(self, row: Row) -> bool:
         return row.is_quiet or (self._model.main is Main.LIVE and not row.live.count)
 
-    def own_style(self, column: Column, row: Row) -> str:
+    def own_style(self, column: Column, row: Row, is_dim: bool) -> str:
         if column.id == "bloat":
             return "warn" if row.live.is_bloated else ""
-        return super().own_style(column, row)
+        return super().own_style(column, row, is_dim)
 
     def title_of(self, column: Column) -> str:
         return self._model.grouping.value if column.id == "host" else super().title_of(column)

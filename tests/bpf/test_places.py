@@ -1,0 +1,169 @@
+"""Where handshakes under way are kept: those that have the same place are told apart, and all are found again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bpf import places, syscall
+from bpf.interfaces import Layer
+from bpf.lab import packets
+from bpf.places import PLACES, Table, UnderWay
+from bpf.program import Program
+from tests.bpf.both import TIMEOUT_NS, Both
+from tests.bpf.peers import ACK, ADDRESSES, RST, SYN, Peers, connect_in, connect_out
+from tests.bpf.wire import IFINDEX, Wire
+
+pytestmark = pytest.mark.kernel
+
+COUNT = PLACES * 3 // 2
+RUNS = 3_000_000
+
+
+@pytest.fixture(params=[4, 6], ids=["IPv4", "IPv6"])
+def crowd(request: pytest.FixtureRequest) -> list[Peers]:
+    """More pairs of peers than there are places: some have one to themselves, others share one."""
+    peers = Peers(*ADDRESSES[request.param])
+    return [replace(peers, local_port=10_000 + number) for number in range(COUNT)]
+
+
+def test_their_number_is_the_programs() -> None:
+    program = (Path(places.__file__).parent / "handshake.bpf.c").read_text()
+    assert f"#define PLACES {PLACES}\n#define PLACES_BITS {PLACES.bit_length() - 1}\n" in program
+
+
+def tables(program: Program) -> tuple[Table, Table]:
+    return program.pending._outbound, program.pending._inbound
+
+
+def some(crowd: list[Peers], rest: int) -> Iterator[tuple[int, Peers]]:
+    """Every fourth, with its ISN."""
+    return ((number, crowd[number]) for number in range(rest, len(crowd), 4))
+
+
+def test_ours(program: Program, crowd: list[Peers]) -> None:
+    with Both(program, Layer.IP) as both:
+        for number, peers in enumerate(crowd):
+            both.carries(peers.ours(SYN, number), is_ingress=False)
+        assert {entry.number is None for entry in tables(program)[0].entries()} == {True, False}
+        for number, peers in some(crowd, 0):  # Again, then another connection from the same port.
+            both.carries(peers.ours(SYN, number), is_ingress=False)
+            both.carries(peers.ours(SYN, number + 7), is_ingress=False)
+        for number, peers in some(crowd, 1):
+            both.carries(peers.theirs(SYN, 5000), is_ingress=True)  # Simultaneous.
+            both.carries(peers.theirs(SYN | ACK, 5000, number + 1), is_ingress=True)
+        for number, peers in some(crowd, 2):
+            both.carries(peers.theirs(RST | ACK, 0, number + 1), is_ingress=True)
+        both.check()
+        assert len(both.sweep()) == 0
+        both.check_account()
+        both.advance(TIMEOUT_NS)
+        assert len(both.sweep()) == COUNT // 2
+        for number, peers in some(crowd, 0):  # Late, all of them.
+            both.carries(peers.theirs(SYN | ACK, 5000, number + 8), is_ingress=True)
+        both.check()
+        both.check_account()
+        assert both.counters()["late"] == COUNT // 4
+
+
+def test_theirs(program: Program, crowd: list[Peers]) -> None:
+    with Both(program, Layer.IP) as both:
+        for number, peers in enumerate(crowd):
+            both.carries(peers.theirs(SYN, number), is_ingress=True)
+        assert {entry.number is None for entry in tables(program)[1].entries()} == {True, False}
+        for number, peers in some(crowd, 0):
+            both.carries(peers.theirs(SYN, number), is_ingress=True)
+            both.carries(peers.theirs(SYN, number + 7), is_ingress=True)
+        for number, peers in enumerate(crowd):
+            both.carries(peers.ours(SYN | ACK, 1000, number + 1), is_ingress=False)
+        for number, peers in some(crowd, 1):
+            both.carries(peers.theirs(ACK, number + 1, 1001), is_ingress=True)
+        for number, peers in some(crowd, 2):
+            both.carries(peers.theirs(RST, number + 1), is_ingress=True)
+        both.check()
+        both.check_account()
+        both.advance(TIMEOUT_NS)
+        assert len(both.sweep()) == COUNT // 2
+        both.check_account()
+
+
+@pytest.mark.parametrize("is_ours", [True, False], ids=["ours", "theirs"])
+def test_nothing_is_left_of_those_that_ended_or_were_forgotten(
+    program: Program, crowd: list[Peers], is_ours: bool
+) -> None:
+    with Wire(program, Layer.IP) as wire:
+        for peers in crowd:
+            if is_ours:
+                wire.sends(peers.ours(SYN, 1000))
+            else:
+                wire.receives(peers.theirs(SYN, 5000))
+        for peers in crowd[::2]:
+            (connect_out if is_ours else connect_in)(wire, peers)
+        assert len(wire.events()) == COUNT // 2
+        program.pending.forget(IFINDEX)
+        assert [list(table.entries()) for table in tables(program)] == [[], []]
+        # Nor does a place think that any of its own are in the table.
+        assert not any(program.pending._glance.taken(table._direction) for table in tables(program))
+
+
+def test_what_changed_since_it_was_read_is_not_removed(program: Program, wire: Wire, peers: Peers) -> None:
+    ours, theirs = tables(program)
+    wire.sends(peers.ours(SYN, 1000))
+    wire.receives(replace(peers, local_port=80).theirs(SYN, 5000))
+    read = only_entry(ours), only_entry(theirs)
+    wire.sends(peers.ours(SYN, 1000))
+    wire.sends(replace(peers, local_port=80).ours(SYN | ACK, 1000, 5001))
+    assert [ours.remove(read[0]), theirs.remove(read[1])] == [False, False]
+    assert [ours.remove(only_entry(ours)), theirs.remove(only_entry(theirs))] == [True, True]
+    wire.receives(peers.theirs(SYN | ACK, 5000, 1001))
+    wire.receives(replace(peers, local_port=80).theirs(ACK, 5001, 1001))
+    assert wire.events() == []
+
+
+def only_entry(table: Table) -> UnderWay:
+    (entry,) = table.entries()
+    return entry
+
+
+@pytest.mark.parametrize("is_elsewhere", [False, True], ids=["in its place", "in the table"])
+def test_each_handshake_ends_once_whoever_ends_it(
+    program: Program, crowd: list[Peers], is_elsewhere: bool
+) -> None:
+    """One SYN after another, while their answer comes all the time, twice, and user space removes what it has read."""
+    with Wire(program, Layer.ETHERNET) as wire:
+        sent = []
+        for each in crowd:
+            sent.append(each)
+            if not is_elsewhere:
+                break
+            wire.sends(each.ours(SYN, 1000))
+            if found := in_the_table(program):
+                assert program.pending._outbound.remove(found[0])
+                break
+        peers, others = sent[-1], len(sent) - 1
+        syn = wire._loaded.egress_fd, packets.ethernet(peers.ours(SYN, 7))
+        answer = wire._loaded.ingress_fd, packets.ethernet(peers.theirs(SYN | ACK, 5, 8))
+        before, removed = wire.counters()["syns"], 0
+        table, standing = tables(program)[0], {entry.key for entry in tables(program)[0].entries()}
+        with ThreadPoolExecutor(3) as pool:
+            running = [pool.submit(syscall.test_run, *each, IFINDEX, RUNS) for each in (syn, answer, answer)]
+            while not all(each.done() for each in running):
+                removed += sum(table.remove(entry) for entry in table.entries() if entry.key not in standing)
+        counters = wire.counters()
+        left = program.pending.sweep(time.monotonic_ns()).pending[IFINDEX] - others
+        assert counters["syns"] - before + counters["syn_retransmits"] == RUNS
+        assert counters["syns"] - before == counters["established"] + removed + left
+        assert left in (0, 1)
+        assert counters["established"] > 1000
+        assert len(wire.events()) + counters["events_lost"] == counters["established"]
+        program.pending.forget(IFINDEX)
+        assert not any(program.pending._glance.taken(table._direction) for table in tables(program))
+
+
+def in_the_table(program: Program) -> list[UnderWay]:
+    return [entry for entry in program.pending._outbound.entries() if entry.number is None]
