@@ -14,6 +14,7 @@ from tui.fleet.answer import Answer
 from tui.fleet.asking import Asking
 from tui.fleet.asking_detail import detail_of, trends_of
 from tui.fleet.buckets import Estimate
+from tui.fleet.promql import HANDSHAKES, Asked
 from tui.fleet.question import FleetGrouping, Question
 from tui.fleet.reading import buckets_of
 
@@ -132,6 +133,35 @@ def test_a_window_is_what_increase_makes_of_it(fleet: Fleet) -> None:
     assert 99 <= told <= 2 * 99
 
 
+def counted(fleet: Fleet, window_s: float) -> dict[tuple[str, str], float]:
+    """Established handshakes by box and remote, as they are asked for."""
+    told = fleet.prometheus.query(Asked("box", window_s).sum(HANDSHAKES, ("box", "remote", "outcome")))
+    by_label = [(dict(labels), value) for labels, value in told.items()]
+    return {
+        (labels["box"], labels["remote"]): value
+        for labels, value in by_label
+        if labels["outcome"] == "established"
+    }
+
+
+def test_who_was_not_there_when_the_window_began_is_counted_to_the_last_handshake(fleet: Fleet) -> None:
+    """`increase()` knows nothing of what a series began with: a remote that is met once would be in no window."""
+    fleet.boxes["a"].count(NEAR, [5 * MS] * 7)
+    fleet.wait_until_scraped(7)
+    fleet.prometheus.wait_until("min(time() - min_over_time(timestamp(tcplat_build_info)[1m:500ms])) > 6")
+    fleet.boxes["a"].count(FAR, [5 * MS])
+    fleet.wait_until_scraped(8)
+    assert counted(fleet, window_s=5) == {("a", NEAR): 0, ("a", FAR): 1}
+
+
+def test_what_an_exporter_had_counted_when_it_was_first_scraped_is_in_no_window(fleet: Fleet) -> None:
+    fleet.boxes["a"].count(NEAR, [5 * MS] * 1000)
+    fleet.wait_until_scraped(1000)
+    assert counted(fleet, window_s=60).get(("a", NEAR), 0) == 0
+    fleet.prometheus.wait_until("min(count_over_time(tcplat_build_info[1m]))", lambda value: (value or 0) > 3)
+    assert counted(fleet, window_s=60) == {("a", NEAR): 0}
+
+
 def test_the_scrape_interval_is_found_out_and_a_window_holds_four(fleet: Fleet) -> None:
     fleet.boxes["a"].count(NEAR, [5 * MS])
     fleet.prometheus.wait_until("min(count_over_time(tcplat_build_info[1m]))", lambda value: (value or 0) > 4)
@@ -181,7 +211,7 @@ def test_a_box_that_two_jobs_scrape_is_told(fleet: Fleet) -> None:
     fleet.prometheus.set_targets(
         [{"job_name": name, "static_configs": targets} for name in ("tcplat", "again")]
     )
-    fleet.prometheus.wait_until("count(tcplat_build_info)", lambda value: value == 2)
+    fleet.prometheus.wait_until('count(tcplat_build_info{job="again"})')
     assert ask(fleet, ALL).doubled == [fleet.boxes["a"].target]
 
 

@@ -51,6 +51,10 @@ def test_where_there_is_nothing_to_tell_it_from_there_is_none(nothing: Buckets) 
     assert nothing.quantile(0.5) is None
 
 
+def test_of_nothing_there_are_no_counts() -> None:
+    assert (Buckets().counts, Buckets().count) == ([], 0)
+
+
 def test_what_was_scraped_at_another_moment_does_not_make_counts_fall() -> None:
     askew = Buckets({1.0: 5.0, 2.0: 4.0, inf: 6.0})
     assert askew.counts == [5, 0, 1]

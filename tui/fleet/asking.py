@@ -61,7 +61,7 @@ class Asking:
         asked = Asked(self._box_label, window, question.direction)
         rate = rate_s(question.window, interval_s)
         rows, known = self._rows(asking, question, asked, rate)
-        lost = asking.ask(Asked("", window).sum(promql.EVENTS_LOST, ()))
+        lost = asking.ask(Asked(self._box_label, window).sum(promql.EVENTS_LOST, ()))
         return Answer(
             question=question,
             at_s=now_s,
@@ -84,13 +84,16 @@ class Asking:
         labels = labels_of(question.grouping, self._box_label)
         limit = self._rows_max
 
-        def busiest(metric: str, extra: str = "") -> Mapping[RowKey, dict[str, float]]:
-            found = asking.ask(asked.busiest(metric, labels, extra, limit))
-            return by_key(found.series, labels, self._box_label, extra)
+        def find(metric: str, extra: str, *, is_cut: bool) -> Mapping[RowKey, dict[str, float]]:
+            by = (*labels, extra) if extra else labels
+            text = asked.busiest(metric, by, labels, limit) if is_cut else asked.sum(metric, by)
+            return by_key(asking.ask(text).series, labels, self._box_label, extra)
 
-        outcomes = busiest(promql.HANDSHAKES, "outcome")
-        latencies = busiest(promql.LATENCY, "le")
-        retransmits = busiest(promql.RETRANSMITS)
+        outcomes = find(promql.HANDSHAKES, "outcome", is_cut=True)
+        # To choose the busiest takes the server as long as to count them.
+        is_cut = len(outcomes) >= limit
+        latencies = find(promql.LATENCY, "le", is_cut=is_cut)
+        retransmits = find(promql.RETRANSMITS, "", is_cut=is_cut)
         recent = self._recent(asking, asked, labels, rate)
         rows = {
             key: Counts(
@@ -103,7 +106,7 @@ class Asking:
             if any(counts.values())
         }
         known = len(rows)
-        if len(outcomes) >= limit:
+        if is_cut:
             known = max(known, round(asking.ask(asked.number_of(labels)).value or 0))
         return rows, known
 
@@ -147,7 +150,7 @@ class Asking:
         """Nobody in all that was counted: there, `other` and sums are exact."""
         if window is None:
             return []
-        found = asking.ask(f"{Asked('', window).sum(promql.EVICTED, (self._box_label,))} > 0")
+        found = asking.ask(f"{Asked(self._box_label, window).sum(promql.EVICTED, (self._box_label,))} > 0")
         return sorted(printable(self._box_of(each)) for each in found.series)
 
     def _scrape_interval_s(self, asking: _Round, processes: Found) -> float:

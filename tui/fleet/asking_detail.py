@@ -27,9 +27,10 @@ def step_s(scrape_interval_s: float) -> float:
     return max(_LEAST_STEP_S, SCRAPES * scrape_interval_s)
 
 
-def _seen_s(scrape_interval_s: float) -> float:
-    """How much is looked at for a step: from the last scrape before it. What came between two steps is in one, then."""
-    return step_s(scrape_interval_s) + scrape_interval_s
+def _of_steps(box_label: str, answer: Answer, matchers: tuple[str, ...]) -> Asked:
+    """A step begins with the last scrape before it: so what came between two steps is in one of them."""
+    interval_s = answer.scrape_interval_s
+    return Asked(box_label, step_s(interval_s), answer.question.direction, matchers, interval_s)
 
 
 def trends_of(api: Api, box_label: str, answer: Answer, keys: Sequence[RowKey]) -> dict[RowKey, bytes]:
@@ -37,7 +38,7 @@ def trends_of(api: Api, box_label: str, answer: Answer, keys: Sequence[RowKey]) 
     grouping, step = answer.question.grouping, step_s(answer.scrape_interval_s)
     labels = labels_of(grouping, box_label)
     matchers = matchers_of(keys, grouping, box_label)
-    asked = Asked(box_label, _seen_s(answer.scrape_interval_s), answer.question.direction, matchers)
+    asked = _of_steps(box_label, answer, matchers)
     # Whole steps: else every round would cut time anew, and the whole line would flicker.
     end_s = floor(answer.at_s / step) * step
     start_s = end_s - (SLICES - 1) * step
@@ -80,14 +81,10 @@ class _Asking:
     """Asks about one row at one moment."""
 
     def __init__(self, api: Api, box_label: str, answer: Answer, key: RowKey) -> None:
-        self._api, self._box_label, self._at_s = api, box_label, answer.at_s
+        self._api, self._at_s = api, answer.at_s
         self._matchers = matchers_of([key], answer.question.grouping, box_label)
-        self._direction = answer.question.direction
-        self._asked = self._over(answer.window_s)
-        self._seen_s = _seen_s(answer.scrape_interval_s)
-
-    def _over(self, window_s: float | None) -> Asked:
-        return Asked(self._box_label, window_s, self._direction, self._matchers)
+        self._asked = Asked(box_label, answer.window_s, answer.question.direction, self._matchers)
+        self._of_steps = _of_steps(box_label, answer, self._matchers)
 
     def _by(self, metric: str, *labels: str) -> dict[tuple[str, ...], float]:
         found = self._api.at(self._asked.sum(metric, labels), self._at_s)
@@ -127,7 +124,7 @@ class _Asking:
         """The last of them, oldest first."""
         end_s = floor(self._at_s / step) * step
         start_s = end_s - (STEPS - 1) * step
-        asked = self._over(self._seen_s)
+        asked = self._of_steps
         latencies: dict[float, dict[str, float]] = {}
         for each in self._api.over(asked.sum(promql.LATENCY, ("le",)), start_s, end_s, step).series:
             for at_s, count in each.points:

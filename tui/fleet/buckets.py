@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from math import inf
 from typing import NamedTuple
 
@@ -44,7 +45,7 @@ class Buckets:
     @property
     def counts(self) -> list[float]:
         """How many in each bucket."""
-        return [high - low for low, high in zip([0.0, *self.cumulative[:-1]], self.cumulative, strict=True)]
+        return [high - low for low, high in pairwise([0.0, *self.cumulative])]
 
     def quantile(self, q: float) -> Estimate | None:
         """As Prometheus's histogram_quantile: linear within a bucket; None: there is nothing to tell it from."""

@@ -30,7 +30,7 @@ def heatmap(detail: FleetDetail, width: int, columns: int, glyphs: Glyphs) -> li
     if not rows:
         canvas.put_in_middle(MARGIN, 0, NOTHING, Role.NOTE)
     for y, edge_s in enumerate(rows):
-        canvas.put(0, y, f"{edge_text(edge_s, rows, glyphs):>{MARGIN - 1}}{own.upright}", Role.AXIS)
+        canvas.put(0, y, f"{edge_text(edge_s, edges, glyphs):>{MARGIN - 1}}{own.upright}", Role.AXIS)
         for x, step in enumerate(placed):
             count = dict(_counted(step)).get(edge_s, 0.0) if step else 0.0
             if count > _TINY:

@@ -29,23 +29,30 @@ class Asked:
     """None: everything that was counted."""
     direction: int | None = None
     matchers: tuple[str, ...] = ()
+    before_s: float = 0.0
+    """So much before the window is looked at, too, for a scrape that says what there had been."""
 
     def _of(self, metric: str) -> str:
         matchers = list(self.matchers)
         if self.direction is not None:
             matchers.append(f'direction="{Direction(self.direction).name.lower()}"')
         selector = f"{metric}{{{','.join(matchers)}}}" if matchers else metric
-        return selector if self.window_s is None else f"increase({selector}[{_ms(self.window_s)}])"
+        if self.window_s is None:
+            return selector
+        began, process = f"offset {_ms(self.window_s)}", f"{self.box_label},job,instance"
+        # `increase` does not see what a series began with. Where the exporter was there when the window began, and the
+        # series was not, all that it has came since: exporters begin a series at 0.
+        new = f"({selector} unless {selector} {began}) and on ({process}) {BUILD} {began}"
+        return f"({new} or increase({selector}[{_ms(self.window_s + self.before_s)}]))"
 
     def sum(self, metric: str, by: Iterable[str]) -> str:
         """What was counted, by labels."""
         return f"sum by ({','.join(by)}) ({self._of(metric)})"
 
-    def busiest(self, metric: str, labels: Sequence[str], extra: str, limit: int) -> str:
-        """The same, by labels and an extra one, of the label sets with most handshakes."""
-        by = ",".join(labels)
+    def busiest(self, metric: str, by: Iterable[str], labels: Sequence[str], limit: int) -> str:
+        """The same, of those sets of `labels`, which are among `by`, that have most handshakes."""
         chosen = f"topk({limit},{self.sum(HANDSHAKES, labels)})"
-        return f"{self.sum(metric, (*labels, extra) if extra else labels)} and on ({by}) {chosen}"
+        return f"{self.sum(metric, by)} and on ({','.join(labels)}) {chosen}"
 
     def number_of(self, labels: Sequence[str]) -> str:
         """How many label sets there are."""

@@ -14,8 +14,8 @@ _MEASURED = """\
 Each box that runs tcplat --listen counts handshakes by how long the far side took to answer (its own help says how \
 that is measured), by remote; a Prometheus server collects these counts, and is asked for them here. A row is of a \
 box and a remote, of a remote as all boxes see it, or of a box (a). In a window (w) counts are what the server's \
-increase() makes of scrapes, which is why they have a ~: it extends what it saw to the edges of the window, and \
-does not see what a remote began with. Since each box began to count (window all) they are exact.
+increase() makes of scrapes, which is why they have a ~: it extends what it saw to the edges of the window. What a \
+box had counted before it was first scraped is in none. Since each box began to count (window all) they are exact.
 
 Percentiles are estimates within a bucket (~): which bucket is known, where in it is not; it is assumed that \
 latencies lie evenly in it, as histogram_quantile does. Details (Enter) tell the bucket. Least, greatest and last \
