@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -45,7 +46,10 @@ def test_it_does_with_little(network: Lab, limit: str) -> None:
 
 
 @pytest.mark.parametrize("megabytes", [100, 250])
-def test_little_memory_is_told(network: Lab, megabytes: int) -> None:
+def test_little_memory_is_told(
+    network: Lab, megabytes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CACHE_DIRECTORY", str(tmp_path))  # Where nothing is kept that would spare it compiling.
     done = watched(network, f"--as={megabytes * 1_000_000}")
     assert done.returncode == 1
     assert done.stderr.startswith("tcplat: bcc cannot prepare the probe: ")
