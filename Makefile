@@ -1,7 +1,7 @@
 # What a person types here; the work is done in tools/. `make` lists it.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run setup setup-test test check format fuzz bench screenshots fresh fresh-dist dist audit lock clean
+.PHONY: help run setup setup-test test check format fuzz faults soak bench fleet-demo screenshots fresh fresh-dist dist audit lock clean
 
 BIN := .venv/bin
 # Without sudo the program starts all the same, and says what it lacks.
@@ -38,8 +38,19 @@ format: setup-test ## write the code the one way
 fuzz: setup-test ## mutated packets through the kernel program and the matcher: make fuzz ARGS="5000000 --seed 7"
 	$(SUDO) $(BIN)/python tools/fuzz.py $(ARGS)
 
+faults: setup-test ## floods, kills, detached programs, small limits: more and longer than `make test` does
+	$(SUDO) TCPLAT_THOROUGH=1 $(BIN)/pytest tests/end_to_end/test_flood.py tests/end_to_end/test_killed.py \
+	    tests/end_to_end/test_interface_faults.py tests/end_to_end/test_limits.py \
+	    tests/end_to_end/test_terminal.py tests/end_to_end/test_privileges.py $(ARGS)
+
+soak: setup-test ## changing traffic and keys for MINUTES (10), then look at what it holds and whether its figures are true
+	$(SUDO) TCPLAT_SOAK_MINUTES=$(or $(MINUTES),10) $(BIN)/pytest -s tests/end_to_end/test_soak.py $(ARGS)
+
 bench: setup-test ## what it costs, every figure beside a reference: make bench ARGS="kernel loss --quick"
 	$(SUDO) $(BIN)/python -m tools.bench $(ARGS)
+
+fleet-demo: setup-test ## many boxes on one screen: made-up boxes, a real Prometheus, tcplat --fleet; all on loopback
+	@$(BIN)/python -m tools.fleet_demo $(ARGS)
 
 screenshots: setup-test ## draw screenshots/ anew
 	$(BIN)/python tools/screenshots.py $(ARGS)

@@ -126,8 +126,9 @@ EVENT_BYTES = struct.calcsize("=" + _LAYOUT)
 RECORD = struct.Struct("=8x" + _LAYOUT)
 """One record as it lies in the ring: the kernel's 8-byte header (BPF_RINGBUF_HDR_SZ), then the event."""
 
-_CODES = dict(zip(Handshake._fields, re.findall(r"\d*[^x\d]", _LAYOUT), strict=True))
-_ENDS = accumulate((struct.calcsize("=" + code) for code in _CODES.values()), initial=8)
+CODES = dict(zip(Handshake._fields, re.findall(r"\d*[^x\d]", _LAYOUT), strict=True))
+"""Of each field of a handshake, what struct calls it."""
+_ENDS = accumulate((struct.calcsize("=" + code) for code in CODES.values()), initial=8)
 OFFSETS = dict(zip(Handshake._fields, _ENDS, strict=False))
 """Where in a record each field of a handshake begins."""
 
@@ -203,7 +204,7 @@ def values_of(handshakes: Sequence[Handshake], name: str) -> list[int]:
     """One field that is a number, of every handshake: of records 0.03 us each."""
     if not isinstance(handshakes, Records):
         return list(map(attrgetter(name), handshakes))
-    code = _CODES[name]
+    code = CODES[name]
     width = struct.calcsize("=" + code)
     words = memoryview(handshakes.raw).cast(code)
     values: list[int] = words[OFFSETS[name] // width :: RECORD.size // width].tolist()

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
-from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
-from textual.filter import LineFilter
-from textual.widgets import ContentSwitcher
 from textual.worker import get_current_worker
 
 from bpf.source import Source
-from tui import themes
-from tui.cells import cells_only
 from tui.collector import (
     AccountsRead,
     BatchArrived,
@@ -26,38 +19,35 @@ from tui.collector import (
     SourceFailed,
     WatchBegan,
 )
-from tui.commands import Commands
 from tui.core.column import Main
-from tui.core.format import ASCII
-from tui.driver import QuietMouseDriver
-from tui.exporting import Exporting
+from tui.core.row import Row
+from tui.exporting import HEADER, cells
 from tui.model import Model
 from tui.options import DEFAULTS, ScreenOptions
+from tui.shell import Shell
 from tui.steering import Steering
 from tui.telling import Situation, empty_text, note_text
 from tui.views import Views
 from tui.widgets.account_line import AccountLine
 from tui.widgets.filter_line import FilterLine
-from tui.widgets.key_line import KeyLine
-from tui.widgets.row_table import RowTable
 from tui.widgets.title_line import Status, TitleLine
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-    from textual.screen import Screen
-
     # Not needed before the first paint.
     from bpf.interfaces import Interface
+    from tui.core.filter import Filter
+    from tui.out.table import Cell
     from tui.widgets.interface_table import InterfaceTable
 
-_INTERVALS_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+_OF_PLAYBACK = ("app.back", "app.ahead", "app.slower", "app.faster")
 
 
-class TcplatApp(Commands, Exporting, Steering, App[None]):
+class TcplatApp(Steering, Shell):
     """Draws once a second what a worker thread collects. All state here belongs to the UI thread."""
 
-    CSS_PATH = ["app.tcss", "views.tcss"]
-    TITLE = "tcplat"
+    views: Views
+    title_line: TitleLine
+    account_line: AccountLine
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("q", "quit", "Quit", id="app.quit"),
         # Before any screen or input takes it to copy text: this key ends a program.
@@ -108,61 +98,27 @@ class TcplatApp(Commands, Exporting, Steering, App[None]):
         options: ScreenOptions = DEFAULTS,
     ) -> None:
         """`open_source` and `list_interfaces` are called in other threads."""
-        super().__init__(driver_class=QuietMouseDriver)
-        themes.apply(self, options.theme)
-        self.stylesheet.set_variables(self.get_css_variables())
+        super().__init__(options)
         self.list_interfaces = list_interfaces
-        self.options = options
         self.collector = Collector(open_source, self.post_message, options.takers)
         self.model = Model(self.collector, options)
-        self.views = Views(self.model, options, self._draw)
-        self._title_line = TitleLine(self.model.rows, options.glyphs)
-        self._filter_line = FilterLine(self.model.known_values, options.filter)
-        self._account_line = AccountLine()
+        self.views = Views(self.model, options, self.draw)
+        self.title_line = TitleLine(self.model.rows, options.glyphs)
+        self.filter_line = FilterLine(self.model.known_values, options.filter)
+        self.account_line = AccountLine()
         self.situation = Situation(options.opening)
-        self._interval_s = options.redraw_interval_s
-        self._styled_for = options.theme
-        """The theme whose colours the styles have."""
 
     @property
     def failure(self) -> str:
         """Why the source could not be opened, or ended; empty: it did not."""
         return self.situation.failure
 
-    def compose(self) -> ComposeResult:
-        yield self._title_line
-        with ContentSwitcher(initial="table"):
-            yield self.views.table_view
-        yield self._filter_line
-        yield self._account_line
-        yield KeyLine()
-
-    def on_mount(self) -> None:
-        self.set_keymap(dict(self.options.keymap))
-        self.set_class(self.options.glyphs is ASCII, "-ascii")
-        self.views.focus()
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            asyncio.get_running_loop().add_signal_handler(number, self.exit)
-        self._redraw()
-        self._timer = self.set_interval(self._interval_s, self._redraw)
-        # Preparing the probe takes the processor from the first paint.
-        self.call_after_refresh(self.run_worker, self._collect, thread=True)
+    def begin(self) -> None:
+        self.run_worker(self._collect, thread=True)
 
     def on_unmount(self) -> None:
         self.collector.end()
         self.model.close()
-
-    def refresh_css(self, animate: bool = True) -> None:
-        # Textual parses all styles and applies them anew when it starts, for a theme that may have been set meanwhile.
-        if self.theme != self._styled_for:
-            self._styled_for = self.theme
-            super().refresh_css(animate)
-
-    def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
-        super()._display(screen, cells_only(renderable))
-
-    def get_line_filters(self) -> Sequence[LineFilter]:
-        return themes.filters(self.theme, super().get_line_filters())
 
     def _collect(self) -> None:
         worker = get_current_worker()
@@ -173,20 +129,22 @@ class TcplatApp(Commands, Exporting, Steering, App[None]):
         is_first = not len(self.model.rows)
         self.model.ingest(message)
         if is_first:
-            self._redraw()
+            self.redraw()
+        elif self.model.rows.has_much:
+            self._take_over()
 
     @on(WatchBegan)
     def _begin(self, message: WatchBegan) -> None:
         self.situation.begin(message.selection, message.accounts)
         self.model.reset(message.began_ns)
-        self._redraw()
+        self.redraw()
 
     @on(PlaybackChanged)
     def _take_playback(self, message: PlaybackChanged) -> None:
         is_first, self.situation.playback = self.situation.playback is None, message.playback
         if is_first:
             self.refresh_bindings()
-        self._draw()
+        self.draw()
 
     @on(AccountsRead)
     def _take_accounts(self, message: AccountsRead) -> None:
@@ -206,47 +164,41 @@ class TcplatApp(Commands, Exporting, Steering, App[None]):
     @on(SourceFailed)
     def _tell_source_failed(self, message: SourceFailed) -> None:
         self.situation.failure = message.reason
-        self._redraw()
+        self.redraw()
 
-    def _redraw(self) -> None:
+    def _take_over(self) -> None:
         if not self.situation.is_paused and self.model.refresh():
             self.bell()
+
+    def redraw(self) -> None:
+        self._take_over()
         # Without rows: is it because the interface is down?
         if self.views.current == "interfaces" or (self.situation.selection and not len(self.model.rows)):
             self.read_interfaces()
-        self._draw()
+        self.draw()
 
-    def _draw(self) -> None:
-        """Draw what the model shows, without taking over anything new."""
+    def draw(self) -> None:
         situation, rows, now_ns = self.situation, self.model.rows, self.model.now_ns()
         self.views.draw(empty_text(situation, rows, str(self.model.filter), now_ns))
         note = note_text(situation, rows, self.options.recording_trouble())
-        self._title_line.draw(Status(situation, note, now_ns))
-        self._filter_line.draw(rows.shown, len(rows))
-        self._account_line.draw(situation.accounts, rows.main)
+        self.title_line.draw(Status(situation, note, now_ns))
+        self.filter_line.draw(rows.shown, len(rows))
+        self.account_line.draw(situation.accounts, rows.main)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action in ("seek", "change_speed"):
             return self.situation.has_player
-        if action in ("filter", "next_view"):
-            # Elsewhere, "/" is a letter like others, and Tab completes.
-            return len(self.screen_stack) == 1 and not self._filter_line.is_typed_in
         return super().check_action(action, parameters)
 
+    def is_of_use(self, binding: Binding) -> bool:
+        return self.situation.has_player or binding.id not in _OF_PLAYBACK
+
     def action_view(self, name: str) -> None:
-        self.views.show(name)
         if name == "interfaces":
             self.views.interfaces.begin()
         if name == "probe":
             self.views.probe.draw(self.situation.accounts)
-        self._redraw()
-
-    def action_next_view(self, step: int) -> None:
-        self.action_view(self.views.after(step))
-
-    @on(RowTable.RowChosen)
-    def _show_details(self) -> None:
-        self.action_view("details")
+        super().action_view(name)
 
     def on_interface_table_chosen(self, message: InterfaceTable.Chosen) -> None:
         self.switch(message.name)
@@ -257,52 +209,23 @@ class TcplatApp(Commands, Exporting, Steering, App[None]):
             self.collector.steer(lambda player: player.pause())
             return
         self.situation.is_paused = not self.situation.is_paused
-        self._redraw()
+        self.redraw()
 
     def action_turn(self) -> None:
         rows = self.model.rows
         rows.turn_to(Main.LIVE if rows.main is Main.HANDSHAKE else Main.HANDSHAKE)
-        self._draw()
+        self.draw()
 
     def action_names(self) -> None:
         self.model.toggle_names()
-        self._redraw()
-
-    def action_interval(self, step: int) -> None:
-        nearest = min(range(len(_INTERVALS_S)), key=lambda at: abs(_INTERVALS_S[at] - self._interval_s))
-        self._interval_s = _INTERVALS_S[min(max(0, nearest + step), len(_INTERVALS_S) - 1)]
-        self._timer.stop()
-        self._timer = self.set_interval(self._interval_s, self._redraw)
-        self.notify(f"Redrawn every {self._interval_s:g} s", timeout=2, markup=False)
-
-    def action_theme(self) -> None:
-        names = themes.names()
-        at = names.index(self.theme) if self.theme in names else -1
-        themes.apply(self, names[(at + 1) % len(names)])
-        self.notify(f"Theme {self.theme}", timeout=2, markup=False)
+        self.redraw()
 
     def action_reset(self) -> None:
         self.model.reset(self.model.now_ns())
-        self._redraw()
+        self.redraw()
 
-    def action_filter(self) -> None:
-        self._filter_line.open()
+    def taken_along(self, rows: Sequence[Row]) -> tuple[Sequence[str], list[Sequence[Cell]]]:
+        return HEADER, [cells(row) for row in rows]
 
-    def action_back_out(self) -> None:
-        if self._filter_line.value or self._filter_line.is_typed_in:
-            self._filter_line.clear_and_close()
-            self.views.focus()
-        elif self.views.current != "table":
-            self.action_view("table")
-        else:
-            self.views.table.clear_selection()
-            self._draw()
-
-    @on(FilterLine.Narrowed)
-    def _narrow(self, message: FilterLine.Narrowed) -> None:
-        self.model.narrow(message.filter)
-        self._draw()
-
-    @on(FilterLine.Left)
-    def _leave_filter(self) -> None:
-        self.views.focus()
+    def narrow(self, filter_: Filter) -> None:
+        self.model.narrow(filter_)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from bpf.event import printable
 from tui.exporter import arguments as listening
+from tui.fleet import arguments as asking
 from tui.record.rotation import Rotation, rotation
 
 if TYPE_CHECKING:  # Imported when it is needed: it takes 35 ms.
@@ -27,6 +28,7 @@ examples:
   tcplat eth0 --json | jq .          a JSON object a line
   tcplat lo --log --duration 10      a line a handshake, for ten seconds
   tcplat eth0 --listen :9811         no screen, but metrics for Prometheus, on this machine only
+  tcplat --fleet http://prom:9090    the same screen, of all boxes that a Prometheus server scrapes
   tcplat --demo                      a private network of known hosts to look at
 
 exit status: 0 done, 1 failed, 2 bad arguments, 130 interrupted"""
@@ -70,7 +72,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if options.forwarded and options.flows is None:
         options.flows = True
-    trouble = _contradiction(options) or listening.contradiction(options)
+    trouble = _contradiction(options) or listening.contradiction(options) or asking.contradiction(options)
     if trouble:
         parser.error(trouble)
     return options
@@ -93,6 +95,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     _add_output(parser)
     _add_input(parser)
+    asking.add_to(parser)
     parser.add_argument(
         "--timeout",
         type=_seconds,

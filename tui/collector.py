@@ -11,13 +11,14 @@ from math import inf
 
 from textual.message import Message
 
+from bpf.distinct import distinct
 from bpf.errors import TcplatError
-from bpf.event import Flow, Handshake, printable, values_of
+from bpf.event import Flow, Handshake, printable
 from bpf.source import Account, Batch, Playback, Player, Source, Taker
 
 _DRAIN_S, _IDLE_DRAIN_S = 0.05, 0.25
 """From one drain to the next: at least, and at most."""
-_BATCH = 1000
+_BATCH = 2000
 """Handshakes and samples in a batch that holds up no key, and costs more than its way to the screen."""
 _GIVEN_ACCOUNTS_INTERVAL_S = 9.5
 """A recording has accounts about every 10 s, the screen's come every second."""
@@ -167,8 +168,8 @@ class Collector:
         if batch.accounts:
             self._tell_accounts(source, batch.accounts)
         if batch.handshakes or batch.flows:
-            indices = {each.ifindex for each in batch.flows}.union(values_of(batch.handshakes, "ifindex"))
-            cgroups = {each.cgroup for each in batch.flows}.union(values_of(batch.handshakes, "cgroup"))
+            indices = {each.ifindex for each in batch.flows} | distinct(batch.handshakes, "ifindex")
+            cgroups = {each.cgroup for each in batch.flows} | distinct(batch.handshakes, "cgroup")
             interfaces = self._new_names(indices, self._interfaces, source.name_of)
             units = self._new_names(cgroups, self._units, source.unit_of)
             self._post(BatchArrived(batch.handshakes, batch.flows, interfaces, units))

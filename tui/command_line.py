@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tui.config.config import Config
     from tui.config.kinds import Known
     from tui.exporter.run import Export
+    from tui.options import ScreenOptions
     from tui.record.flight import FlightRecorder
     from tui.record.recorder import Recorder
 
@@ -68,6 +69,8 @@ def _run(options: argparse.Namespace, stack: ExitStack, *, owns_process: bool) -
 
         print(default_text(_known()), end="")
         return 0
+    if options.fleet:
+        return _fleet(options, owns_process=owns_process)
     compiling = _begin_compiling(options, stack)
     config = None
     has_screen = not (options.form or options.listen)
@@ -89,19 +92,23 @@ def _run(options: argparse.Namespace, stack: ExitStack, *, owns_process: bool) -
     chosen = _reading(options) if options.read else _watching(options, stack, compiling)
     if owns_process:
         _give_up_privileges(export.files if export else [], is_watching=not options.read)
-    recorder = None
-    if options.record:
-        from tui.record.recorder import Recorder
-
-        if options.read and _is_same_file(options.read, options.record):
-            # With rotation it would be renamed, and the new one read while it is written.
-            raise TcplatError("--record would write to what --read reads", "name another file")
-        stack.callback(lambda: _tell_recording(options.record, recorder))
-        path, has_flows = Path(options.record), bool(options.flows)
-        recorder = stack.enter_context(Recorder(path, options.record_rotate, has_flows=has_flows))
+    recorder = _recorder(options, stack) if options.record else None
     if config:
         return _screen(options, chosen, config, recorder)
     return export.run(chosen.open_source(), recorder) if export else _stream(options, chosen, recorder)
+
+
+def _recorder(options: argparse.Namespace, stack: ExitStack) -> Recorder:
+    """Open what is recorded to; once it is closed, what it lacks is told."""
+    from tui.record.recorder import Recorder
+
+    if options.read and _is_same_file(options.read, options.record):
+        # With rotation it would be renamed, and the new one read while it is written.
+        raise TcplatError("--record would write to what --read reads", "name another file")
+    path, has_flows = Path(options.record), bool(options.flows)
+    recorder = Recorder(path, options.record_rotate, has_flows=has_flows)
+    stack.callback(lambda: _tell_recording(options.record, recorder))
+    return stack.enter_context(recorder)
 
 
 def _give_up_privileges(files: Sequence[Path], *, is_watching: bool) -> None:
@@ -202,9 +209,9 @@ def _account_interval_s(options: argparse.Namespace) -> float:
     return 10.0 if options.form or (options.listen and options.record) else 1.0
 
 
-def _tell_recording(path: str, recorder: Recorder | None) -> None:
+def _tell_recording(path: str, recorder: Recorder) -> None:
     """Once it is closed: say what it lacks."""
-    if recorder and (trouble := recorder.trouble()) and sys.stderr:
+    if (trouble := recorder.trouble()) and sys.stderr:
         print(f"tcplat: {printable(f'{path}: {trouble}')}", file=sys.stderr)
 
 
@@ -223,15 +230,20 @@ def _exporter(options: argparse.Namespace) -> Export:
     return Export(options.listen, options.label_by, options.max_series, options.filter, options.web_config)
 
 
+def _fleet(options: argparse.Namespace, *, owns_process: bool) -> int:
+    from tui.config.file import load
+    from tui.fleet.run import run
+
+    config = load(options.config, os.environ, _known)
+    _require_terminal(is_stdin_read=False)
+    if owns_process:
+        _give_up_privileges([], is_watching=False)
+    return run(options, os.environ, _screen_options(options, config))
+
+
 def _screen(options: argparse.Namespace, chosen: _Input, config: Config, recorder: Recorder | None) -> int:
-    from tui import themes
     from tui.app import TcplatApp
-    from tui.core.format import ASCII, UNICODE
-    from tui.core.grouping import Grouping
-    from tui.core.thresholds import Thresholds
-    from tui.core.window import Window
     from tui.garbage import settle
-    from tui.options import ScreenOptions
 
     takers: list[Taker] = [recorder] if recorder else []
     save_recent = None
@@ -241,13 +253,35 @@ def _screen(options: argparse.Namespace, chosen: _Input, config: Config, recorde
         flight = FlightRecorder()
         takers.append(flight)
         save_recent = partial(_save_recent, flight)
-    warn_ns, bad_ns = (None if ms is None else ms * 1e6 for ms in (config.warn_ms, config.bad_ms))
-    screen = ScreenOptions(
-        glyphs=UNICODE if _shows_unicode(os.environ) else ASCII,
+    screen = replace(
+        _screen_options(options, config),
         opening=chosen.opening,
         takers=takers,
         save_recent=save_recent,
         recording_trouble=recorder.trouble if recorder else str,
+    )
+    app = TcplatApp(chosen.open_source, chosen.list_interfaces, screen)
+    settle()
+    app.run()
+    if app.failure:
+        # Said again: the screen that said so is gone.
+        print(f"tcplat: {printable(app.failure)}", file=sys.stderr)
+        return EXIT_FAILED
+    return app.return_code or 0
+
+
+def _screen_options(options: argparse.Namespace, config: Config) -> ScreenOptions:
+    """What any screen starts with."""
+    from tui import themes
+    from tui.core.format import ASCII, UNICODE
+    from tui.core.grouping import Grouping
+    from tui.core.thresholds import Thresholds
+    from tui.core.window import Window
+    from tui.options import ScreenOptions
+
+    warn_ns, bad_ns = (None if ms is None else ms * 1e6 for ms in (config.warn_ms, config.bad_ms))
+    return ScreenOptions(
+        glyphs=UNICODE if _shows_unicode(os.environ) else ASCII,
         redraw_interval_s=config.interval_s,
         filter=str(options.filter or ""),
         columns=config.columns,
@@ -262,14 +296,6 @@ def _screen(options: argparse.Namespace, chosen: _Input, config: Config, recorde
         theme=themes.choose(os.environ, config.theme),
         keymap=config.keys,
     )
-    app = TcplatApp(chosen.open_source, chosen.list_interfaces, screen)
-    settle()
-    app.run()
-    if app.failure:
-        # Said again: the screen that said so is gone.
-        print(f"tcplat: {printable(app.failure)}", file=sys.stderr)
-        return EXIT_FAILED
-    return app.return_code or 0
 
 
 def _known() -> Known:

@@ -17,14 +17,13 @@ if TYPE_CHECKING:
     from textual.app import App
 
     from tui.options import ScreenOptions
-    from tui.telling import Situation
-    from tui.views import Views
+    from tui.screens.help import Told
+    from tui.switched import Switched
 
     _Base = App[None]
 else:
     _Base = object
 
-_OF_PLAYBACK = ("app.back", "app.ahead", "app.slower", "app.faster")
 _TWICE = "app.interrupt"
 """Quit is among the commands already."""
 
@@ -32,14 +31,24 @@ _TWICE = "app.interrupt"
 class Commands(_Base):
     """The part of the app that knows all its keys."""
 
-    views: Views
+    views: Switched
     options: ScreenOptions
-    situation: Situation
+
+    def is_of_use(self, binding: Binding) -> bool:
+        """Whether a key does something now."""
+        del binding
+        return True
+
+    def told(self) -> Told:
+        """What the help says besides keys."""
+        from tui.screens.help import HERE
+
+        return HERE
 
     def get_system_commands(self, screen: Screen[object]) -> Iterator[SystemCommand]:
         """Every key is a command of the palette, too; one of a view goes to that view first."""
         for binding in self._keys_of(type(self)):
-            if binding.id != _TWICE and (self.situation.has_player or binding.id not in _OF_PLAYBACK):
+            if binding.id != _TWICE and self.is_of_use(binding):
                 yield self._command(_told(binding), binding, self)
         for view, owner in self.views.with_keys:
             for binding in self._keys_of(type(owner)):
@@ -76,7 +85,7 @@ class Commands(_Base):
         """Show all keys, and what the figures are."""
         from tui.screens.help import HelpScreen
 
-        self.push_screen(HelpScreen(self.keys_told()))
+        self.push_screen(HelpScreen(self.keys_told(), self.told()))
 
     def keys_told(self) -> dict[str, list[tuple[str, str]]]:
         """Where keys are of use, and for each which they are and what they do."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from bpf.errors import TcplatError
 from tui.core.columns import COLUMNS
@@ -14,10 +14,9 @@ from tui.core.row import Row
 if TYPE_CHECKING:
     from textual.app import App
 
-    from tui.model import Model
     from tui.options import ScreenOptions
     from tui.out.table import Cell
-    from tui.views import Views
+    from tui.switched import Switched
 
     _Base = App[None]
 else:
@@ -27,23 +26,31 @@ _IDS = tuple(each.id for each in COLUMNS if each.value and each.id != "host" and
 _UNITS = {"age": "_ns", "sampled": "_ns", "loss": "_percent"} | dict.fromkeys(
     (each.id for each in COLUMNS if each.is_latency), "_ns"
 )
-_HEADER = ["row", *(f"{id_}{_UNITS.get(id_, '')}" for id_ in _IDS)]
+HEADER = ["row", *(f"{id_}{_UNITS.get(id_, '')}" for id_ in _IDS)]
+
+
+def cells(row: Row) -> list[Cell]:
+    """What is taken along of a row: below `HEADER`."""
+    return [row.label, *(row.figure(id_) for id_ in _IDS)]
 
 
 class Exporting(_Base):
-    """The part of the app that answers `c` and `E`."""
+    """The part of an app that answers `c` and `E`."""
 
-    model: Model
-    views: Views
+    views: Switched
     options: ScreenOptions
+
+    def taken_along(self, rows: Sequence[Any]) -> tuple[Sequence[str], list[Sequence[Cell]]]:
+        """Rows of the table as other programs take them: a header, and cells."""
+        raise NotImplementedError
 
     def action_copy(self) -> None:
         """Copy the selected row; without one, all rows."""
         from tui.out.table import clipboard_text
 
         selected = self.views.table.selected
-        rows = [selected] if selected else self._all_rows()
-        self.copy_to_clipboard(clipboard_text(map(_cells, rows), _HEADER))
+        header, rows = self.taken_along([selected] if selected else self.views.table.all_rows())
+        self.copy_to_clipboard(clipboard_text(rows, header))
         what = "the row" if selected else f"{len(rows):,} rows"
         self.notify(f"Copied {what}, if this terminal takes it (OSC 52)", timeout=3, markup=False)
 
@@ -64,8 +71,8 @@ class Exporting(_Base):
             from tui.out.table import csv_text, json_text
             from tui.saving import save
 
-            rows = [_cells(row) for row in self._all_rows()]
-            text = csv_text(_HEADER, rows) if chosen == "csv" else json_text(_HEADER, rows)
+            header, rows = self.taken_along(self.views.table.all_rows())
+            text = csv_text(header, rows) if chosen == "csv" else json_text(header, rows)
             said = f"Saved {len(rows):,} rows: "
             self.run_worker(self._tell_saved(lambda: f"{said}{save(text, f'.{chosen}', time.time())}"))
 
@@ -74,10 +81,3 @@ class Exporting(_Base):
             self.notify(await asyncio.to_thread(write), markup=False)
         except TcplatError as error:
             self.notify(str(error), severity="error", markup=False)
-
-    def _all_rows(self) -> list[Row]:
-        return self.model.rows.rows(0, self.model.rows.shown)
-
-
-def _cells(row: Row) -> list[Cell]:
-    return [row.label, *(row.figure(id_) for id_ in _IDS)]

@@ -11,11 +11,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from textual.widget import Widget
-from textual.widgets import ContentSwitcher
 
 from tui.core.grouping import RowKey
 from tui.model import Model
 from tui.options import ScreenOptions
+from tui.switched import Switched
 from tui.widgets.row_table import RowTable
 from tui.widgets.table_view import TableView
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from tui.widgets.event_table import EventTable
     from tui.widgets.interface_table import InterfaceTable
 
-NAMES = ("table", "details", "events", "interfaces", "probe")
 _FILTERED = "The filter hides all of the last handshakes.\n\nEsc clears it."
 
 
@@ -42,15 +41,17 @@ def with_keys() -> Sequence[type[Widget]]:
     return (TableView, RowTable, Details, EventTable, InterfaceTable, AccountPage, FilterLine)
 
 
-class Views:
-    """Made by the app, in whose switcher they are. The UI thread's."""
+class Views(Switched):
+    """Those of what is seen here; made by the app, in whose switcher they are."""
+
+    names = ("table", "details", "events", "interfaces", "probe")
 
     def __init__(self, model: Model, options: ScreenOptions, changed: Callable[[], None]) -> None:
+        super().__init__()
         self._model = model
         self._glyphs = options.glyphs
         self.table = RowTable(model.rows, options.glyphs, options.columns, options.thresholds)
         self.table_view = TableView(model.rows, self.table, changed)
-        self.current = "table"
         self._detailed: RowKey | None = None
 
     @cached_property
@@ -87,15 +88,9 @@ class Views:
 
         return AccountPage()
 
-    def _focused(self, name: str) -> Widget:
-        """What has the keys of a view."""
+    def focused(self, name: str) -> Widget:
         focused: Widget = getattr(self, name)
         return focused
-
-    @property
-    def with_keys(self) -> Sequence[tuple[str, Widget]]:
-        """Which view has which keys, in the order of the help."""
-        return [("table", self.table_view), *((name, self._focused(name)) for name in NAMES)]
 
     def _writing(self) -> Writing:
         from tui.core.fields import Writing
@@ -107,30 +102,14 @@ class Views:
         """Go to a view. Details are those of the selected row, or of the first."""
         if name == "details":
             self._detailed = self._chosen()
-        self.current = name
-        switcher = self.table.app.query_one(ContentSwitcher)
-        widget = self._focused(name)
-        if not widget.is_attached:
-            switcher.mount(widget)
-        switcher.current = name
-        self.focus()
+        super().show(name)
 
     def take_interfaces(self, interfaces: Sequence[Interface], selection: Sequence[str], now_ns: int) -> None:
         """Show what there is by now, if that is shown."""
         if self.current == "interfaces":
             self.interfaces.take(interfaces, selection, now_ns)
 
-    def after(self, step: int) -> str:
-        """The view so many after the one that is shown."""
-        return NAMES[(NAMES.index(self.current) + step) % len(NAMES)]
-
-    def focus(self) -> None:
-        """Give the keys to the view that is shown."""
-        widget = self._focused(self.current)
-        widget.screen.set_focus(widget)
-
     def draw(self, empty: str) -> None:
-        """Draw the view that is shown; `empty` says why there are no rows."""
         if self.current == "table":
             self.table.draw(empty)
         elif self.current == "events":

@@ -13,6 +13,7 @@ from types import TracebackType
 
 from bpf.lab import Lab
 from tests.end_to_end.commands import PATIENCE_S
+from tools.prometheus_server import Here
 
 _SHELL = "env LANG=C.UTF-8 TERM=tmux-256color PS1=$ sh"
 
@@ -20,7 +21,7 @@ _SHELL = "env LANG=C.UTF-8 TERM=tmux-256color PS1=$ sh"
 class Terminal:
     """A tmux server of its own, on a socket of its own, for as long as a `with` lasts."""
 
-    def __init__(self, lab: Lab, columns: int = 80, lines: int = 24) -> None:
+    def __init__(self, lab: Lab | Here, columns: int = 80, lines: int = 24) -> None:
         self._lab = lab
         self._directory = tempfile.TemporaryDirectory(prefix="tcplat-tmux-")
         self._size = ("-x", str(columns), "-y", str(lines))

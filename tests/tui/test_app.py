@@ -11,6 +11,7 @@ import pytest
 from bpf.errors import KernelUnsupported
 from tests.tui.played import MS, PATIENCE_S, Played, handshake
 from tests.tui.shown import BY_P95, THREE, opening, shown
+from tui.widgets.table_view import TableView
 
 
 async def test_it_says_that_it_compiles_before_the_source_is_open() -> None:
@@ -55,6 +56,24 @@ async def test_pause_holds_rows_still_while_collecting_goes_on() -> None:
         await screen.press("space")
         assert screen.hosts == ["198.18.9.9", "198.18.7.3", "198.18.0.2", "198.18.0.1"]
         assert "PAUSED" not in screen.title
+
+
+async def test_of_many_hosts_what_comes_is_taken_over_before_the_redraw_which_is_the_shorter() -> None:
+    many = [handshake(f"198.19.{number >> 8}.{number & 255}", MS) for number in range(3000)]
+    async with shown(Played(*THREE)) as screen:
+        screen.app._timer.stop()
+        before = screen.text
+        await screen.play(lambda: screen.source.play(*many[:10]))
+        await screen.play()
+        assert len(screen.app.model.rows) == 3
+        await screen.play(lambda: screen.source.play(*many[10:]))
+        await screen.until(lambda: len(screen.app.model.rows) == 3003)
+        assert screen.text == before
+        await screen.press("space")
+        assert "3,003 hosts" in screen.title
+        await screen.play(lambda: screen.source.play(*many, *[handshake("198.18.9.9")]))
+        await screen.play()
+        assert len(screen.app.model.rows) == 3003
 
 
 async def test_sort_and_filter_work_on_a_paused_screen() -> None:
@@ -153,13 +172,23 @@ async def test_signal_quits(number: signal.Signals) -> None:
     assert screen.app.return_code == 0
 
 
+async def test_sorting_while_the_table_has_no_size_changes_nothing() -> None:
+    """As when a key follows the one that brings the table back: it is laid out only after both."""
+    async with shown(Played(*THREE)) as screen:
+        await screen.until(lambda: screen.hosts == BY_P95)
+        await screen.press("2")
+        screen.app.query_one(TableView).action_sort(1)
+        await screen.press("1")
+        await screen.until(lambda: screen.hosts == BY_P95)
+
+
 @pytest.mark.parametrize("keys", [[], ["question_mark"], ["i"], ["slash", "7"], ["j", "space"]])
 async def test_no_size_is_too_small(keys: list[str]) -> None:
     async with shown(Played(*THREE)) as screen:
         await screen.press(*keys)
         for width, height in ((40, 10), (10, 3), (1, 1), (200, 60), (80, 24)):
             await screen.pilot.resize_terminal(width, height)
-            assert len(screen.text.splitlines()) <= height
+            await screen.until(lambda height=height: len(screen.text.splitlines()) <= height)  # type: ignore[misc]
         await screen.press("escape")
         await screen.press("escape")
         assert screen.hosts == BY_P95

@@ -89,9 +89,10 @@ class Instrumented(TcplatApp):
             if late_s > BEAT_S:
                 self.stalls_s.append((due, late_s))
 
-    def _redraw(self) -> None:
+    def redraw(self) -> None:
+        """Draw, and note what that took."""
         began, cpu_s = time.monotonic(), time.thread_time()
-        super()._redraw()
+        super().redraw()
         self.redraws_s.append((began, time.thread_time() - cpu_s))
         self._counter.rows = len(self.model.rows)
         self._counter.tell()

@@ -5,12 +5,13 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Generic, Literal, TypeVar
 
 from tui.core.format import DURATION_WIDTH, UNICODE, Glyphs, duration_text, shorten_middle
 from tui.core.row import Row
 
-Value = Callable[[Row], float | None]
+R = TypeVar("R")
+"""A kind of rows."""
 GAP = 1
 """Blank columns between two cells."""
 
@@ -22,8 +23,9 @@ class Main(enum.Enum):
     LIVE = "open connections"
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+# No slots: Python 3.10 and 3.11 cannot call a generic class by an alias that has them.
+@dataclass(frozen=True)
+class ColumnOf(Generic[R]):
     """One column. `width` is the least it needs, the mark of the sort column beside its title included."""
 
     id: str
@@ -31,8 +33,8 @@ class Column:
     width: int
     align: Literal["left", "right"]
     help: str
-    text: Callable[[Row, Glyphs], str]
-    value: Value | None
+    text: Callable[[R, Glyphs], str]
+    value: Callable[[R], float | None] | None
     """What rows are ordered by: a number, or None for a row that has no such figure. None: cannot be sorted by."""
     priority: int
     """Which columns have room first: the least."""
@@ -42,21 +44,29 @@ class Column:
     """Whether `value` changes with time alone: where handshakes leave the window, or the last minute if that is all."""
     quantile: float | None = None
     """Which quantile it is of the latency."""
+    carriers: Callable[[R], float] | None = None
+    """How many handshakes that is made of."""
     is_latency: bool = False
     """Whether thresholds colour it."""
     needs_mark: bool = False
     """Whether it is there only with a baseline."""
 
-    def cell(self, row: Row, width: int, glyphs: Glyphs = UNICODE) -> str:
+    def cell(self, row: R, width: int, glyphs: Glyphs = UNICODE) -> str:
         """Its text for `row`, exactly `width` wide. A text on the left loses its middle, one on the right its left."""
         text = self.text(row, glyphs)
         if self.align == "left":
             return shorten_middle(text, width, glyphs).ljust(width)
         return text[-width:].rjust(width)
 
-    def is_thin(self, row: Row) -> bool:
+    def is_thin(self, row: R) -> bool:
         """Whether too few handshakes carry the figure: fewer than one would lie beyond the quantile."""
-        return self.quantile is not None and row.figures.latencies * (1 - self.quantile) < 1
+        if self.quantile is None or self.carriers is None:
+            return False
+        return self.carriers(row) * (1 - self.quantile) < 1
+
+
+Column = ColumnOf[Row]
+"""Of the table of what is seen here."""
 
 
 def latency(id_: str, help_: str, priority: int, quantile: float | None = None, title: str = "") -> Column:
@@ -71,6 +81,7 @@ def latency(id_: str, help_: str, priority: int, quantile: float | None = None, 
         value=(lambda row: row.figure(id_)) if quantile is None else (lambda row: row.quantile_ns(quantile)),
         priority=priority,
         quantile=quantile,
+        carriers=lambda row: row.figures.latencies,
         is_latency=True,
     )
 

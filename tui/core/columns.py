@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from tui.core.baseline import change
-from tui.core.column import GAP, Column, Main, latency
+from tui.core.column import GAP, Column, ColumnOf, Main, R, latency
 from tui.core.format import (
     CHANGE_WIDTH,
     COUNT_WIDTH,
@@ -166,6 +166,13 @@ def fit(
     """
     asked = [*ids, sorted_by] if sorted_by and sorted_by not in ids else ids
     wanted = [each for each in map(column, asked) if is_marked or not each.needs_mark or each.id == sorted_by]
+    return fit_columns(total, wanted, sorted_by, _GROWTH)
+
+
+def fit_columns(
+    total: int, wanted: Sequence[ColumnOf[R]], sorted_by: str, growth: Sequence[tuple[str, int]]
+) -> list[tuple[ColumnOf[R], int]]:
+    """The same of any columns; `growth`: which of them grow where there is room, and to what width."""
     room = total + GAP
     widths: dict[str, int] = {}
     for each in sorted(wanted, key=lambda each: -1 if each.id == sorted_by else each.priority):
@@ -173,7 +180,7 @@ def fit(
         if width + GAP <= room:
             widths[each.id] = width
             room -= width + GAP
-    for id_, widest in _GROWTH:
+    for id_, widest in growth:
         if id_ in widths:
             more = max(0, min(room, widest - widths[id_]))
             widths[id_] += more

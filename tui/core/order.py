@@ -18,7 +18,7 @@ Place = tuple[float, float, RowKey]
 
 MARGIN = 2000
 """So many places before and behind those in sight are sorted, too: on the next redraws others will be in sight."""
-_GROWN = 8
+_GROWN = 4
 """With so many times the margin, places are not kept in order any more where they are out of sight."""
 _REBUILD_SHARE = 12
 """With more than one place in 12 to move, merging all anew is quicker than moving each (measured: 1 in 10 to 15)."""

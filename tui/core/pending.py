@@ -101,13 +101,13 @@ class Pending:
 
     def _ingest_records(self, records: Records) -> None:
         """The same, of thousands at once."""
-        if any(records.column("repeated")):
+        if not _is_zero(records, "repeated", 1):
             records = records.chosen(not each for each in records.column("repeated"))
         odd = [
             *(records.column("outcome"), records.column("retransmits"), records.column("retransmits", 1)),
             records.column("latency_ns", _MOST_SIGNIFICANT),
         ]
-        if any(map(any, odd)):
+        if any(column.count(0) < len(column) for column in odd):
             is_odd = list(map(any, zip(*odd, strict=True)))
             self._ingest_each(records.chosen(is_odd))
             records = records.chosen(not each for each in is_odd)
@@ -115,8 +115,8 @@ class Pending:
         entries = self.entries
         for entry, key in pairs:
             entries[key] += entry
-        pids, cgroups = values_of(records, "pid"), values_of(records, "cgroup")
-        if any(pids) or any(cgroups):
+        if not (_is_zero(records, "pid", 4) and _is_zero(records, "cgroup", 8)):
+            pids, cgroups = values_of(records, "pid"), values_of(records, "cgroup")
             owners = zip((key for _, key in pairs), pids, cgroups, strict=True)
             self.owners.update(each for each in set(owners) if each[1] or each[2])
 
@@ -141,6 +141,11 @@ class Pending:
         if held is None:
             held = self.rest.setdefault(rest_of(key), Held())
         return held
+
+
+def _is_zero(records: Records, name: str, width: int) -> bool:
+    """Whether a field of so many bytes is 0 in all of them."""
+    return all(records.column(name, byte).count(0) == len(records) for byte in range(width))
 
 
 def _with_keys(records: Records) -> bytearray:

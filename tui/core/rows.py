@@ -20,9 +20,14 @@ from tui.core.window import Moment, Window
 _PENDING_MAX = 50_000
 """So many handshakes wait for a refresh as they are; more, in a pause, are counted first."""
 
+_MUCH = 1500
+"""Cells of which something came: a refresh takes 3 to 9 ms then, the more the more are new."""
+
 
 class Rows:
-    """Handshakes and samples in (`ingest`), rows out (`rows`). `refresh`, once per redraw, takes over what came.
+    """Handshakes and samples in (`ingest`), rows out (`rows`). `refresh`, at each redraw, takes over what came.
+
+    Where much has come (`has_much`), a refresh or two before keep that short.
 
     Without `refresh` (a paused screen) rows, figures and order stand still; sorting, filtering, grouping and windows
     still work. One thread writes and reads. No call blocks or does I/O; times are of the source's clock, in ns.
@@ -77,6 +82,11 @@ class Rows:
         """Take handshakes, and samples of open connections. What is shown waits for `refresh`."""
         self._connections.ingest(flows)
         self._pending.ingest(handshakes)
+
+    @property
+    def has_much(self) -> bool:
+        """Whether so much came that a refresh takes some ms."""
+        return len(self._pending.entries) >= _MUCH
 
     def refresh(self, now_ns: int) -> None:
         """Take over what was ingested, and the passing of time: figures and order are then those of `now_ns`."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+from bpf.distinct import distinct
 from bpf.errors import TcplatError
 from bpf.event import Handshake, joined, values_of
 from bpf.source import Account, Batch, Names
@@ -138,7 +139,7 @@ class FlightRecorder:
     def _add(self, handshakes: Sequence[Handshake], names: Names, now_ns: int) -> None:
         for start in range(0, len(handshakes), _CHUNK):
             some = handshakes[start : start + _CHUNK]
-            interfaces = {each: names.name_of(each) for each in set(values_of(some, "ifindex"))}
+            interfaces = {each: names.name_of(each) for each in distinct(some, "ifindex")}
             if self._count + len(some) > _CHUNK or self._are_renamed(interfaces):
                 self._end(())
             self._parts.append(some)
@@ -146,7 +147,7 @@ class FlightRecorder:
             self._arrived_ns = now_ns
             for ifindex, name in interfaces.items():
                 self._interfaces[ifindex] = name or self._interfaces.get(ifindex, "")
-            for cgroup in set(values_of(some, "cgroup")):
+            for cgroup in distinct(some, "cgroup"):
                 if not self._units.get(cgroup):
                     self._units[cgroup] = names.unit_of(cgroup)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 from rich.table import Table
@@ -14,7 +15,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from tui.core.columns import COLUMNS
-from tui.core.filter import KEYS
+from tui.core.filter.keys import KEYS, Key
 
 MEASURED = """\
 Each figure is the far side's answer, timed in the kernel where packets cross this interface. \
@@ -32,6 +33,21 @@ FILTER_SIGNS = [
 ]
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a screen's help says besides keys."""
+
+    columns: Sequence[tuple[str, str]]
+    """Titles, and what they are."""
+    filter_keys: Sequence[Key]
+    measured: str
+    """What exactly the figures are."""
+
+
+HERE = Told([(each.title, each.help) for each in COLUMNS], KEYS, MEASURED)
+"""Of the screen of what is seen here."""
+
+
 class HelpScreen(ModalScreen[None]):
     """Keys, columns, and what exactly is measured."""
 
@@ -39,9 +55,10 @@ class HelpScreen(ModalScreen[None]):
         Binding("escape,question_mark,q", "dismiss", "Close", id="help.close"),
     ]
 
-    def __init__(self, keys: Mapping[str, Sequence[tuple[str, str]]]) -> None:
+    def __init__(self, keys: Mapping[str, Sequence[tuple[str, str]]], told: Told) -> None:
         """`keys`: where they are of use, and for each the keys and what they do."""
         super().__init__()
+        self._told = told
         self._sections = keys
 
     def compose(self) -> ComposeResult:
@@ -50,11 +67,11 @@ class HelpScreen(ModalScreen[None]):
             scroll.border_subtitle = "Esc closes"
             for title, keys in self._sections.items():
                 yield Static(_two_columns(f"keys: {title}", merged(keys)))
-            yield Static(_two_columns("columns", [(column.title, column.help) for column in COLUMNS]))
-            examples = [(key.name, f"{key.help}: {key.example}") for key in KEYS]
+            yield Static(_two_columns("columns", self._told.columns))
+            examples = [(key.name, f"{key.help}: {key.example}") for key in self._told.filter_keys]
             yield Static(_two_columns("filter: words, /patterns/, and these", [*examples, *FILTER_SIGNS]))
             yield Static(_two_columns("what is measured", []))
-            yield Static(Text(MEASURED))
+            yield Static(Text(self._told.measured))
 
     def on_mount(self) -> None:
         self.query_one("#help").focus()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Generic
 
 from rich.segment import Segment
 from rich.style import Style
@@ -17,21 +17,24 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.strip import Strip
 
-from tui.core.column import GAP, Column, Main
-from tui.core.columns import chosen_for, fit
+from tui.core.column import GAP, Column, ColumnOf, Main
+from tui.core.columns import COLUMNS, chosen_for, fit
 from tui.core.format import ASCII, Glyphs
 from tui.core.row import Row
 from tui.core.rows import Rows
 from tui.core.thresholds import NO_THRESHOLDS, Thresholds
 from tui.widgets.changes import is_simple
 from tui.widgets.line_view import LineView
+from tui.widgets.listed import Ordered, R
 
 _HEADER_LINES = 1
 _WHEEL_LINES = 3
+_NAMES = ("host", "box")
+"""The columns whose text may be wider than it is long."""
 
 
-class RowTable(LineView, can_focus=True):
-    """Rows of `Rows` in their order, below a header. The selection follows its row wherever that moves."""
+class Listing(LineView, Generic[R], can_focus=True):
+    """Rows in their order, below a header. The selection follows its row wherever that moves."""
 
     COMPONENT_CLASSES = {
         "row-table--header",
@@ -64,28 +67,57 @@ class RowTable(LineView, can_focus=True):
 
         column_id: str
 
-    def __init__(
-        self,
-        rows: Rows,
-        glyphs: Glyphs,
-        chosen: Sequence[str] = (),
-        thresholds: Thresholds = NO_THRESHOLDS,
-    ) -> None:
-        """`chosen`: which columns, in which order; none: all."""
+    def __init__(self, rows: Ordered[R], glyphs: Glyphs, thresholds: Thresholds = NO_THRESHOLDS) -> None:
         super().__init__()
-        self._chosen = chosen
         self._thresholds = thresholds
         self._has_thresholds = thresholds != NO_THRESHOLDS
         self._rows = rows
         self._glyphs = glyphs
         self._message = ""
         self._top = 0
-        self._selected: Row | None = None
+        self._selected: R | None = None
+
+    def columns(self) -> list[tuple[ColumnOf[R], int]]:
+        """Those in sight, and their widths."""
+        raise NotImplementedError
+
+    def sortable(self) -> Sequence[str]:
+        """The columns in sight that rows can be ordered by, in the order of the key that does it."""
+        return [column.id for column, _ in self.columns() if column.value]
+
+    def is_dim(self, row: R) -> bool:
+        """Whether there is nothing to see of it now."""
+        raise NotImplementedError
+
+    def own_style(self, column: ColumnOf[R], row: R, is_dim: bool) -> str:
+        """How a cell looks if not like the rest of its row."""
+        if column.value is None:
+            return "" if is_dim else "trend"
+        if column.id == "fail":
+            return "fail" if row.figure("fail") else ""
+        if column.is_latency:
+            if column.is_thin(row):
+                return "quiet"
+            return self._thresholds.level_of(row.figure(column.id)) if self._has_thresholds else ""
+        return ""
+
+    def title_of(self, column: ColumnOf[R]) -> str:
+        """The header of a column."""
+        return column.title if self._glyphs is not ASCII else column.title.replace("Δ", "d")
 
     @property
-    def selected(self) -> Row | None:
+    def selected(self) -> R | None:
         """The row under the cursor."""
         return self._selected
+
+    def all_rows(self) -> Sequence[R]:
+        """Those in sight and those above and below, in their order."""
+        return self._rows.rows(0, self._rows.shown)
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """The first row in sight, and how many there is room for."""
+        return self._top, self._page_rows()
 
     def clear_selection(self) -> bool:
         """Take the cursor away and go back to the first row; False if there was none."""
@@ -134,19 +166,10 @@ class RowTable(LineView, can_focus=True):
                     self.action_open()
             return
         x = 0
-        for column, width in self._columns():
+        for column, width in self.columns():
             if x <= event.x < x + width + GAP:
                 self.post_message(self.HeaderClicked(column.id))
             x += width + GAP
-
-    def _columns(self) -> list[tuple[Column, int]]:
-        is_marked = self._rows.marked_ns is not None
-        ids = chosen_for(self._rows.main, self._chosen)
-        return fit(self.size.width, ids, self._rows.sorting[0], is_marked=is_marked)
-
-    def has_column(self, id_: str) -> bool:
-        """Whether a column is in sight."""
-        return any(column.id == id_ for column, _ in self._columns())
 
     def _place(self) -> int | None:
         return self._rows.rank(self._selected) if self._selected else None
@@ -167,7 +190,7 @@ class RowTable(LineView, can_focus=True):
 
     def format_lines(self, width: int, height: int) -> list[Strip]:
         """Header and rows, or why there are none."""
-        columns = self._columns()
+        columns = self.columns()
         self._keep_in_sight()
         rows = self._rows.rows(self._top, self._top + self._page_rows())
         strips = [self._header(columns, width), *(self._row(row, columns, width) for row in rows)]
@@ -188,14 +211,14 @@ class RowTable(LineView, can_focus=True):
             self._top = min(max(self._top, place - rows + 1), place)
         self._top = max(0, min(self._top, self._rows.shown - rows))
 
-    def _header(self, columns: list[tuple[Column, int]], width: int) -> Strip:
+    def _header(self, columns: list[tuple[ColumnOf[R], int]], width: int) -> Strip:
         sort_id, descending = self._rows.sorting
         plain = self.get_component_rich_style("row-table--header")
         marked = self.get_component_rich_style("row-table--sorted")
         segments = []
         for column, column_width in columns:
             is_sorted = column.id == sort_id
-            title = self._title(column) + (self._glyphs.sort_marks[descending] if is_sorted else "")
+            title = self.title_of(column) + (self._glyphs.sort_marks[descending] if is_sorted else "")
             text = title.ljust(column_width) if column.align == "left" else title.rjust(column_width)
             segments += [
                 Segment(text[:column_width], marked if is_sorted else plain),
@@ -203,14 +226,9 @@ class RowTable(LineView, can_focus=True):
             ]
         return Strip(segments).adjust_cell_length(width, plain)
 
-    def _title(self, column: Column) -> str:
-        if column.id == "host":
-            return self._rows.grouping.value
-        return column.title if self._glyphs is not ASCII else column.title.replace("Δ", "d")
-
-    def _row(self, row: Row, columns: list[tuple[Column, int]], width: int) -> Strip:
+    def _row(self, row: R, columns: list[tuple[ColumnOf[R], int]], width: int) -> Strip:
         is_selected = row is self._selected
-        is_dim = self._is_dim(row)
+        is_dim = self.is_dim(row)
         plain = self._style("cursor" if is_selected else "quiet" if is_dim else "")
         segments: list[Segment] = []
         run = ""
@@ -218,11 +236,11 @@ class RowTable(LineView, can_focus=True):
         has_wide = False
         for column, column_width in columns:
             text = column.cell(row, column_width, self._glyphs)
-            if column.id == "host":
-                has_wide = not is_simple(text)
+            if column.id in _NAMES:
+                has_wide |= not is_simple(text)
             used += column_width + GAP
             # In reverse, a sparkline would show what is not there.
-            own = self._own_style(column, row, is_dim) if column.value is None or not is_selected else ""
+            own = self.own_style(column, row, is_dim) if column.value is None or not is_selected else ""
             if not own:
                 run += text + " " * GAP
                 continue
@@ -234,23 +252,41 @@ class RowTable(LineView, can_focus=True):
             segments.append(Segment(run, plain))
         return Strip(segments).adjust_cell_length(width, plain) if has_wide else Strip(segments, width)
 
-    def _is_dim(self, row: Row) -> bool:
-        """Whether there is nothing to see of it now."""
-        return row.is_quiet or (self._rows.main is Main.LIVE and not row.live.count)
-
     def _style(self, name: str) -> Style:
         return self.get_component_rich_style(f"row-table--{name}") if name else self.plain
 
-    def _own_style(self, column: Column, row: Row, is_dim: bool) -> str:
-        """How a cell looks if not like the rest of its row."""
-        if column.value is None:
-            return "" if is_dim else "trend"
+
+class RowTable(Listing[Row]):
+    """The rows of what is seen here."""
+
+    def __init__(
+        self,
+        rows: Rows,
+        glyphs: Glyphs,
+        chosen: Sequence[str] = (),
+        thresholds: Thresholds = NO_THRESHOLDS,
+    ) -> None:
+        """`chosen`: which columns, in which order; none: all."""
+        super().__init__(rows, glyphs, thresholds)
+        self._model = rows
+        self._chosen = chosen
+
+    def columns(self) -> list[tuple[Column, int]]:
+        is_marked = self._model.marked_ns is not None
+        ids = chosen_for(self._model.main, self._chosen)
+        return fit(self.size.width, ids, self._model.sorting[0], is_marked=is_marked)
+
+    def sortable(self) -> Sequence[str]:
+        seen = {column.id for column, _ in self.columns()}
+        return [each.id for each in COLUMNS if each.value and each.id in seen]
+
+    def is_dim(self, row: Row) -> bool:
+        return row.is_quiet or (self._model.main is Main.LIVE and not row.live.count)
+
+    def own_style(self, column: Column, row: Row, is_dim: bool) -> str:
         if column.id == "bloat":
             return "warn" if row.live.is_bloated else ""
-        if column.id == "fail":
-            return "fail" if row.failed else ""
-        if column.is_latency:
-            if column.is_thin(row):
-                return "quiet"
-            return self._thresholds.level_of(row.figure(column.id)) if self._has_thresholds else ""
-        return ""
+        return super().own_style(column, row, is_dim)
+
+    def title_of(self, column: Column) -> str:
+        return self._model.grouping.value if column.id == "host" else super().title_of(column)

@@ -205,6 +205,7 @@ KEYS: tuple[Key, ...] = (
         help="of 100 segments of open connections, so many were sent again",
         measure=_PERCENT,
     ),
+    _text("box", Kind.TEXT, "part of a box's name", "box:web1", "with --fleet: the machine that counted"),
 )
 """Times are nanoseconds, `age` too; the rate is per second."""
 

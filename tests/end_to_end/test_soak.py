@@ -1,0 +1,144 @@
+"""The screen over a long time of changing traffic and many keys: what it holds stays flat, and its figures stay true.
+
+`make test` runs it for seconds, `make soak` for minutes: as many handshakes and keys as a box may see in an hour.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import statistics
+import time
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import cycle
+from pathlib import Path
+
+import pytest
+
+from bpf.lab import Behaviour, Connection, Host, Lab
+from tests.end_to_end.attachments import attachments
+from tests.end_to_end.commands import tcplat
+from tests.end_to_end.terminal import Terminal
+
+pytestmark = [
+    pytest.mark.kernel,
+    pytest.mark.skipif(not shutil.which("tmux"), reason="make setup-test installs tmux"),
+]
+
+MINUTES = float(os.environ.get("TCPLAT_SOAK_MINUTES", "0.25"))
+ROUND = 400
+"""Connections at a time."""
+GROWTH_MB, GROWTH_BYTES = 12.0, 150
+"""What may come on top after warming up: once, and for each handshake (the last 15 minutes are kept, for `E`)."""
+OUTCOMES = {
+    Behaviour.ANSWERS: "established",
+    Behaviour.REFUSES: "refused",
+    Behaviour.UNREACHABLE: "unreachable",
+    Behaviour.SILENT: "unanswered",
+}
+KEYS = [*"sSawdddff23451jGgoomn+-"]
+
+
+@pytest.fixture
+def hosts() -> list[Host]:
+    behaviours = [Behaviour.ANSWERS] * 7 + [Behaviour.REFUSES, Behaviour.UNREACHABLE, Behaviour.SILENT]
+    return [
+        Host(f"198.18.{number // 250}.{1 + number % 250}", (number % 50) / 1e3, behaviour)
+        for number, behaviour in zip(range(500), cycle(behaviours))
+    ]
+
+
+@pytest.fixture
+def network(hosts: list[Host]) -> Iterator[Lab]:
+    with Lab("ethernet", hosts, keep=ROUND) as lab:
+        yield lab
+        assert attachments(lab) == []
+
+
+@dataclass
+class Truth:
+    """What was done, as the other side saw it."""
+
+    outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """By address and outcome."""
+    floors_ns: defaultdict[tuple[str, int], deque[tuple[int, int]]] = field(
+        default_factory=lambda: defaultdict(deque)
+    )
+    """Of those established, by address and local port: the least and most that the latency can be, in turn."""
+
+    def add(self, lab: Lab, host: Host, connection: Connection) -> None:
+        self.outcomes[host.address, OUTCOMES[host.behaviour]] += 1
+        if host.behaviour is Behaviour.ANSWERS:
+            floor_ns = lab.exchange_of(connection).latency_floor_ns
+            assert floor_ns is not None
+            self.floors_ns[host.address, connection.local_port].append((floor_ns, connection.duration_ns))
+
+
+@dataclass(frozen=True)
+class Held:
+    """What the process holds."""
+
+    memory_mb: float
+    files: int
+    threads: int
+    handshakes: int
+    """Made up to then."""
+
+
+def held(pid: int, handshakes: int) -> Held:
+    status = Path(f"/proc/{pid}/status").read_text()
+    memory_mb = int(status.split("VmRSS:")[1].split()[0]) / 1e3
+    files = len(list(Path(f"/proc/{pid}/fd").iterdir()))
+    return Held(memory_mb, files, len(list(Path(f"/proc/{pid}/task").iterdir())), handshakes)
+
+
+def test_what_it_holds_is_flat_and_its_figures_are_true(
+    network: Lab, hosts: list[Host], tmp_path: Path
+) -> None:
+    recording = tmp_path / "all.jsonl"
+    by_address = {host.address: host for host in hosts}
+    truth, history, chance = Truth(), [], random.Random(1)
+    with Terminal(network, columns=120, lines=40) as terminal:
+        options = ("--timeout", "2", "--record", str(recording))
+        terminal.run(*tcplat(network.device, *options))
+        terminal.shows(f"No handshake on {network.device} yet.")
+        pid = terminal.child
+        until_s = time.monotonic() + 60 * MINUTES
+        for number in cycle(range(100)):
+            if time.monotonic() > until_s:
+                break
+            # Many hosts at times, few at others; some rounds nothing at all.
+            chosen = chance.sample(hosts, chance.choice([0, 5, 50, 400]))
+            targets = [(host.address, 443) for host in chosen]
+            for connection in network.connect_many(targets, timeout_s=0.3, reset=True):
+                truth.add(network, by_address[connection.address], connection)
+            for key in chance.choices(KEYS, k=3):
+                terminal.press(key)
+            if number % 10 == 9:
+                terminal.press("4", "Escape", "/", *"p95>1ms", "Enter", "Escape")
+            assert Path(f"/proc/{pid}").exists(), f"it has ended; the screen is\n{terminal.text}"
+            history.append(held(pid, sum(truth.outcomes.values())))
+        time.sleep(3)  # Until the last that nobody answered are over.
+        terminal.press("Escape", "Escape", "1")
+        last = held(pid, sum(truth.outcomes.values()))
+        terminal.press("q")
+        terminal.shows("status=0")
+    warm = history[len(history) // 3 : len(history) // 3 + 5]
+    allowed_mb = GROWTH_MB + GROWTH_BYTES * (last.handshakes - warm[0].handshakes) / 1e6
+    assert last.memory_mb - statistics.median(each.memory_mb for each in warm) < allowed_mb
+    assert (last.files, last.threads) <= (
+        max(each.files for each in warm),
+        max(each.threads for each in warm),
+    )
+    recorded = [json.loads(line) for line in recording.read_text().splitlines()]
+    shaken = [each for each in recorded if each["type"] == "handshake" and each["direction"] == "outbound"]
+    assert Counter((each["remote_address"], each["outcome"]) for each in shaken) == truth.outcomes
+    for each in shaken:
+        if each["outcome"] == "established":
+            least, most = truth.floors_ns[each["remote_address"], each["local_port"]].popleft()
+            assert least <= each["latency_ns"] <= most
+    print(f"{last.handshakes:,} handshakes, {len(history)} rounds, {warm[0]} to {last}")

@@ -1,0 +1,158 @@
+"""What every screen of tcplat has, whatever its rows are of: a title, a view, a filter, keys; redrawn by a timer."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from abc import abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from textual import on
+from textual.app import App, ComposeResult
+from textual.filter import LineFilter
+from textual.widget import Widget
+from textual.widgets import ContentSwitcher
+
+from tui import themes
+from tui.cells import cells_only
+from tui.commands import Commands
+from tui.core.format import ASCII
+from tui.driver import QuietMouseDriver
+from tui.exporting import Exporting
+from tui.options import ScreenOptions
+from tui.switched import Switched
+from tui.widgets.filter_line import FilterLine
+from tui.widgets.key_line import KeyLine
+from tui.widgets.row_table import Listing
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from textual.screen import Screen
+
+    from tui.core.filter import Filter
+
+_INTERVALS_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+
+
+class Shell(Commands, Exporting, App[None]):
+    """Made with what it shows by who knows that. All state here belongs to the UI thread."""
+
+    # Textual looks beside the module of the app itself, wherever that is.
+    CSS_PATH = [Path(__file__).with_name(name) for name in ("app.tcss", "views.tcss")]
+    TITLE = "tcplat"
+    views: Switched
+    title_line: Widget
+    account_line: Widget
+    """One line, below the view."""
+    filter_line: FilterLine
+
+    def __init__(self, options: ScreenOptions) -> None:
+        super().__init__(driver_class=QuietMouseDriver)
+        themes.apply(self, options.theme)
+        self.stylesheet.set_variables(self.get_css_variables())
+        self.options = options
+        self.interval_s = options.redraw_interval_s
+        """From one redraw to the next."""
+        self._styled_for = options.theme
+        """The theme whose colours the styles have."""
+
+    @abstractmethod
+    def begin(self) -> None:
+        """Begin to collect: the screen is drawn."""
+
+    @abstractmethod
+    def redraw(self) -> None:
+        """Take over what came, and draw."""
+
+    @abstractmethod
+    def draw(self) -> None:
+        """Draw what is known, without taking over anything new."""
+
+    @abstractmethod
+    def narrow(self, filter_: Filter) -> None:
+        """Show only what a filter lets through."""
+
+    def compose(self) -> ComposeResult:
+        yield self.title_line
+        with ContentSwitcher(initial="table"):
+            yield self.views.table_view
+        yield self.filter_line
+        yield self.account_line
+        yield KeyLine()
+
+    def on_mount(self) -> None:
+        self.set_keymap(dict(self.options.keymap))
+        self.set_class(self.options.glyphs is ASCII, "-ascii")
+        self.views.focus()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            asyncio.get_running_loop().add_signal_handler(number, self.exit)
+        self.redraw()
+        self._timer = self.set_interval(self.interval_s, self.redraw)
+        # What it begins takes the processor from the first paint.
+        self.call_after_refresh(self.begin)
+
+    def refresh_css(self, animate: bool = True) -> None:
+        # Textual parses all styles and applies them anew when it starts, for a theme that may have been set meanwhile.
+        if self.theme != self._styled_for:
+            self._styled_for = self.theme
+            super().refresh_css(animate)
+
+    def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
+        super()._display(screen, cells_only(renderable))
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        return themes.filters(self.theme, super().get_line_filters())
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action in ("filter", "next_view"):
+            # Elsewhere, "/" is a letter like others, and Tab completes.
+            return len(self.screen_stack) == 1 and not self.filter_line.is_typed_in
+        return super().check_action(action, parameters)
+
+    def action_view(self, name: str) -> None:
+        self.views.show(name)
+        self.redraw()
+
+    def action_next_view(self, step: int) -> None:
+        self.action_view(self.views.after(step))
+
+    @on(Listing.RowChosen)
+    def _show_details(self) -> None:
+        self.action_view("details")
+
+    def action_interval(self, step: int) -> None:
+        nearest = min(range(len(_INTERVALS_S)), key=lambda at: abs(_INTERVALS_S[at] - self.interval_s))
+        self.interval_s = _INTERVALS_S[min(max(0, nearest + step), len(_INTERVALS_S) - 1)]
+        self._timer.stop()
+        self._timer = self.set_interval(self.interval_s, self.redraw)
+        self.notify(f"Redrawn every {self.interval_s:g} s", timeout=2, markup=False)
+
+    def action_theme(self) -> None:
+        names = themes.names()
+        at = names.index(self.theme) if self.theme in names else -1
+        themes.apply(self, names[(at + 1) % len(names)])
+        self.notify(f"Theme {self.theme}", timeout=2, markup=False)
+
+    def action_filter(self) -> None:
+        self.filter_line.open()
+
+    def action_back_out(self) -> None:
+        if self.filter_line.value or self.filter_line.is_typed_in:
+            self.filter_line.clear_and_close()
+            self.views.focus()
+        elif self.views.current != "table":
+            self.action_view("table")
+        else:
+            self.views.table.clear_selection()
+            self.draw()
+
+    @on(FilterLine.Narrowed)
+    def _narrow(self, message: FilterLine.Narrowed) -> None:
+        self.narrow(message.filter)
+        self.draw()
+
+    @on(FilterLine.Left)
+    def _leave_filter(self) -> None:
+        self.views.focus()
