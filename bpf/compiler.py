@@ -85,7 +85,7 @@ def compiler_files() -> Iterator[Path]:
 def _flags(*, is_forwarding: bool) -> list[str]:
     events_per_wakeup = max(1, RING_BYTES // RECORD.size // 2 // possible_cpus())
     return [
-        f"-DEVENTS_PER_WAKEUP={events_per_wakeup}",
+        f"-DEVENTS_PER_WAKEUP={1 << events_per_wakeup.bit_length() - 1}",
         f"-DPASSING_MAX={PASSING_MAX if is_forwarding else 1}",
     ]
 

@@ -188,10 +188,11 @@
     })
 
 /* The reader comes on a timer and is woken only when a CPU has put this many events since it last woke it. The loader sets it to half
- * the ring's records shared among the CPUs, so that the ring cannot fill between two wake-ups. */
+ * the ring's records shared among the CPUs, at most, so that the ring cannot fill between two wake-ups; a power of two. */
 #ifndef EVENTS_PER_WAKEUP
 #define EVENTS_PER_WAKEUP 1024
 #endif
+_Static_assert(!(EVENTS_PER_WAKEUP & (EVENTS_PER_WAKEUP - 1)), "other divisions take 20 times as long");
 
 struct event {
     u64 time_ns;
@@ -452,6 +453,9 @@ struct view {
     struct __sk_buff *skb;
     struct account *account;
     bool ingress;
+    u64 now;    /* 0: not asked for yet. */
+    u64 cookie; /* Of the socket that sends a SYN. */
+    u32 place;  /* `place_number` of its connection. */
 };
 
 /* Read where it is needed: most packets do not. In assembler, since the verifier refuses it where the compiler adds the offset to
@@ -473,8 +477,8 @@ struct stamps {
 
 /* What the full look finds of an IP packet. The addresses are together, as they are in an IPv6 header. */
 struct datagram {
-    u8 source[16];
-    u8 destination[16];
+    u64 source[2];
+    u64 destination[2];
     u32 payload_offset;
     u32 payload_bytes;
     u8 protocol;
@@ -482,16 +486,25 @@ struct datagram {
 
 /* The fixed parts of IP headers, as far as they are read where they lie. */
 struct ipv4 {
-    u8 before[6];
+    u8 version;
+    u8 service;
+    u16 total_bytes;
+    u16 number;
     u16 fragment;
-    u8 between[4];
+    u8 hops;
+    u8 protocol;
+    u16 checksum;
     u32 source;
     u32 destination;
 };
 _Static_assert(sizeof(struct ipv4) == IPV4_HEADER, "RFC 791, section 3.1");
 
 struct ipv6 {
-    u8 before[IPV6_ADDRESSES_OFFSET];
+    u8 version;
+    u8 label[3];
+    u16 payload_bytes;
+    u8 next;
+    u8 hops;
     u32 source[4];
     u32 destination[4];
 };
@@ -586,30 +599,44 @@ INLINE bool quick_look(u16 ethertype, u8 *ip, u8 *end, bool ingress, u32 *flags)
     return may_matter(tcp[TCP_FLAGS_OFFSET], *(u32 *)(tcp + TCP_ACK_OFFSET), ingress);
 }
 
-INLINE void map_ipv4(u8 *address, u8 *from)
+/* Two words of a packet as one: what is stored in pieces, and read as one soon after, is waited for. */
+INLINE u64 pair(u32 first, u32 second)
 {
-    __builtin_memset(address, 0, 10);
-    address[10] = address[11] = 0xff;
-    __builtin_memcpy(address + 12, from, 4);
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    return (u64)second << 32 | first;
+#else
+    return (u64)first << 32 | second;
+#endif
+}
+
+INLINE void map_ipv4(u64 *address, u32 from)
+{
+    address[0] = 0;
+    address[1] = pair(bpf_htonl(0xffff), from);
+}
+
+INLINE void copy_ipv6(u64 *address, u32 *from)
+{
+    address[0] = pair(from[0], from[1]);
+    address[1] = pair(from[2], from[3]);
 }
 
 INLINE int parse_ipv4(struct __sk_buff *skb, u32 offset, struct datagram *ip)
 {
-    u8 header[IPV4_HEADER];
-    if (bpf_skb_load_bytes(skb, offset, header, sizeof(header)))
+    struct ipv4 header;
+    if (bpf_skb_load_bytes(skb, offset, &header, sizeof(header)))
         return TRUNCATED;
-    u32 header_bytes = (header[0] & 0x0f) * 4;
-    u32 total_bytes = header[2] << 8 | header[3];
-    u32 fragment = header[6] << 8 | header[7];
-    if (header[0] >> 4 != 4 || header_bytes < IPV4_HEADER || total_bytes < header_bytes)
+    u32 header_bytes = (header.version & 0x0f) * 4;
+    u32 total_bytes = bpf_ntohs(header.total_bytes);
+    if (header.version >> 4 != 4 || header_bytes < IPV4_HEADER || total_bytes < header_bytes)
         return MALFORMED;
-    if (fragment & IPV4_OFFSET) /* A later fragment carries no TCP header. */
+    if (header.fragment & bpf_htons(IPV4_OFFSET)) /* A later fragment carries no TCP header. */
         return FRAGMENT;
-    map_ipv4(ip->source, header + 12);
-    map_ipv4(ip->destination, header + 16);
+    map_ipv4(ip->source, header.source);
+    map_ipv4(ip->destination, header.destination);
     ip->payload_offset = offset + header_bytes;
     ip->payload_bytes = total_bytes - header_bytes;
-    ip->protocol = header[9];
+    ip->protocol = header.protocol;
     return READABLE;
 }
 
@@ -666,13 +693,53 @@ INLINE u32 header_bytes(struct segment *tcp)
     return (tcp->data_offset >> 4) * 4;
 }
 
+INLINE int check_tcp(struct datagram *ip, struct segment *tcp)
+{
+    if (header_bytes(tcp) < TCP_HEADER || header_bytes(tcp) > ip->payload_bytes)
+        return MALFORMED;
+    return READABLE;
+}
+
 INLINE int parse_tcp(struct __sk_buff *skb, struct datagram *ip, struct segment *tcp)
 {
     if (bpf_skb_load_bytes(skb, ip->payload_offset, tcp, sizeof(*tcp)))
         return TRUNCATED;
-    if (header_bytes(tcp) < TCP_HEADER || header_bytes(tcp) > ip->payload_bytes)
-        return MALFORMED;
-    return READABLE;
+    return check_tcp(ip, tcp);
+}
+
+/* A segment whose headers the quick look has seen is read where they lie, without a call: nearly all are such. */
+INLINE int read_plain(u16 ethertype, u32 offset, u8 *header, u8 *end, struct datagram *ip, struct segment *tcp)
+{
+    struct segment *segment;
+    if (ethertype == bpf_htons(ETH_IPV4)) {
+        struct ipv4 *plain = (struct ipv4 *)header;
+        segment = (struct segment *)(plain + 1);
+        if ((u8 *)(segment + 1) > end)
+            return TRUNCATED;
+        u32 total_bytes = bpf_ntohs(plain->total_bytes);
+        if (total_bytes < IPV4_HEADER)
+            return MALFORMED;
+        if (plain->fragment & bpf_htons(IPV4_OFFSET))
+            return FRAGMENT;
+        map_ipv4(ip->source, plain->source);
+        map_ipv4(ip->destination, plain->destination);
+        ip->payload_offset = offset + IPV4_HEADER;
+        ip->payload_bytes = total_bytes - IPV4_HEADER;
+    } else {
+        struct ipv6 *plain = (struct ipv6 *)header;
+        segment = (struct segment *)(plain + 1);
+        if ((u8 *)(segment + 1) > end)
+            return TRUNCATED;
+        if (plain->version >> 4 != 6)
+            return MALFORMED;
+        copy_ipv6(ip->source, plain->source);
+        copy_ipv6(ip->destination, plain->destination);
+        ip->payload_offset = offset + IPV6_HEADER;
+        ip->payload_bytes = bpf_ntohs(plain->payload_bytes);
+    }
+    ip->protocol = PROTO_TCP;
+    *tcp = *segment;
+    return check_tcp(ip, tcp);
 }
 
 /* Find the timestamps where nearly all put them: at the very beginning, or in a SYN behind the MSS and "SACK permitted". Saves a
@@ -731,7 +798,7 @@ INLINE void read_stamps(struct __sk_buff *skb, struct datagram *ip, struct segme
     }
 }
 
-INLINE void key_of(struct connection *key, u32 ifindex, u8 *local, u8 *remote, u16 local_port, u16 remote_port)
+INLINE void key_of(struct connection *key, u32 ifindex, u64 *local, u64 *remote, u16 local_port, u16 remote_port)
 {
     __builtin_memcpy(key->remote, remote, 16);
     __builtin_memcpy(key->local, local, 16);
@@ -799,14 +866,15 @@ struct spot {
     bool is_elsewhere;
 };
 
-INLINE u32 place_number(struct connection *key, u32 direction)
+/* Its number, in either direction. */
+INLINE u32 place_number(struct connection *key)
 {
     u64 *words = (u64 *)key;
     u64 hash = (words[1] + words[0] * 0x9e3779b97f4a7c15) * 0xbf58476d1ce4e5b9;
     hash = (hash ^ hash >> 32) + words[3] + words[2] * 0x94d049bb133111eb;
     hash = (hash ^ words[4]) * 0x9e3779b97f4a7c15;
     hash = (hash ^ hash >> 32) * 0xbf58476d1ce4e5b9;
-    return hash >> (64 - PLACES_BITS) | direction << PLACES_BITS;
+    return hash >> (64 - PLACES_BITS);
 }
 
 /* Have memory fetched, without waiting for it: of a place's lines all at once, not one after another. */
@@ -815,23 +883,28 @@ INLINE void touch(u64 *word)
     (void)*(volatile u64 *)word;
 }
 
-INLINE bool find_place(struct spot *spot, struct connection *key, u32 direction, bool is_needed)
+INLINE struct place *touch_place(u32 number)
+{
+    struct place *place = PLACE_OF(&number);
+    if (!place)
+        return 0;
+    touch(&place->first_syn_ns);
+    touch((u64 *)&place->key);
+    touch(&place->unused);
+    return place;
+}
+
+INLINE bool find_place(struct spot *spot, u32 number, bool is_needed)
 {
     u32 zero = 0;
-    u32 number = place_number(key, direction);
     struct glance *glance = at_a_glance.lookup(&zero);
     if (!glance)
         return false;
     spot->is_taken = glance->is_taken + (number & (2 * PLACES - 1));
     if (!is_needed && !*spot->is_taken)
         return false;
-    spot->place = PLACE_OF(&number);
-    if (!spot->place)
-        return false;
-    touch(&spot->place->first_syn_ns);
-    touch((u64 *)&spot->place->key);
-    touch(&spot->place->unused);
-    return true;
+    spot->place = touch_place(number);
+    return spot->place;
 }
 
 INLINE bool is_same(void *one, void *other, u32 bytes)
@@ -863,9 +936,9 @@ INLINE void leave_table(struct spot *spot)
     bpf_spin_unlock(&spot->place->lock);
 }
 
-INLINE struct outbound *find_outbound(struct spot *spot, struct connection *key)
+INLINE struct outbound *find_outbound(struct spot *spot, struct connection *key, u32 place)
 {
-    if (!find_place(spot, key, OUTBOUND, false))
+    if (!find_place(spot, place | OUTBOUND << PLACES_BITS, false))
         return 0;
     spot->is_elsewhere = !is_at(spot->place, key);
     if (!spot->is_elsewhere)
@@ -873,9 +946,9 @@ INLINE struct outbound *find_outbound(struct spot *spot, struct connection *key)
     return spot->place->elsewhere ? pending_outbound.lookup(key) : 0;
 }
 
-INLINE struct inbound *find_inbound(struct spot *spot, struct connection *key)
+INLINE struct inbound *find_inbound(struct spot *spot, struct connection *key, u32 place)
 {
-    if (!find_place(spot, key, INBOUND, false))
+    if (!find_place(spot, place | INBOUND << PLACES_BITS, false))
         return 0;
     spot->is_elsewhere = !is_at(spot->place, key);
     if (!spot->is_elsewhere)
@@ -964,9 +1037,8 @@ INLINE void syn_out(struct view *view, struct connection *key, struct segment *t
 {
     struct account *account = view->account;
     struct spot spot;
-    u64 now = bpf_ktime_get_ns(); /* First, since it waits for whatever was asked of memory before. */
-    u64 cookie = bpf_get_socket_cookie(view->skb);
-    if (!find_place(&spot, key, OUTBOUND, true))
+    u64 now = view->now;
+    if (!find_place(&spot, view->place | OUTBOUND << PLACES_BITS, true))
         return;
     struct place *place = spot.place;
     u32 isn = bpf_ntohl(tcp->seq);
@@ -993,7 +1065,7 @@ INLINE void syn_out(struct view *view, struct connection *key, struct segment *t
         .last_stamp = stamps->value,
         .stamped = stamps->present,
     };
-    if (!find_caller(&fresh.caller, cookie))
+    if (!find_caller(&fresh.caller, view->cookie))
         __builtin_memset(&fresh.caller, 0, sizeof(fresh.caller));
     u32 found = IS_NEW;
     bpf_spin_lock(&place->lock);
@@ -1030,9 +1102,9 @@ INLINE void syn_in(struct view *view, struct connection *key, struct segment *tc
 {
     struct account *account = view->account;
     u32 isn = bpf_ntohl(tcp->seq);
-    u64 now = bpf_ktime_get_ns();
+    u64 now = view->now;
     struct spot spot;
-    if (!find_place(&spot, key, INBOUND, true))
+    if (!find_place(&spot, view->place | INBOUND << PLACES_BITS, true))
         return;
     struct place *place = spot.place;
     bool is_another = false;
@@ -1099,14 +1171,14 @@ INLINE void answer(struct inbound *pending, u32 isn, u32 ack, struct stamps *sta
 }
 
 /* Our SYN-ACK. */
-INLINE void syn_ack_out(struct spot *spot, struct connection *key, struct inbound *pending, struct segment *tcp,
-                        struct stamps *stamps)
+INLINE void syn_ack_out(struct view *view, struct spot *spot, struct connection *key, struct inbound *pending,
+                        struct segment *tcp, struct stamps *stamps)
 {
     u32 ack = bpf_ntohl(tcp->ack);
     u32 isn = bpf_ntohl(tcp->seq);
     if (!acknowledges(ack, pending->remote_isn, pending->remote_data_bytes))
         return;
-    u64 now = bpf_ktime_get_ns();
+    u64 now = view->now;
     if (spot->is_elsewhere) {
         answer(pending, isn, ack, stamps, now);
     } else {
@@ -1125,7 +1197,7 @@ INLINE void end_outbound(struct view *view, struct spot *spot, struct connection
 {
     struct account *account = view->account;
     struct outbound ours;
-    u64 now = bpf_ktime_get_ns();
+    u64 now = view->now ?: bpf_ktime_get_ns();
     if (!take_outbound(spot, key, found, &ours, 0))
         return;
     u64 sent_ns = ours.first_syn_ns;
@@ -1224,7 +1296,7 @@ INLINE void match(struct view *view, struct connection *key, struct segment *tcp
                   u8 kind)
 {
     struct spot spot;
-    struct outbound *ours = view->ingress && kind != ACK ? find_outbound(&spot, key) : 0;
+    struct outbound *ours = view->ingress && kind != ACK ? find_outbound(&spot, key, view->place) : 0;
     u8 outcome = ours ? outcome_of_ours(ours, tcp, kind) : GOES_ON;
     if (view->ingress && kind == (SYN | ACK) && outcome == GOES_ON)
         view->account->unsolicited++;
@@ -1239,11 +1311,11 @@ INLINE void match(struct view *view, struct connection *key, struct segment *tcp
         syn_out(view, key, tcp, stamps, data_bytes);
     if (kind == SYN || (view->ingress && kind == (SYN | ACK)))
         return;
-    struct inbound *theirs = find_inbound(&spot, key);
+    struct inbound *theirs = find_inbound(&spot, key, view->place);
     if (!theirs)
         return;
     if (kind == (SYN | ACK)) {
-        syn_ack_out(&spot, key, theirs, tcp, stamps);
+        syn_ack_out(view, &spot, key, theirs, tcp, stamps);
         return;
     }
     outcome = view->ingress ? outcome_of_theirs(theirs, tcp, kind) : outcome_by_us(theirs, tcp, kind);
@@ -1490,8 +1562,8 @@ INLINE void reset_in(struct view *view, u16 ethertype, struct datagram *ip, stru
     struct connection key;
     bool is_ipv4 = ethertype == bpf_htons(ETH_IPV4);
     if (is_ipv4) {
-        __builtin_memcpy(&tuple.ipv4.saddr, ip->source + 12, 4);
-        __builtin_memcpy(&tuple.ipv4.daddr, ip->destination + 12, 4);
+        tuple.ipv4.saddr = ((u32 *)ip->source)[3];
+        tuple.ipv4.daddr = ((u32 *)ip->destination)[3];
         tuple.ipv4.sport = tcp->source_port;
         tuple.ipv4.dport = tcp->destination_port;
     } else {
@@ -1689,50 +1761,73 @@ INLINE void pass(struct view *view, u16 ethertype, u32 offset, u8 *ip, u8 *end, 
     follow_passing(view, &key, tcp, bpf_ntohl(option.value), bpf_ntohl(option.echo), bytes);
 }
 
-INLINE int full_look(struct view *view, u16 ethertype, u32 offset)
-{
+/* What is to be known of a packet that the full look sees. */
+struct packet {
     struct datagram ip;
-    struct segment tcp = {};
+    struct segment tcp;
+    u16 ethertype;
+    u8 kind;
+};
+
+/* Read what the quick look could not. READABLE with another `kind` than GOES_ON: it may belong to a handshake. */
+INLINE int parse(struct view *view, u32 offset, struct packet *packet)
+{
+    struct datagram *ip = &packet->ip;
+    u16 ethertype = packet->ethertype;
+    if (ethertype != bpf_htons(ETH_IPV4) && ethertype != bpf_htons(ETH_IPV6))
+        return READABLE;
+    int unreadable = parse_ip(view->skb, ethertype, offset, ip);
+    if (unreadable)
+        return unreadable;
+    if (ip->protocol == (ethertype == bpf_htons(ETH_IPV4) ? PROTO_ICMP : PROTO_ICMPV6)) {
+        if (read_quote(view, ethertype, ip, &packet->tcp))
+            packet->kind = QUOTED;
+        return READABLE;
+    }
+    if (ip->protocol != PROTO_TCP)
+        return READABLE;
+    unreadable = parse_tcp(view->skb, ip, &packet->tcp);
+    if (!unreadable && may_matter(packet->tcp.flags, packet->tcp.ack, view->ingress))
+        packet->kind = packet->tcp.flags & (SYN | RST | ACK);
+    return unreadable;
+}
+
+INLINE void look_fully(struct view *view, struct packet *packet)
+{
+    struct datagram *ip = &packet->ip;
+    struct segment *tcp = &packet->tcp;
     struct stamps stamps = {};
     struct connection key;
     u32 data_bytes = 0;
-    u8 kind = QUOTED;
+    u8 kind = packet->kind;
     bool ingress = view->ingress;
-    if (ethertype != bpf_htons(ETH_IPV4) && ethertype != bpf_htons(ETH_IPV6))
-        return READABLE;
-    int unreadable = parse_ip(view->skb, ethertype, offset, &ip);
-    if (unreadable)
-        return unreadable;
-    if (ip.protocol == (ethertype == bpf_htons(ETH_IPV4) ? PROTO_ICMP : PROTO_ICMPV6)) {
-        if (!read_quote(view, ethertype, &ip, &tcp))
-            return READABLE;
-    } else if (ip.protocol == PROTO_TCP) {
-        unreadable = parse_tcp(view->skb, &ip, &tcp);
-        if (unreadable)
-            return unreadable;
-        if (!may_matter(tcp.flags, tcp.ack, ingress))
-            return READABLE;
-        kind = tcp.flags & (SYN | RST | ACK);
-        data_bytes = ip.payload_bytes - header_bytes(&tcp);
-        if (!(kind & RST) && (kind & ACK || !ingress)) /* Nobody asks for those of a RST, and of their SYN. */
-            read_stamps(view->skb, &ip, &tcp, &stamps);
-    } else {
-        return READABLE;
-    }
+    /* First the clock and the cookie, since they wait for whatever was asked of memory before; then the place is asked for, so that
+     * it comes while the rest is read. */
+    if (kind & SYN)
+        view->now = bpf_ktime_get_ns();
+    if (kind == SYN && !ingress)
+        view->cookie = bpf_get_socket_cookie(view->skb);
     if (ingress == (kind == QUOTED)) /* What is quoted went the other way. */
-        key_of(&key, ifindex_of(view->skb), ip.source, ip.destination, tcp.source_port, tcp.destination_port);
+        key_of(&key, ifindex_of(view->skb), ip->source, ip->destination, tcp->source_port, tcp->destination_port);
     else
-        key_of(&key, ifindex_of(view->skb), ip.destination, ip.source, tcp.destination_port, tcp.source_port);
-    match(view, &key, &tcp, &stamps, data_bytes, kind);
+        key_of(&key, ifindex_of(view->skb), ip->destination, ip->source, tcp->destination_port, tcp->source_port);
+    view->place = place_number(&key);
+    if (kind & SYN)
+        touch_place(view->place | (ingress == (kind == SYN) ? INBOUND : OUTBOUND) << PLACES_BITS);
+    if (kind != QUOTED)
+        data_bytes = ip->payload_bytes - header_bytes(tcp);
+    if (!(kind & RST) && (kind & ACK || !ingress) && kind != QUOTED) /* Nobody asks for those of a RST, and of their SYN. */
+        read_stamps(view->skb, ip, tcp, &stamps);
+    match(view, &key, tcp, &stamps, data_bytes, kind);
     if (FLOW_INTERVAL && ingress && kind & RST)
-        reset_in(view, ethertype, &ip, &tcp);
-    return READABLE;
+        reset_in(view, packet->ethertype, ip, tcp);
 }
 
 /* What the device did not strip comes before the packet's own type: VLAN tags, then PPPoE. Other wrappings (IP in IP,
  * GRE, VXLAN) are packets of their own kind; what is in them is measured where it is unwrapped, on the tunnel's device. */
-INLINE int unwrap(struct view *view, u16 ethertype, u32 offset)
+INLINE int unwrap(struct view *view, u32 offset, struct packet *packet)
 {
+    u16 ethertype = packet->ethertype;
     for (int i = 0; i < MAX_VLAN_TAGS; i++) {
         if (ethertype != bpf_htons(ETH_VLAN) && ethertype != bpf_htons(ETH_QINQ))
             break;
@@ -1749,7 +1844,8 @@ INLINE int unwrap(struct view *view, u16 ethertype, u32 offset)
         ethertype = protocol == bpf_htons(PPP_IPV4) ? bpf_htons(ETH_IPV4) : bpf_htons(ETH_IPV6);
         offset += PPPOE_HEADER;
     }
-    return full_look(view, ethertype, offset);
+    packet->ethertype = ethertype;
+    return parse(view, offset, packet);
 }
 
 /* Count the packet; look closer if need be; hand it on. Devices without a link header (TUN, WireGuard, PPP) do not say
@@ -1770,16 +1866,25 @@ int handshake(struct __sk_buff *skb)
                                         : bpf_htons(ETH_IPV4);
     u32 flags = 0;
     bool matters = quick_look(ethertype, data + offset, end, ingress, &flags);
-    struct view view = {skb, account, ingress};
+    struct view view = {.skb = skb, .account = account, .ingress = ingress};
     if (!ingress && flags && FLOW_INTERVAL)
         flow_out(&view, ethertype, offset, flags);
     if (IS_FORWARDING && flags && (ingress || !skb->sk))
         pass(&view, ethertype, offset, data + offset, end, flags);
     if (!matters)
         return NEXT_PROGRAM;
-    int unreadable = unwrap(&view, ethertype, offset);
+    struct packet packet = {.ethertype = ethertype, .kind = GOES_ON};
+    int unreadable;
+    if (flags) {
+        unreadable = read_plain(ethertype, offset, data + offset, end, &packet.ip, &packet.tcp);
+        packet.kind = flags & (SYN | RST | ACK);
+    } else {
+        unreadable = unwrap(&view, offset, &packet);
+    }
     if (unreadable > READABLE && unreadable <= TOO_DEEP)
         account->unreadable[unreadable]++;
+    else if (packet.kind != GOES_ON)
+        look_fully(&view, &packet);
     return NEXT_PROGRAM;
 }
 
@@ -1791,10 +1896,10 @@ int forget(struct __sk_buff *skb)
     if (bpf_skb_load_bytes(skb, 0, &request, sizeof(request)))
         return 0;
     if (request.direction == OUTBOUND) {
-        struct outbound taken, *ours = find_outbound(&spot, &request.key);
+        struct outbound taken, *ours = find_outbound(&spot, &request.key, place_number(&request.key));
         return ours && take_outbound(&spot, &request.key, ours, &taken, &request.outbound);
     }
-    struct inbound taken, *theirs = find_inbound(&spot, &request.key);
+    struct inbound taken, *theirs = find_inbound(&spot, &request.key, place_number(&request.key));
     return theirs && take_inbound(&spot, &request.key, theirs, &taken, &request.inbound);
 }
 

@@ -23,6 +23,8 @@ pytestmark = pytest.mark.kernel
 
 COUNT = PLACES * 3 // 2
 RUNS = 3_000_000
+ENOUGH = 1000
+PATIENCE_S = 60
 
 
 @pytest.fixture(params=[4, 6], ids=["IPv4", "IPv6"])
@@ -148,18 +150,26 @@ def test_each_handshake_ends_once_whoever_ends_it(
         peers, others = sent[-1], len(sent) - 1
         syn = wire._loaded.egress_fd, packets.ethernet(peers.ours(SYN, 7))
         answer = wire._loaded.ingress_fd, packets.ethernet(peers.theirs(SYN | ACK, 5, 8))
-        before, removed = wire.counters()["syns"], 0
+        before, removed, runs = wire.counters()["syns"], 0, 0
+        deadline = time.monotonic() + PATIENCE_S
         table, standing = tables(program)[0], {entry.key for entry in tables(program)[0].entries()}
-        with ThreadPoolExecutor(3) as pool:
-            running = [pool.submit(syscall.test_run, *each, IFINDEX, RUNS) for each in (syn, answer, answer)]
-            while not all(each.done() for each in running):
-                removed += sum(table.remove(entry) for entry in table.entries() if entry.key not in standing)
+        # Until enough of them came at a time: that is for the scheduler to say.
+        while wire.counters()["established"] <= ENOUGH:
+            assert time.monotonic() < deadline
+            runs += RUNS
+            with ThreadPoolExecutor(3) as pool:
+                running = [
+                    pool.submit(syscall.test_run, *each, IFINDEX, RUNS) for each in (syn, answer, answer)
+                ]
+                while not all(each.done() for each in running):
+                    removed += sum(
+                        table.remove(entry) for entry in table.entries() if entry.key not in standing
+                    )
         counters = wire.counters()
         left = program.pending.sweep(time.monotonic_ns()).pending[IFINDEX] - others
-        assert counters["syns"] - before + counters["syn_retransmits"] == RUNS
+        assert counters["syns"] - before + counters["syn_retransmits"] == runs
         assert counters["syns"] - before == counters["established"] + removed + left
         assert left in (0, 1)
-        assert counters["established"] > 1000
         assert len(wire.events()) + counters["events_lost"] == counters["established"]
         program.pending.forget(IFINDEX)
         assert not any(program.pending._glance.taken(table._direction) for table in tables(program))
