@@ -16,9 +16,9 @@ from tui.core.grouping import RowKey
 
 Place = tuple[float, float, RowKey]
 
-MARGIN = 2000
+MARGIN = 1000
 """So many places before and behind those in sight are sorted, too: on the next redraws others will be in sight."""
-_GROWN = 4
+_GROWN = 8
 """With so many times the margin, places are not kept in order any more where they are out of sight."""
 _REBUILD_SHARE = 12
 """With more than one place in 12 to move, merging all anew is quicker than moving each (measured: 1 in 10 to 15)."""
@@ -61,6 +61,11 @@ class Order:
                 self._end = (values[end], inf, ())
                 places = [place for place in places if place < self._end]
         self._sorted = SortedList(places)
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Places with a lesser value than the first, or a greater one than the second, are only counted."""
+        return self._first[0], self._end[0]
 
     def move(self, stale: Sequence[Place], fresh: Sequence[Place]) -> None:
         """Take out places, which are there, and put in others."""
