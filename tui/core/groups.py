@@ -83,9 +83,9 @@ class Groups:
         """Add entries to cells, and to all that they are a part of: run for every cell that something came of."""
         shown: list[bytearray] = []
         cells, wanted, has_failures = self._cells, self._direction, pending.has_failures
-        turn = cells.turn
-        for expected, (key, entries) in zip(pending.entries.cells, pending.entries.items(), strict=True):
-            cell = expected or cells.seen(key)
+        find, turn = cells.by_key.get, cells.turn
+        for key, entries in pending.entries.items():
+            cell = find(key) or cells.seen(key)
             cell.seen = turn
             tally, row = cell.tally, cell.row
             tally.add(entries, has_failures)

@@ -62,14 +62,11 @@ class Rows:
         for cell in self._cells:
             cell.row = None  # A row has its cells: left so, both would wait for the garbage collector.
         self._cells = Cells(self._limit)
-        self._pending = self._nothing_pending()
+        self._pending = Pending(self._pending_max, self._limit)
         self._connections.reset()
         self.marked_ns: int | None = None
         """When the baseline was marked; None: there is none."""
         self._clear_rows()
-
-    def _nothing_pending(self) -> Pending:
-        return Pending(self._pending_max, self._limit, self._cells.expected)
 
     def _clear_rows(self) -> None:
         self._groups = Groups(self._cells, self._grouping, self._direction, self._moment, self._labels)
@@ -102,7 +99,7 @@ class Rows:
 
     def _apply(self) -> Changed:
         """Count what came; return the rows that it changed."""
-        pending, self._pending = self._pending, self._nothing_pending()
+        pending, self._pending = self._pending, Pending(self._pending_max, self._limit)
         changed: Changed = {}
         self._groups.add(pending, changed)
         seen = self._cells.seen
