@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from bpf.event import Direction, Flow, Handshake, Outcome, Records
 from tests.core.handshakes import MS, FakeLabels, S, handshake
-from tests.core.model_events import AFTER_NS, EVENTS, STEPS, Events, Said, Sockets, Steps
+from tests.core.model_events import AFTER_NS, EVENTS, LATENCIES, STEPS, Events, Said, Sockets, Steps
 from tests.core.naive_figures import Shown
 from tests.core.naive_rows import NaiveRows
 from tui.core.column import Main
@@ -290,9 +290,34 @@ class CrowdedModel(Model):
 
 
 class ScrolledModel(CrowdedModel):
-    """The same with so many rows that the order of only a part of them is kept."""
+    """The same with so many rows that the order of only a part of them is kept, and is looked at."""
 
     margin = 3
+    start = 0
+
+    @rule(start=st.integers(0, 70))
+    def look(self, start: int) -> None:
+        self.start = start
+        super().look(start)
+
+    @rule(column_id=st.sampled_from(["p50", "p95", "p99"]), descending=st.booleans())
+    def sort_by_quantile(self, column_id: str, descending: bool) -> None:
+        self.narrow("")
+        self.sort_by(column_id, descending)
+
+    @rule(latencies=st.lists(st.tuples(st.integers(0, 59), LATENCIES), min_size=1, max_size=12))
+    def crowd(self, latencies: list[tuple[int, int]]) -> None:
+        self.take([handshake(f"10.9.0.{number}", self.now_ns, ns) for number, ns in latencies], [])
+        self.refresh(0)
+
+    @rule()
+    def compare_all(self) -> None:
+        super().compare()
+
+    def compare(self) -> None:
+        """Not all: who looks at all has all places worked out."""
+        self.look(self.start)
+        assert self.rows.shown == len(self.naive.rows())
 
 
 class ImpatientModel(Model):
@@ -326,7 +351,7 @@ TestModel.settings = settings(max_examples=200, stateful_step_count=12, deadline
 TestCrowdedModel = CrowdedModel.TestCase
 TestCrowdedModel.settings = settings(max_examples=20, stateful_step_count=10, deadline=None)
 TestScrolledModel = ScrolledModel.TestCase
-TestScrolledModel.settings = settings(max_examples=40, stateful_step_count=12, deadline=None)
+TestScrolledModel.settings = settings(max_examples=80, stateful_step_count=20, deadline=None)
 TestImpatientModel = ImpatientModel.TestCase
 TestImpatientModel.settings = settings(max_examples=60, stateful_step_count=10, deadline=None)
 TestLiveModel = LiveModel.TestCase

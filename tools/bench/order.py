@@ -17,8 +17,8 @@ from tools.bench.effort import Effort
 from tools.bench.report import Figure
 from tui.core.order import Place
 
-_SIZES = (4000, 16_000)
-"""A window of the order when it was just looked at, and about the largest it grows to."""
+_SIZES = (2000, 8000)
+"""Places around what is in sight that are kept in order: some, and the most."""
 _MOVED = 100
 """One place in so many moves."""
 

@@ -74,11 +74,6 @@ class Cells:
         cell.seen = self.turn
         return cell
 
-    def expected(self, key: bytes) -> Cell | None:
-        """The cell of a key that will be `seen`, made now unless there are too many already, as in a long pause."""
-        cell = self.by_key.get(key)
-        return self.seen(key) if cell is None and len(self.by_key) < 2 * self._limit else cell
-
     def surplus(self) -> list[list[Cell]]:
         """If there are too many cells, take out those of the hosts that were seen least recently.
 

@@ -60,6 +60,15 @@ def failures_of(times_ns: Sequence[int], words: Sequence[int]) -> Iterator[tuple
                 yield time_ns // SLICE_NS, RETRANSMITS, retransmits
 
 
+def extremes(entries: bytearray) -> tuple[int, int]:
+    """The least and the greatest of what stands beside the times."""
+    if len(entries) == ENTRY.size:
+        _, word = ENTRY.unpack(entries)
+        return word, word
+    words = memoryview(entries).cast("Q").tolist()[1::2]
+    return min(words), max(words)
+
+
 def times_of(entries: bytes | bytearray) -> list[int]:
     """When they ended."""
     times_ns: list[int] = memoryview(entries).cast("Q").tolist()[::2]

@@ -9,7 +9,7 @@ from tui.core.cells import Cells, Rest
 from tui.core.codes import Delta
 from tui.core.grouping import BY_HOST, Grouping, Labels, RowKey
 from tui.core.pending import Pending
-from tui.core.row import Row
+from tui.core.row import Changed, Row
 from tui.core.tally import Tally
 from tui.core.window import Moment
 
@@ -79,13 +79,13 @@ class Groups:
         self.totals.outdate()
         return row
 
-    def add(self, pending: Pending, changed: dict[Row, None]) -> None:
+    def add(self, pending: Pending, changed: Changed) -> None:
         """Add entries to cells, and to all that they are a part of: run for every cell that something came of."""
         shown: list[bytearray] = []
         cells, wanted, has_failures = self._cells, self._direction, pending.has_failures
-        turn = cells.turn
-        for expected, (key, entries) in zip(pending.entries.cells, pending.entries.items(), strict=True):
-            cell = expected or cells.seen(key)
+        find, turn = cells.by_key.get, cells.turn
+        for key, entries in pending.entries.items():
+            cell = find(key) or cells.seen(key)
             cell.seen = turn
             tally, row = cell.tally, cell.row
             tally.add(entries, has_failures)
@@ -96,10 +96,10 @@ class Groups:
             elif row.tally is not tally:
                 row.tally.add(entries, has_failures)
             shown.append(entries)
-            changed[row] = None
+            changed[row] = None if row in changed else entries
         self.totals.tally.add(b"".join(shown))
 
-    def count(self, cell: Cell, news: Delta | Tally, changed: dict[Row, None]) -> None:
+    def count(self, cell: Cell, news: Delta | Tally, changed: Changed) -> None:
         """Let a cell count, and all that it is a part of."""
         if not self.is_shown(cell):
             cell.tally.apply(news)
@@ -111,7 +111,7 @@ class Groups:
         self.totals.tally.apply(news)
         changed[row] = None
 
-    def bound(self, changed: dict[Row, None]) -> list[Row]:
+    def bound(self, changed: Changed) -> list[Row]:
         """Of too many cells, add up the least recent: rows of hosts become one, what others say stays as it is.
 
         Returns rows that are no more.
@@ -127,7 +127,7 @@ class Groups:
         self.totals.drop_some(sum(map(len, hosts)))
         return gone
 
-    def _give_up(self, hosts: list[list[Cell]], changed: dict[Row, None]) -> list[Row]:
+    def _give_up(self, hosts: list[list[Cell]], changed: Changed) -> list[Row]:
         """Add whole hosts to the rest, of which no row has others."""
         gone: dict[Row, None] = {}
         for rest, cells in self._cells.rests_of(chain.from_iterable(hosts)).items():
@@ -148,7 +148,7 @@ class Groups:
             del self.rows[row.key]
         return list(gone)
 
-    def _fold_all(self, hosts: list[list[Cell]], changed: dict[Row, None]) -> list[Row]:
+    def _fold_all(self, hosts: list[list[Cell]], changed: Changed) -> list[Row]:
         """Add hosts to the rest, of which rows may have others, too."""
         shrunk: dict[Row, bool] = {}
         for cells in hosts:
@@ -169,7 +169,7 @@ class Groups:
                 row.recount()
         return gone
 
-    def _dissolve(self, row: Row, changed: dict[Row, None], shrunk: dict[Row, bool]) -> None:
+    def _dissolve(self, row: Row, changed: Changed, shrunk: dict[Row, bool]) -> None:
         """Let go of a row that nothing is kept of."""
         for cell in row.cells:
             if isinstance(cell, Rest) and cell.row is row:
@@ -178,7 +178,7 @@ class Groups:
         changed.pop(row, None)
         del self.rows[row.key]
 
-    def _fold(self, cell: Cell, changed: dict[Row, None], shrunk: dict[Row, bool]) -> None:
+    def _fold(self, cell: Cell, changed: Changed, shrunk: dict[Row, bool]) -> None:
         """Add a cell to the rest. `shrunk`: rows that cells were taken from, and whether they have lost something."""
         row = cell.row
         network = b""

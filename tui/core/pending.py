@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 
 from bpf.event import OFFSETS, RECORD, Handshake, Records, values_of
-from tui.core.cell import Cell
 from tui.core.codes import Delta
 from tui.core.entries import ENTRY, entry_of
 from tui.core.grouping import KEY, key_bytes, rest_of
@@ -34,36 +34,18 @@ class Held:
         self.owners: Owners | None = None
 
 
-class Gathered(dict[bytes, bytearray]):
-    """Entries by key (`tui.core.grouping.key_bytes`). Of each key the cell is looked up as the first one comes.
-
-    So that a refresh, for which everybody waits, has not to do so.
-    """
-
-    def __init__(self, cell_of: Callable[[bytes], Cell | None]) -> None:
-        super().__init__()
-        self._cell_of = cell_of
-        self.cells: list[Cell | None] = []
-        """In the same order."""
-
-    def __missing__(self, key: bytes) -> bytearray:
-        self.cells.append(self._cell_of(key))
-        entries = self[key] = bytearray()
-        return entries
-
-
 class Pending:
     """Handshakes in, by cell out.
 
     Keeps `at_most` as they are; of more it counts them, which takes no more room however long a pause goes on.
     """
 
-    def __init__(self, at_most: int, cells: int, cell_of: Callable[[bytes], Cell | None]) -> None:
-        """`cells`: of so many it tells apart what it counts. `cell_of`: the cell of a key, or None, if that is late."""
+    def __init__(self, at_most: int, cells: int) -> None:
+        """`cells`: of so many it tells apart what it counts."""
         self._at_most = at_most
         self._cells = cells
-        self._cell_of = cell_of
-        self.entries = Gathered(cell_of)
+        self.entries: defaultdict[bytes, bytearray] = defaultdict(bytearray)
+        """By key (`tui.core.grouping.key_bytes`)."""
         self.deltas: dict[bytes, list[Handshake]] = {}
         """Those of which entries cannot say everything."""
         self.owners: set[tuple[bytes, int, int]] = set()
@@ -129,7 +111,7 @@ class Pending:
             held = self._held(key)
             held.owners = held.owners or Owners()
             held.owners.add(pid, cgroup)
-        self.entries = Gathered(self._cell_of)
+        self.entries.clear()
         self.deltas.clear()
         self.owners.clear()
         self._count = 0

@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterable, Mapping
 from math import inf
 
 from tui.core.columns import column
+from tui.core.entries import extremes
 from tui.core.grouping import REST, RowKey
+from tui.core.histogram import bucket_of, end_ns
 from tui.core.order import Order, Place
-from tui.core.row import Row
+from tui.core.row import Changed, Row
 
 _LAST: Place = (inf, inf, REST)
 
@@ -25,11 +27,14 @@ class Ranking:
     def begin(self, rows: Mapping[RowKey, Row]) -> None:
         """Rank others: these, now and whenever there are more of them or fewer. Nothing is held."""
         self._rows = rows
+        self._late: dict[Row, None] = {}
+        """Rows that have another place by now than they were given, but not one where the order is kept."""
         self._order = Order(self._places)
         self._is_frozen = False
 
     def _places(self) -> list[Place]:
         """Of all rows in sight that have been given one."""
+        self._settle()
         return [row.place for row in self._rows.values() if row.matches and row.place is not None]
 
     def sort_by(self, column_id: str, descending: bool | None = None) -> None:
@@ -58,6 +63,7 @@ class Ranking:
 
     def freeze(self, is_frozen: bool) -> None:
         """Let rows stay where they are, or move again from the next `rebuild` on."""
+        self._settle()
         self._is_frozen = is_frozen
 
     @property
@@ -77,7 +83,7 @@ class Ranking:
             row.matches = predicate is None or (row.key != REST and predicate(row))
         self.rebuild()
 
-    def move(self, rows: Iterable[Row]) -> None:
+    def move(self, rows: Changed) -> None:
         """Give rows that changed their places of now, and move those in sight to where they belong."""
         stale: list[Place] = []
         fresh: list[Place] = []
@@ -87,12 +93,18 @@ class Ranking:
             self._find_changed(rows, stale, fresh)
         self._order.move(stale, fresh)
 
-    def _find_moved(self, rows: Iterable[Row], stale: list[Place], fresh: list[Place]) -> None:
+    def _find_moved(self, rows: Changed, stale: list[Place], fresh: list[Place]) -> None:
         """Where all rows are in sight: the short way, as there may be thousands."""
         value_of, sign = self._column.value, -1 if self._descending else 1
         assert value_of is not None
-        for row in rows:
+        low, high = self._edges_ns()
+        for row, entries in rows.items():
             before = row.place
+            if entries is not None and before is not None and not low <= before[0] * sign < high:
+                least, greatest = extremes(entries)
+                if greatest < low if before[0] * sign < low else least >= high:
+                    self._late[row] = None
+                    continue
             value = value_of(row) if row.key else None
             if value is not None:
                 value *= sign
@@ -107,6 +119,27 @@ class Ranking:
             if before is not None:
                 stale.append(before)
             fresh.append(place)
+
+    def _edges_ns(self) -> tuple[float, float]:
+        """Rows with a quantile below the first, or not below the second, stay there if all that comes is there, too.
+
+        Nearest ranks from above never get less as there is more, and those from below neither. So these rows need not
+        be asked where exactly they are before somebody looks. Of other columns there are no such edges.
+        """
+        if self._column.quantile is None:
+            return -inf, inf
+        begin, end = self._order.bounds
+        least, greatest = (-end, -begin) if self._descending else (begin, end)
+        # A quantile says no more than its bucket.
+        low = end_ns(bucket_of(int(least)) - 1) if 0 < least < inf else -inf
+        return low, end_ns(bucket_of(int(greatest))) if 0 <= greatest < inf else inf
+
+    def _settle(self) -> None:
+        """Give those rows their places: the order kept is the same with these."""
+        late, self._late = self._late, {}
+        for row in late:
+            if self._rows.get(row.key) is row:
+                row.place = self._place_of(row)
 
     def _find_changed(self, rows: Iterable[Row], stale: list[Place], fresh: list[Place]) -> None:
         predicate = self._predicate
@@ -127,6 +160,7 @@ class Ranking:
 
     def rebuild(self) -> None:
         """Give all rows their places of now."""
+        self._late = {}
         for row in self._rows.values():
             row.place = self._place_of(row)
         self._order.rebuild()
@@ -150,6 +184,8 @@ class Ranking:
 
     def rank(self, row: Row) -> int | None:
         """The place of a row; None: it is not in sight."""
+        if row in self._late:
+            self._settle()
         return self._order.rank(row.place) if row.place is not None and row.matches else None
 
     def __len__(self) -> int:

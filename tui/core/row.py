@@ -255,6 +255,10 @@ class Row:
         return _FIGURES[id_](self) if id_ in _FIGURES else None
 
 
+Changed = dict[Row, bytearray | None]
+"""Rows, and the entries that all of the change is of; None: there is more to it."""
+
+
 def _summed(tables: list[dict[int, int]]) -> dict[int, int]:
     if len(tables) == 1:
         return tables[0]

@@ -14,7 +14,7 @@ from tui.core.grouping import CellKey, Grouping, Labels, RowKey, bytes_of, cell_
 from tui.core.groups import Groups
 from tui.core.pending import Pending
 from tui.core.ranking import Ranking
-from tui.core.row import Row
+from tui.core.row import Changed, Row
 from tui.core.window import Moment, Window
 
 _PENDING_MAX = 50_000
@@ -62,14 +62,11 @@ class Rows:
         for cell in self._cells:
             cell.row = None  # A row has its cells: left so, both would wait for the garbage collector.
         self._cells = Cells(self._limit)
-        self._pending = self._nothing_pending()
+        self._pending = Pending(self._pending_max, self._limit)
         self._connections.reset()
         self.marked_ns: int | None = None
         """When the baseline was marked; None: there is none."""
         self._clear_rows()
-
-    def _nothing_pending(self) -> Pending:
-        return Pending(self._pending_max, self._limit, self._cells.expected)
 
     def _clear_rows(self) -> None:
         self._groups = Groups(self._cells, self._grouping, self._direction, self._moment, self._labels)
@@ -100,10 +97,10 @@ class Rows:
         self._ranking.forget(self._groups.bound(changed))
         self._ranking.move(changed)
 
-    def _apply(self) -> dict[Row, None]:
+    def _apply(self) -> Changed:
         """Count what came; return the rows that it changed."""
-        pending, self._pending = self._pending, self._nothing_pending()
-        changed: dict[Row, None] = {}
+        pending, self._pending = self._pending, Pending(self._pending_max, self._limit)
+        changed: Changed = {}
         self._groups.add(pending, changed)
         seen = self._cells.seen
         for key, handshakes in pending.deltas.items():
@@ -122,7 +119,7 @@ class Rows:
         self.totals.outdate()
         return changed
 
-    def _apply_samples(self, changed: dict[Row, None]) -> None:
+    def _apply_samples(self, changed: Changed) -> None:
         for cell in self._connections.refresh(self._moment.now_ns):
             cell.seen = self._cells.turn
             row = cell.row or (self._groups.adopt(cell) if self._groups.is_shown(cell) else None)
@@ -131,7 +128,7 @@ class Rows:
                 changed[row] = None
                 self.totals.outdate_live()
 
-    def _add_aged(self, changed: dict[Row, None], before: int, first: int) -> None:
+    def _add_aged(self, changed: Changed, before: int, first: int) -> None:
         """Once in 5 s: rows of which something has left the window have changed, too.
 
         It began with slice `before`, and begins with `first`. A filter is asked about all rows: they are older.
