@@ -49,7 +49,8 @@ def test_it_does_with_little(network: Lab, limit: str) -> None:
 def test_little_memory_is_told(
     network: Lab, megabytes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("CACHE_DIRECTORY", str(tmp_path))  # Where nothing is kept that would spare it compiling.
+    # Where nothing is kept that would spare it compiling.
+    monkeypatch.setenv("CACHE_DIRECTORY", str(tmp_path))
     done = watched(network, f"--as={megabytes * 1_000_000}")
     assert done.returncode == 1
     assert done.stderr.startswith("tcplat: bcc cannot prepare the probe: ")
