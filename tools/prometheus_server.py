@@ -25,6 +25,10 @@ _TRIES = 3
 _PLACES = os.pathsep.join((str(Path(sys.prefix) / "bin"), os.environ.get("PATH", "")))
 
 
+Values = dict[frozenset[tuple[str, str]], float]
+"""By labels, without the name."""
+
+
 class Network(Protocol):
     """Where it runs: a lab, or the network that we are in."""
 
@@ -173,7 +177,7 @@ class PrometheusServer:
                 error.msg = f"{error.msg}: {error.read().decode(errors='replace')}"
             raise
 
-    def query(self, expression: str, **parameters: Any) -> dict[frozenset[tuple[str, str]], float]:
+    def query(self, expression: str, **parameters: Any) -> Values:
         """The values of an instant vector now, by labels without the name."""
         data = self.get("query", query=expression, **parameters)
         return {_labels(each["metric"]): float(each["value"][1]) for each in data["result"]}
@@ -185,15 +189,28 @@ class PrometheusServer:
             raise ValueError(f"{expression} has more than one value: {values}")
         return next(iter(values.values()), None)
 
+    def wait_for(self, expression: str) -> Values:
+        """Wait until a query has values, and return them. Raises TimeoutError.
+
+        After a scrape that took too long there are none.
+        """
+        until = time.monotonic() + PATIENCE_S
+        while not (values := self.query(expression)):
+            self._pause(until, expression, values)
+        return values
+
     def wait_until(self, expression: str, wanted: Callable[[float | None], bool] = bool) -> float:
         """Wait until the one value of a query is as wanted (there, and not 0), and return it. Raises TimeoutError."""
         until = time.monotonic() + PATIENCE_S
         while not wanted(value := self.value(expression)) or value is None:
-            if time.monotonic() > until:
-                targets = self.get("targets")["activeTargets"]
-                raise TimeoutError(f"{expression} is {value}; {[each['lastError'] for each in targets]}")
-            time.sleep(self._interval_s / 4)
+            self._pause(until, expression, value)
         return value
+
+    def _pause(self, until: float, expression: str, value: object) -> None:
+        if time.monotonic() > until:
+            targets = self.get("targets")["activeTargets"]
+            raise TimeoutError(f"{expression} is {value}; {[each['lastError'] for each in targets]}")
+        time.sleep(self._interval_s / 4)
 
     def _begun(self, port: int) -> subprocess.Popen[bytes]:
         words = [

@@ -153,6 +153,6 @@ class Shell(Commands, Exporting, App[None]):
         self.narrow(message.filter)
         self.draw()
 
-    @on(FilterLine.Left)
-    def _leave_filter(self) -> None:
+    def action_keep_filter(self) -> None:
+        self.filter_line.keep()
         self.views.focus()

@@ -50,7 +50,7 @@ def the_file(directory: Path) -> Path:
 
 
 def test_it_is_ours_alone(kept: Kept, directory: Path) -> None:
-    assert directory.stat().st_mode & 0o777 == 0o700
+    assert directory.stat().st_mode & 0o777 == 0o755
     assert the_file(directory).stat().st_mode & 0o777 == 0o600
 
 

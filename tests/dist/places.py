@@ -10,7 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON = "/usr/bin/python3"
-_NOBODY = 65534
+NOBODY = 65534
 _LIMIT_S = 60
 
 
@@ -29,13 +29,17 @@ class Place:
         """Run it to its end."""
         return self._run(self.command(*words))
 
+    def run_called_by_nobody(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """The same as root whom nobody, the user, called by sudo."""
+        return self._run(["env", f"SUDO_UID={NOBODY}", f"SUDO_GID={NOBODY}", *self.command(*words)])
+
     def run_without_bcc(self, *words: str) -> subprocess.CompletedProcess[str]:
         """The same where Python finds nothing but its own library: -S leaves out the distribution's packages."""
         return self._run(self._alone(PYTHON, "-IS", str(self.program), *words))
 
     def run_as_nobody(self, *words: str) -> subprocess.CompletedProcess[str]:
         """The same without any right, and, if we are root, as another user."""
-        dropped = [f"--reuid={_NOBODY}", f"--regid={_NOBODY}", "--clear-groups", "--bounding-set=-all"]
+        dropped = [f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--bounding-set=-all"]
         setpriv = [] if os.geteuid() else ["setpriv", *dropped, "--"]
         return self._run([*setpriv, str(self.program), *words])
 

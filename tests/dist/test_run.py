@@ -15,7 +15,7 @@ import pytest
 
 from bpf.requirements import bcc_command
 from tests.dist.conftest import Built
-from tests.dist.places import ROOT, Place
+from tests.dist.places import NOBODY, ROOT, Place
 from tests.dist.watched import watch
 
 RECORDING = ROOT / "tests/recordings/demo.jsonl"
@@ -93,6 +93,14 @@ def test_it_measures(place: Place) -> None:
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     assert [line["type"] for line in lines].count("handshake") == 3
     assert any(line.get("latency_ns") for line in lines)
+
+
+@pytest.mark.kernel
+def test_it_becomes_who_called_sudo(place: Place) -> None:
+    recording = place.directory / "recorded.jsonl"
+    done = place.run_called_by_nobody("lo", "--json", "--duration", "0.1", "--record", str(recording))
+    assert done.returncode == 0, done.stderr
+    assert recording.stat().st_uid == NOBODY
 
 
 @pytest.mark.kernel

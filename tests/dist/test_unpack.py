@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
@@ -49,13 +50,36 @@ def test_it_is_unpacked_once(unpack: Unpack) -> None:
     assert (directory / "tui/__main__.py").read_bytes() == b"as it was left\n"
 
 
-def test_nobody_else_can_read_or_write_there(unpack: Unpack) -> None:
-    before = os.umask(0)
-    try:
-        directory = unpack("pyz-1")
-    finally:
-        os.umask(before)
-    assert [path.stat().st_mode & 0o777 for path in (directory, directory.parent)] == [0o700, 0o700]
+def test_nobody_else_can_write_there_nor_read_unless_it_is_roots(unpack: Unpack) -> None:
+    mode = 0o700 if os.geteuid() else 0o755
+    directory = unpack("pyz-1")
+    assert [path.stat().st_mode & 0o777 for path in (directory, directory.parent)] == [mode, mode]
+
+
+def test_what_root_unpacks_for_who_called_sudo_is_compiled(
+    unpack: Unpack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SUDO_UID", "1000")
+    assert list(unpack("pyz-1").rglob("*.pyc"))
+
+
+AS_STARTED = """
+import os, sys
+from pathlib import Path
+os.umask(0)
+sys.path.insert(0, sys.argv[1])
+import unpack
+unpack.caches = lambda *_: [Path(sys.argv[2])]
+unpack.run("pyz-1")
+"""
+
+
+def test_whatever_the_umask_others_can_write_nothing_of_it(archive: Path, tmp_path: Path) -> None:
+    words = [sys.executable, "-I", "-c", AS_STARTED, str(archive), str(tmp_path)]
+    subprocess.run(words, check=False, capture_output=True)  # What is packed here has no `main`.
+    unpacked_there = list((tmp_path / "tcplat").rglob("*"))
+    assert [path for path in unpacked_there if path.name == "__pycache__"]
+    assert not [path for path in unpacked_there if path.stat().st_mode & 0o022]
 
 
 def test_what_a_crash_left_unfinished_is_unpacked_anew(unpack: Unpack) -> None:

@@ -120,6 +120,7 @@ def test_what_it_holds_is_flat_and_its_figures_are_true(
                 terminal.press(key)
             if number % 10 == 9:
                 terminal.press("4", "Escape", "/", *"p95>1ms", "Enter", "Escape")
+            assert Path(f"/proc/{pid}").exists(), f"it has ended; the screen is\n{terminal.text}"
             history.append(held(pid, sum(truth.outcomes.values())))
         time.sleep(3)  # Until the last that nobody answered are over.
         terminal.press("Escape", "Escape", "1")

@@ -74,14 +74,13 @@ def test_variables_are_those_that_are_used() -> None:
 def test_a_variable_has_values(variable: dict[str, Any], prometheus: PrometheusServer) -> None:
     asked = re.fullmatch(r"label_values\((.+), (\w+)\)", variable["query"]["query"])
     assert asked and asked[2] == variable["name"] and variable["datasource"] == SOURCE
-    values = {dict(labels).get(asked[2]) for labels in prometheus.query(filled(asked[1]))}
-    assert values and None not in values
+    values = {dict(labels).get(asked[2]) for labels in prometheus.wait_for(filled(asked[1]))}
+    assert None not in values
 
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_a_chart_has_data(target: dict[str, Any], prometheus: PrometheusServer) -> None:
-    values = prometheus.query(filled(target["expr"]))
-    assert values
+    values = prometheus.wait_for(filled(target["expr"]))
     needed = set(re.findall(r"\{\{(\w+)\}\}", target["legendFormat"]))
     assert all(needed <= set(dict(labels)) for labels in values)
 

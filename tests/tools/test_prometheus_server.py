@@ -43,7 +43,7 @@ def test_it_scrapes_and_evaluates_rules(target: str, tmp_path: Path) -> None:
     with PrometheusServer(tmp_path / "prometheus", [target], rules=[rules]) as prometheus:
         assert prometheus.wait_until("twice") == 2
         labels = {"job": "tcplat", "instance": target, "interface": "eth0"}
-        assert prometheus.query(ATTACHED) == {frozenset(labels.items()): 1}
+        assert prometheus.wait_for(ATTACHED) == {frozenset(labels.items()): 1}
         with pytest.raises(urllib.error.HTTPError, match="parse error"):
             prometheus.query("up{")
 

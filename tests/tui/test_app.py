@@ -11,6 +11,7 @@ import pytest
 from bpf.errors import KernelUnsupported
 from tests.tui.played import MS, PATIENCE_S, Played, handshake
 from tests.tui.shown import BY_P95, THREE, opening, shown
+from tui.widgets.table_view import TableView
 
 
 async def test_it_says_that_it_compiles_before_the_source_is_open() -> None:
@@ -171,13 +172,23 @@ async def test_signal_quits(number: signal.Signals) -> None:
     assert screen.app.return_code == 0
 
 
+async def test_sorting_while_the_table_has_no_size_changes_nothing() -> None:
+    """As when a key follows the one that brings the table back: it is laid out only after both."""
+    async with shown(Played(*THREE)) as screen:
+        await screen.until(lambda: screen.hosts == BY_P95)
+        await screen.press("2")
+        screen.app.query_one(TableView).action_sort(1)
+        await screen.press("1")
+        await screen.until(lambda: screen.hosts == BY_P95)
+
+
 @pytest.mark.parametrize("keys", [[], ["question_mark"], ["i"], ["slash", "7"], ["j", "space"]])
 async def test_no_size_is_too_small(keys: list[str]) -> None:
     async with shown(Played(*THREE)) as screen:
         await screen.press(*keys)
         for width, height in ((40, 10), (10, 3), (1, 1), (200, 60), (80, 24)):
             await screen.pilot.resize_terminal(width, height)
-            assert len(screen.text.splitlines()) <= height
+            await screen.until(lambda height=height: len(screen.text.splitlines()) <= height)  # type: ignore[misc]
         await screen.press("escape")
         await screen.press("escape")
         assert screen.hosts == BY_P95

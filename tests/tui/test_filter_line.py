@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rich.segment import Segment
+from textual.events import Key
 
 from bpf.event import Direction
 from tests.tui.played import MS, Played, handshake
@@ -25,6 +26,18 @@ async def test_the_language_narrows_live_and_says_how_many() -> None:
         assert "2 of 3" in screen.text.splitlines()[21]
         await screen.press(*" !ip:198.18.0.2")
         assert screen.hosts == ["198.18.0.1"]
+
+
+async def test_keys_that_come_all_at_once_go_where_they_should() -> None:
+    """As over a slow line, which hands on in one piece what was typed in a second."""
+    async with shown(Played(*THREE)) as screen:
+        await screen.until(lambda: screen.hosts == BY_P95)
+        for key in ("slash", *"p95", "greater_than_sign", *"15ms", "enter", "S"):
+            screen.app.post_message(Key(key, ">" if key == "greater_than_sign" else key[0]))
+        await screen.until(lambda: screen.hosts == BY_P95[1::-1])
+        assert screen.text.splitlines()[21].startswith("/p95>15ms ")
+        await screen.press("slash", "backspace", "up")
+        assert screen.text.splitlines()[21].startswith("/p95>15ms ")
 
 
 async def test_what_is_wrong_is_marked_and_told_and_the_last_good_one_stays() -> None:

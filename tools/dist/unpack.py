@@ -2,13 +2,15 @@
 
 Run from within the zip, Python would compile a thousand modules at each start. In a directory it keeps what it
 compiled, and bcc finds the C source. What is there will be run by whoever starts it, root most of all: so nobody else
-may be able to write there. Needs nothing but the standard library of Python 3.10.
+may be able to write there. What root unpacked others may read: the program becomes who called sudo, and goes on
+importing. Needs nothing but the standard library of Python 3.10.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
 import stat
 import sys
@@ -26,10 +28,12 @@ _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _MARK = ".whole"
 """Written last: the boot since which all files are known to be there."""
 _OTHERS_KEPT = 1
+_SELDOM_IMPORTED = re.compile(r"/pygments/(lexers|styles)/")
 
 
 def run(name: str) -> NoReturn:
     """Start the program in this process. `name`: what its directory in the cache is called; each content has its own."""
+    os.umask(os.umask(0o077) | 0o022)  # Python's own cache in there is to be written by nobody else either.
     try:
         places = caches(os.environ, os.geteuid())
         # In place of the archive, which is first there.
@@ -68,10 +72,11 @@ def unpacked(archive: Path, name: str, places: Iterable[Path]) -> Path:
 
 def _unpacked_in(cache: Path, name: str, archive: Path) -> Path:
     directory = cache / name
-    cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+    mode = 0o755 if os.geteuid() == 0 else 0o700
+    cache.mkdir(mode=mode, parents=True, exist_ok=True)
     with _private(cache) as cache_fd:
         fcntl.flock(cache_fd, fcntl.LOCK_EX)  # One at a time unpacks or removes.
-        directory.mkdir(mode=0o700, exist_ok=True)
+        directory.mkdir(mode=mode, exist_ok=True)
         with _private(directory) as directory_fd:
             fcntl.flock(os.dup(directory_fd), fcntl.LOCK_SH)  # Until the process ends: that one stays open.
         _make_whole(directory, archive)
@@ -106,7 +111,16 @@ def _make_whole(directory: Path, archive: Path) -> None:
             for left in directory.iterdir():
                 shutil.rmtree(left) if left.is_dir() else left.unlink()
             tree.extractall(directory)
+            if "SUDO_UID" in os.environ:
+                _compile(directory)
     mark.write_bytes(boot)
+
+
+def _compile(directory: Path) -> None:
+    """What root does not keep compiled now nobody will: who called sudo cannot write here. Takes two seconds."""
+    from compileall import compile_dir
+
+    compile_dir(directory, quiet=2, rx=_SELDOM_IMPORTED)
 
 
 def _is_whole(directory: Path, tree: ZipFile) -> bool:

@@ -28,6 +28,8 @@ class FilterLine(Horizontal):
     """Stays in sight while it holds a filter. While what is typed is wrong, the last good filter stays."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
+        # With priority, the app handles it in its turn: the next key may be there already, and is the view's.
+        Binding("enter", "app.keep_filter", "Keep", priority=True, id="filter.keep"),
         Binding("tab", "complete", "Complete", priority=True, id="filter.complete"),
         Binding("up", "recall(-1)", "Filter before", id="filter.before"),
         Binding("down", "recall(1)", "Filter after", id="filter.after"),
@@ -40,16 +42,12 @@ class FilterLine(Horizontal):
 
         filter: Filter
 
-    @dataclass
-    class Left(Message):
-        """Enter was pressed: the filter stays, the keys are the view's again."""
-
     def __init__(self, known: Known, text: str = "") -> None:
         super().__init__()
         self._known = known
         self._mark = _ErrorMark()
         self._begins_with = text
-        self._input = _Line(
+        self._input = Input(
             placeholder="words, or p95>80ms, port:443, !ip:10.0.0.0/8; Tab completes, Enter keeps, Esc clears",
             compact=True,
             highlighter=self._mark,
@@ -79,7 +77,7 @@ class FilterLine(Horizontal):
     @property
     def is_typed_in(self) -> bool:
         """Whether it has the keys."""
-        return self._input.has_focus
+        return self.screen.focused is self._input
 
     def open(self) -> None:
         """Show it and take the keys from now on (`focus()` would let those already on their way pass)."""
@@ -87,6 +85,16 @@ class FilterLine(Horizontal):
         # What is in it already need not be recalled.
         self._place = len(self._history) - (self.value in self._history[-1:])
         self.screen.set_focus(self._input)
+
+    def keep(self) -> None:
+        """Let the filter stay. What was typed of it may still be on its way."""
+        self._input.call_later(self._remember)
+
+    def _remember(self) -> None:
+        if self.value and self.value not in self._history[-1:]:
+            self._history = [*self._history, self.value][-_HISTORY:]
+        self._place = len(self._history)
+        self.set_class(bool(self.value), "-open")
 
     def clear_and_close(self) -> None:
         """Drop the filter and hide."""
@@ -118,15 +126,6 @@ class FilterLine(Horizontal):
             self.post_message(self.Narrowed(parsed))
         self._tell()
 
-    @on(Input.Submitted)
-    def _keep(self, event: Input.Submitted) -> None:
-        event.stop()
-        if self.value and self.value not in self._history[-1:]:
-            self._history = [*self._history, self.value][-_HISTORY:]
-        self._place = len(self._history)
-        self.set_class(bool(self.value), "-open")
-        self.post_message(self.Left())
-
     def action_recall(self, step: int) -> None:
         self._place = min(max(0, self._place + step), len(self._history))
         recalled = self._history[self._place] if self._place < len(self._history) else ""
@@ -145,10 +144,6 @@ class FilterLine(Horizontal):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         return self.is_typed_in if action == "complete" else super().check_action(action, parameters)
-
-
-class _Line(Input):
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "submit", "Keep", id="filter.keep")]
 
 
 class _ErrorMark(Highlighter):

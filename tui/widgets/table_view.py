@@ -53,6 +53,8 @@ class ListingView(Container):
     def action_sort(self, step: int) -> None:
         # Only by what can be seen: else the rows would seem to be in no order.
         ids = self._table.sortable()
+        if not ids:  # Nothing can: another view is shown, or this one is not laid out yet.
+            return
         column_id, _ = self._sorted.sorting
         place = ids.index(column_id) if column_id in ids else -1
         self._sorted.sort_by(ids[(place + step) % len(ids)])
