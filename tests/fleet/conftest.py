@@ -14,7 +14,7 @@ from tools.synthetic_boxes import SyntheticBox
 from tui.fleet.address import server_address
 from tui.fleet.server import Server
 
-INTERVAL_S = 0.5
+INTERVAL_S = 1.0
 
 
 @dataclass

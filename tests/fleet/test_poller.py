@@ -110,6 +110,17 @@ def test_another_question_is_asked_at_once() -> None:
         assert len(news) == 3
 
 
+def test_details_are_of_the_window_that_is_asked_for() -> None:
+    key = ("a:1", "192.0.2.1")
+    with answering(well) as there:
+        server = server_of(there)
+        with polling(server, Wanted(Question(), (), key, least_s=60)) as (poller, news):
+            until(lambda: count(news, DetailFound) == 1)
+            poller.want(Wanted(Question(window=Window.MINUTE), (), key, least_s=60))
+            until(lambda: count(news, DetailFound) == 2)
+            assert isinstance(news[-1], DetailFound) and news[-1].detail.window_s == 60
+
+
 def test_trends_and_details_are_asked_for_when_they_are_wanted() -> None:
     key = ("a:1", "192.0.2.1")
     with (
@@ -154,8 +165,8 @@ def test_a_question_that_fails_is_not_asked_over_and_over_at_once() -> None:
     ):
         until(lambda: news)
         began = len(there.asked)
-        for _ in range(20):
-            poller.want(Wanted(Question(), least_s=0.5))
+        for number in range(20):
+            poller.want(Wanted(Question(), (("a:1", str(number)),), least_s=0.5))
             time.sleep(0.01)
         assert len(there.asked) - began <= 1
 

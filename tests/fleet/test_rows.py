@@ -209,6 +209,29 @@ def test_trends_stay_with_rows_that_stay(rows: FleetRows) -> None:
     assert row_of(rows, *key).levels == b""
 
 
+def test_a_change_is_told_if_it_is_of_a_bucket_at_least(rows: FleetRows) -> None:
+    near, far = ("10.0.0.1:9811", "192.0.2.10"), ("10.0.0.2:9811", "203.0.113.9")
+    rows.mark()
+    assert rows.marked_for_s == 0
+    new = ("10.0.0.1:9811", "198.51.100.1")
+    later = {**ROWS, near: counts(*[0.45] * 20), far: counts(*[40.0] * 40), new: counts(1.0)}
+    rows.take(replace(answer(rows=later), at_s=answer().at_s + 30))
+    assert rows.marked_for_s == 30
+    assert [text(row_of(rows, *key), "dp95") for key in (near, far, new)] == ["=", "~-439ms", "-"]
+    rows.sort_by("dp95")
+    failing, rest = ("10.0.0.3:9811", "198.51.100.66"), ("10.0.0.3:9811", "other")
+    assert keys(rows)[-4:] == [far, failing, new, rest]
+    rows.unmark()
+    assert text(row_of(rows, *far), "dp95") == "-"
+
+
+def test_another_question_forgets_the_baseline(rows: FleetRows) -> None:
+    rows.mark()
+    rows.take(answer(Question(PAIR, Window.MINUTE)))
+    assert rows.marked_for_s is None
+    assert all(row.marked is None for row in rows.rows(0, 10))
+
+
 def test_the_place_of_a_row(rows: FleetRows) -> None:
     third = rows.rows(2, 3)[0]
     assert rows.rank(third) == 2

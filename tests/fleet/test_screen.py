@@ -101,7 +101,7 @@ async def test_details_of_a_row(known: Fleet) -> None:
         known.boxes["b"].count(FAR, [400 * MS] * 20)
         await screen.until(lambda: "≤500ms│" in screen.text)
         await screen.press("escape")
-        assert screen.header[:1] == ["remote"]
+        await screen.until(lambda: screen.header[:1] == ["remote"])
 
 
 async def test_a_row_that_is_gone_is_said_to_be(known: Fleet) -> None:
@@ -157,10 +157,26 @@ async def test_a_pause_holds_the_screen(known: Fleet) -> None:
         await screen.until(lambda: "105 established" in screen.account)
 
 
+async def test_a_baseline_tells_what_has_changed_by_a_bucket_at_least(known: Fleet) -> None:
+    async with screened(known.server) as screen:
+        await since_the_start(screen)
+        await screen.press("m")
+        assert "Δp95" in screen.header
+        await screen.until(lambda: "baseline" in screen.title)
+        known.boxes["c"].count(NEAR, [200 * MS] * 60)
+        known.boxes["a"].count(FAR, [90 * MS] * 60)
+        await screen.until(lambda: any("~+2" in cell for row in screen.rows for cell in row[-2:]))
+        changes = {tuple(row[:2]): row[-2:] for row in screen.rows}
+        assert changes["a", FAR] == changes["a", NEAR] == changes["b", FAR] == ["=", "="]
+        assert changes["c", NEAR][1].startswith("~+2")
+        await screen.press("m")
+        assert "Δp95" not in screen.header
+
+
 async def test_what_there_is_not_here_says_so(known: Fleet) -> None:
     async with screened(known.server) as screen:
         await since_the_start(screen)
-        for key in ("f", "3", "4", "5", "i", "b", "B", "m", "left_square_bracket", "right_curly_bracket"):
+        for key in ("f", "3", "4", "5", "i", "b", "B", "left_square_bracket", "right_curly_bracket"):
             screen.app.clear_notifications()
             await screen.press(key)
             await screen.until(lambda: "Not of a fleet" in screen.text)
@@ -185,7 +201,7 @@ async def test_every_other_key_does_what_the_help_says(known: Fleet) -> None:
         await screen.press("2")
         await screen.until(lambda: "outcomes" in screen.text)
         await screen.press("tab")
-        assert screen.header[:2] == ["box", "remote"]
+        await screen.until(lambda: screen.header[:2] == ["box", "remote"])
 
 
 async def test_taking_rows_along(known: Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from tui.core.column import ColumnOf
 from tui.core.columns import fit_columns
 from tui.core.format import (
+    CHANGE_WIDTH,
     COUNT_WIDTH,
     DURATION_WIDTH,
     FAILURES_WIDTH,
@@ -21,8 +22,9 @@ from tui.core.format import (
 from tui.core.trend import SLICES
 from tui.fleet.buckets import Estimate
 from tui.fleet.question import FleetGrouping
-from tui.fleet.row import FleetRow
+from tui.fleet.row import Change, FleetRow
 
+SAME = "="
 ESTIMATED = "~"
 """Before a figure that is not known so exactly as it is written."""
 _ORDER_BYTES = 40
@@ -56,6 +58,33 @@ def _quantile(id_: str, q: float, help_: str, priority: int) -> ColumnOf[FleetRo
         quantile=q,
         carriers=lambda row: row.counts.latencies.count,
         is_latency=True,
+    )
+
+
+def change_text(change: Change | None, glyphs: Glyphs) -> str:
+    """At most 8 characters: "~+310ms"; "=" where it is in the bucket that it was in."""
+    if change is None:
+        return NONE
+    if not change.is_told:
+        return SAME
+    return f"{ESTIMATED}{'+' if change.ns >= 0 else '-'}{duration_text(abs(change.ns), glyphs)}"
+
+
+def _change(id_: str, title: str, q: float) -> ColumnOf[FleetRow]:
+    def value(row: FleetRow) -> float | None:
+        found = row.change(q)
+        return None if found is None else found.ns if found.is_told else 0
+
+    return ColumnOf(
+        id=id_,
+        title=title,
+        width=CHANGE_WIDTH,
+        align="right",
+        help=f"change of {id_[1:]} since the baseline (m); {SAME} if it is in the same bucket: nothing can be told",
+        text=lambda row, glyphs: change_text(row.change(q), glyphs),
+        value=value,
+        priority=2,
+        needs_mark=True,
     )
 
 
@@ -139,6 +168,8 @@ FLEET_COLUMNS: tuple[ColumnOf[FleetRow], ...] = (
     _quantile("p50", 0.5, "median latency", 3),
     _quantile("p95", 0.95, "95 of 100 were answered within this", 1),
     _quantile("p99", 0.99, "99 of 100 were answered within this", 6),
+    _change("dp50", "Δp50", 0.5),
+    _change("dp95", "Δp95", 0.95),
     ColumnOf(
         id="trend",
         title="trend",
@@ -161,7 +192,7 @@ def fleet_column(id_: str) -> ColumnOf[FleetRow]:
 
 
 def fit(
-    total: int, grouping: FleetGrouping, chosen: Sequence[str], sorted_by: str
+    total: int, grouping: FleetGrouping, chosen: Sequence[str], sorted_by: str, *, is_marked: bool = False
 ) -> list[tuple[ColumnOf[FleetRow], int]]:
     """The columns that have room in `total` characters; of those `chosen`, if there are some."""
     without = {"box"} if not grouping.has_box else {"host"} if not grouping.has_remote else set()
@@ -172,4 +203,6 @@ def fit(
         ids = ["box", *ids]
     if sorted_by not in (*ids, *without):
         ids = [*ids, sorted_by]
-    return fit_columns(total, [fleet_column(id_) for id_ in ids if id_ not in without], sorted_by, _GROWTH)
+    columns = [fleet_column(id_) for id_ in ids if id_ not in without]
+    shown = [each for each in columns if is_marked or not each.needs_mark or each.id == sorted_by]
+    return fit_columns(total, shown, sorted_by, _GROWTH)

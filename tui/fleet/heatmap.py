@@ -22,17 +22,18 @@ def heatmap(detail: FleetDetail, width: int, columns: int, glyphs: Glyphs) -> li
     own = chart_glyphs(glyphs)
     columns = max(1, min(columns, width - MARGIN))
     placed = _placed(detail, columns)
-    used = [edge_s for step in placed if step for edge_s, count in _counted(step) if count > _TINY]
-    edges = sorted({edge_s for step in placed if step for edge_s, _ in _counted(step)})
+    counted = [_counted(step) if step else {} for step in placed]
+    used = [edge_s for each in counted for edge_s, count in each.items() if count > _TINY]
+    edges = sorted({edge_s for each in counted for edge_s in each})
     rows = [edge_s for edge_s in reversed(edges) if used and min(used) <= edge_s <= max(used)]
     canvas = Canvas(width, max(1, len(rows)) + 2)
-    most = max((count for step in placed if step for _, count in _counted(step)), default=0.0)
+    most = max((count for each in counted for count in each.values()), default=0.0)
     if not rows:
         canvas.put_in_middle(MARGIN, 0, NOTHING, Role.NOTE)
     for y, edge_s in enumerate(rows):
         canvas.put(0, y, f"{edge_text(edge_s, edges, glyphs):>{MARGIN - 1}}{own.upright}", Role.AXIS)
-        for x, step in enumerate(placed):
-            count = dict(_counted(step)).get(edge_s, 0.0) if step else 0.0
+        for x, each in enumerate(counted):
+            count = each.get(edge_s, 0.0)
             if count > _TINY:
                 level = max(1, ceil(len(_HEAT) * sqrt(count / most) - 1e-9))
                 canvas.put(MARGIN + x, y, own.shades[level], _HEAT[level - 1])
@@ -73,8 +74,9 @@ def _placed(detail: FleetDetail, columns: int) -> list[Step | None]:
     return placed
 
 
-def _counted(step: Step) -> list[tuple[float, float]]:
-    return list(zip(step.latencies.edges_s, step.latencies.counts, strict=True))
+def _counted(step: Step) -> dict[float, float]:
+    """How many in each bucket, by its upper edge."""
+    return dict(zip(step.latencies.edges_s, step.latencies.counts, strict=True))
 
 
 def _span(seconds: float) -> str:

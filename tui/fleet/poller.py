@@ -157,15 +157,17 @@ class Poller:
         return answer.scrape_interval_s / _OFTEN if answer and answer.is_interval_known else 0.0
 
     def _ask(self, wanted: Wanted, *, is_due: bool) -> None:
-        answer = self._answer
-        if is_due or answer is None or answer.question != wanted.question:
+        tried, answer = self._tried, self._answer
+        is_due = is_due or tried is None or tried.question != wanted.question
+        if is_due:
             began_s = time.monotonic()
-            self._answer = None
             if answer is None or answer.question != wanted.question:
                 self._trended.clear()
             self._answer = answer = self._asking.answer(wanted.question)
             self._post(Answered(answer, began_s))
-        if wanted.detailed and (is_due or self._tried is None or self._tried.detailed != wanted.detailed):
+        if answer is None or answer.question != wanted.question:
+            return  # It was asked in vain a moment ago: it has its turn again.
+        if wanted.detailed and (is_due or tried is None or tried.detailed != wanted.detailed):
             self._post(DetailFound(detail_of(self._api, self._box_label, answer, wanted.detailed)))
         self._find_trends(answer, wanted.in_sight)
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from bpf.event import printable
 from tui.core.grouping import Labels
 from tui.fleet.answer import Counts
-from tui.fleet.buckets import Estimate
+from tui.fleet.buckets import Buckets, Estimate
 from tui.fleet.question import FleetGrouping, RowKey
 from tui.fleet.remote import remote_of
 
@@ -28,10 +28,18 @@ class Context(NamedTuple):
     """What the names of all boxes end with, as in `10.0.0.1:9811`: it tells none from another."""
 
 
+class Change(NamedTuple):
+    """Of an estimate."""
+
+    ns: int
+    is_told: bool
+    """Whether it is in another bucket than it was: within one, nothing can be told."""
+
+
 class FleetRow:
     """Made anew for each answer, and never changed but for its place and trend. The UI thread's."""
 
-    __slots__ = ("_context", "_covered_s", "_quantiles", "counts", "key", "levels", "remote")
+    __slots__ = ("_context", "_covered_s", "_quantiles", "counts", "key", "levels", "marked", "remote")
 
     def __init__(self, key: RowKey, counts: Counts, context: Context, covered_s: float) -> None:
         """`covered_s`: in how much time came what rates are made of."""
@@ -40,6 +48,8 @@ class FleetRow:
         self.remote = remote_of(key[1])
         self.levels = b""
         """The sparkline's; empty: not known (yet)."""
+        self.marked: Buckets | None = None
+        """Latencies as they were at the baseline; None: there is none, or the row was not there."""
         self._context = context
         self._covered_s = covered_s
         self._quantiles: dict[float, Estimate | None] = {}
@@ -98,6 +108,13 @@ class FleetRow:
         if q not in self._quantiles:
             self._quantiles[q] = self.counts.latencies.quantile(q)
         return self._quantiles[q]
+
+    def change(self, q: float) -> Change | None:
+        """What has become of a quantile since the baseline; None: one of the two is not known."""
+        was, now = self.marked.quantile(q) if self.marked else None, self.quantile(q)
+        if was is None or now is None:
+            return None
+        return Change(now.ns - was.ns, (now.low_ns, now.high_ns) != (was.low_ns, was.high_ns))
 
     @property
     def rate(self) -> float:

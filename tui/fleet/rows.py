@@ -8,7 +8,7 @@ from math import inf
 from bpf.event import printable
 from tui.core.grouping import Labels
 from tui.fleet.answer import Answer, Counts
-from tui.fleet.buckets import added
+from tui.fleet.buckets import Buckets, added
 from tui.fleet.columns import fleet_column
 from tui.fleet.question import FleetGrouping, Question, RowKey
 from tui.fleet.row import Context, FleetRow
@@ -31,11 +31,17 @@ class FleetRows:
         self._ranks: dict[RowKey, int] = {}
         self.question = Question()
         """What the rows are the answer to."""
+        self._at_s = 0.0
+        self._marks: dict[RowKey, Buckets] = {}
+        self._marked_s: float | None = None
         self.totals = _total([], Context(FleetGrouping.PAIR, False, labels, frozenset()), 1.0)
 
     def take(self, answer: Answer) -> None:
         """Be the rows of an answer. Trends stay with rows that stay."""
         before = self._rows if answer.question == self.question else {}
+        if answer.question != self.question:
+            self.unmark()
+        self._at_s = answer.at_s
         if answer.question.grouping is not self.question.grouping:
             self._held = None
         self.question = answer.question
@@ -55,6 +61,7 @@ class FleetRows:
         for key, row in self._rows.items():
             if key in before:
                 row.levels = before[key].levels
+            row.marked = self._marks.get(key)
         self.totals = _total(list(answer.rows.values()), context, longest_s)
         self._arrange()
 
@@ -64,6 +71,27 @@ class FleetRows:
             for key, levels in trends.items():
                 if key in self._rows:
                     self._rows[key].levels = levels
+
+    @property
+    def marked_for_s(self) -> float | None:
+        """How long ago the baseline was marked, by the server's clock; None: there is none."""
+        return None if self._marked_s is None else self._at_s - self._marked_s
+
+    def mark(self) -> None:
+        """Make the figures of now the baseline, until rows are the answer to another question."""
+        self._marked_s = self._at_s
+        self._marks = {key: row.counts.latencies for key, row in self._rows.items()}
+        self._hand_out_marks()
+
+    def unmark(self) -> None:
+        """Have no baseline any more."""
+        self._marked_s, self._marks = None, {}
+        self._hand_out_marks()
+
+    def _hand_out_marks(self) -> None:
+        for key, row in self._rows.items():
+            row.marked = self._marks.get(key)
+        self._arrange()
 
     def sort_by(self, column_id: str, descending: bool | None = None) -> None:
         """Order rows by a column (KeyError; ValueError for one without order), in its own direction if none is given.

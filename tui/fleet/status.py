@@ -62,6 +62,7 @@ def title_text(standing: Standing, rows: FleetRows, now_s: float, glyphs: Glyphs
         parts += [*_doubts(answer, standing, now_s), *_asked(answer), _number_of_rows(answer, rows)]
         parts += [
             "ORDER HELD" if rows.is_frozen else "",
+            "" if rows.marked_for_s is None else f"baseline {_seconds(rows.marked_for_s)} ago",
             f"{rate_text(rows.totals.rate)} conn/s",
             f"median {estimate_text(rows.totals.quantile(0.5), glyphs)}",
             f"p99 {estimate_text(rows.totals.quantile(0.99), glyphs)}",

@@ -34,7 +34,7 @@ _SHARED = (
     *("quit", "interrupt", "help", "filter", "pause", "table", "details", "next_view", "previous_view"),
     *("names", "copy", "slower_redraw", "faster_redraw", "theme", "suspend", "clear"),
 )
-_ELSEWHERE = "f,3,4,5,i,b,B,m,left_square_bracket,right_square_bracket,left_curly_bracket,right_curly_bracket"
+_ELSEWHERE = "f,3,4,5,i,b,B,left_square_bracket,right_square_bracket,left_curly_bracket,right_curly_bracket"
 
 
 @dataclass

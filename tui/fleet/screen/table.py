@@ -32,7 +32,11 @@ class FleetTable(Listing[FleetRow]):
 
     def columns(self) -> list[tuple[ColumnOf[FleetRow], int]]:
         return fit(
-            self.size.width, self._fleet.question.grouping, self._columns_chosen, self._fleet.sorting[0]
+            self.size.width,
+            self._fleet.question.grouping,
+            self._columns_chosen,
+            self._fleet.sorting[0],
+            is_marked=self._fleet.marked_for_s is not None,
         )
 
     def is_dim(self, row: FleetRow) -> bool:
@@ -48,9 +52,7 @@ class FleetTable(Listing[FleetRow]):
 class FleetTableView(ListingView):
     """The table and its keys."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        each for each in TableView.BINDINGS if getattr(each, "id", "") != "table.mark"
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = TableView.BINDINGS
 
     def __init__(self, model: FleetModel, table: FleetTable, changed: Callable[[], None]) -> None:
         super().__init__(model.rows, table, changed)
@@ -62,6 +64,15 @@ class FleetTableView(ListingView):
 
     def action_window(self) -> None:
         self._model.next_window()
+        self._changed()
+
+    def action_mark(self) -> None:
+        rows = self._model.rows
+        if rows.marked_for_s is None:
+            rows.mark()
+            self.notify("Baseline marked: changes since then are shown. m again forgets it.", markup=False)
+        else:
+            rows.unmark()
         self._changed()
 
     def action_direction(self) -> None:
