@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 from collections.abc import Generator, Iterator
 from typing import Any
 
@@ -28,10 +29,10 @@ if not _IN_CI:  # where Hypothesis has a profile of its own, without deadlines t
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where tests run side by side, those of the kernel run one after another: what they look at is the machine's."""
+    """Where tests run side by side, those of the kernel in one file run one after another: they share what it makes."""
     for item in items:
         if item.get_closest_marker("kernel"):
-            item.add_marker(pytest.mark.xdist_group("kernel"))
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -40,7 +41,7 @@ def pytest_report_from_serializable() -> Generator[None, Any, None]:
     outcome = yield
     report = outcome.get_result()
     if isinstance(report, pytest.TestReport):
-        report.nodeid = report.nodeid.removesuffix("@kernel")
+        report.nodeid = re.sub(r"@test_\w+$", "", report.nodeid)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

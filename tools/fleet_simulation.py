@@ -77,7 +77,9 @@ def simulated(
     """Run it; yield what was measured. Raises TimeoutError."""
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tcplat-fleet-")))
-        fleet = [stack.enter_context(Box(number, remotes)) for number in range(boxes)]
+        fleet = [Box(number, remotes) for number in range(boxes)]
+        for box in fleet:
+            stack.enter_context(box)
         stack.enter_context(_happening(fleet, interval_s / 8))
         yield from _of_a_box(fleet[0])
         far = stack.enter_context(
@@ -85,7 +87,7 @@ def simulated(
         )
         server = PrometheusServer(
             directory / "near",
-            [box.where for box in fleet],
+            [box.target for box in fleet],
             rules=rules,
             interval_s=interval_s,
             arguments=["--web.enable-admin-api"],
@@ -129,7 +131,7 @@ def _happening(fleet: Iterable[Box], pause_s: float) -> Iterator[None]:
 
 
 def _of_a_box(box: Box) -> Iterator[tuple[str, float]]:
-    url = f"http://{box.where}/metrics"
+    url = f"http://{box.target}/metrics"
     took_s, body = _median(lambda: _read(url))
     yield "box: series", sum(1 for line in body.splitlines() if not line.startswith(b"#"))
     yield "box: bytes of a scrape", len(body)
@@ -153,7 +155,7 @@ def _of_prometheus(before: _Figures, after: _Figures, seconds: float) -> Iterato
 
 def _of_queries(server: PrometheusServer, box: Box) -> Iterator[tuple[str, float]]:
     for name, query in QUERIES.items():
-        took_s, found = _median(partial(server.query, query.replace("BOX", box.where)))
+        took_s, found = _median(partial(server.query, query.replace("BOX", box.target)))
         if not found:
             raise RuntimeError(f"{query} found nothing")
         yield f"seconds: {name}", took_s

@@ -19,10 +19,16 @@ _MANY = 10_000
 class SyntheticBox:
     """An exporter that listens while it is entered."""
 
-    def __init__(self, label_by: LabelBy = LabelBy.HOST, max_series: int = _MANY, port: int = 0) -> None:
-        """`port`: 0 lets the system choose one."""
+    def __init__(
+        self,
+        label_by: LabelBy = LabelBy.HOST,
+        max_series: int = _MANY,
+        port: int = 0,
+        host: str = "127.0.0.1",
+    ) -> None:
+        """`port`: 0 lets the system choose one; `host`: an address of loopback. Raises TcplatError."""
         self._exporter = Exporter("synthetic", label_by, max_series, now_ns=lambda: 0)
-        self._server = MetricsServer(Address("127.0.0.1", port), self._exporter)
+        self._server = MetricsServer(Address(host, port), self._exporter)
 
     def __enter__(self) -> SyntheticBox:
         self._server.start()
@@ -39,6 +45,10 @@ class SyntheticBox:
     def target(self) -> str:
         """HOST:PORT, as Prometheus is told where to scrape."""
         return self._server.url.split("/")[2]
+
+    def take(self, batch: Batch) -> None:
+        """Count what is in a batch."""
+        self._exporter.take(batch, _Names(), 0)
 
     def count(
         self,
@@ -62,7 +72,7 @@ class SyntheticBox:
         for outcome, number in ((Outcome.REFUSED, refused), (Outcome.UNANSWERED, unanswered)):
             came += [_handshake(remote, 0, outcome, direction=direction, port=port)] * number
         account = Account("eth0", "tcx", events_lost=lost)
-        self._exporter.take(Batch(came, [account]), _Names(), 0)
+        self.take(Batch(came, [account]))
 
 
 class _Names:
