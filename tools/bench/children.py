@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -18,19 +16,15 @@ from bpf.lab.namespace import Namespace
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 30.0
-_SET_PDEATHSIG = 1
 _SCHEDULED_TIME = 2
-_LIBC = ctypes.CDLL(None)
 
 
 def spawn(namespace: Namespace, words: Sequence[str], **how: Any) -> subprocess.Popen[bytes]:
     """Start Python with these arguments in a namespace; it is killed when the calling thread ends."""
+    # Not by a preexec_fn: with one Python forks, and Ctrl+C that comes while it does is lost.
+    ended_with_us = ["setpriv", "--pdeathsig", "KILL"]
     with namespace.entered():
-        return subprocess.Popen([sys.executable, *words], cwd=ROOT, preexec_fn=_die_with_parent, **how)
-
-
-def _die_with_parent() -> None:
-    _LIBC.prctl(_SET_PDEATHSIG, signal.SIGKILL)
+        return subprocess.Popen([*ended_with_us, sys.executable, *words], cwd=ROOT, **how)
 
 
 def cpu_s(pid: int) -> float:
