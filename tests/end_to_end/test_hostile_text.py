@@ -119,8 +119,8 @@ def test_screen_and_exports(lab: Lab) -> None:
         terminal.shows(CALLED)
         terminal.press("1", "a")
         terminal.until(lambda: any(line.startswith(CALLED) for line in terminal.lines))
-        for view in ("3", "4", "5"):
-            terminal.press(view)
+        for view in (["3"], ["4"], ["5", "G"]):  # The account of one interface, after another's.
+            terminal.press(*view)
             terminal.shows(CALLED)
         terminal.press("1", "i")
         terminal.shows("all that are up")
