@@ -102,11 +102,20 @@ def _compile_there(out: socket.socket, told_on: int, work: Callable[[], Compiled
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     os.dup2(told_on, 2)
+    _be_somewhere()
     try:
         told = {"compiled": work().encoded()}
     except TcplatError as error:
         told = {"failure": type(error).__name__, "what": error.what, "next_step": error.next_step}
     out.sendall(json.dumps(told).encode())
+
+
+def _be_somewhere() -> None:
+    """In a current directory that was removed, bcc does not compile."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        os.chdir("/")
 
 
 def _compiled(directory: Path | None, *, is_forwarding: bool) -> Compiled:

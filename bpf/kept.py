@@ -64,9 +64,9 @@ class Kept:
                 }
             ).encode()
             with suppress(FileExistsError):
-                self._directory.mkdir(
-                    mode=0o755
-                )  # The single file unpacks itself beside, for others to read.
+                self._directory.mkdir(mode=0o700)
+                # Whatever the umask: the single file unpacks itself beside, for others to read.
+                self._directory.chmod(0o755)
             with _private(self._directory) as directory_fd:
                 _replace(self._name, directory_fd, _checksum(content) + b"\n" + content)
                 _remove_oldest(directory_fd)

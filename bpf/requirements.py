@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import resource
 from pathlib import Path
 
@@ -56,7 +57,9 @@ def require_permission() -> None:
     if effective >> CAP_SYS_ADMIN & 1 and missing != ["CAP_NET_ADMIN"]:
         missing = [name for name in missing if name == "CAP_NET_ADMIN"]
     if missing:
-        raise NotPermitted(f"watching an interface needs root (missing: {', '.join(missing)})", "use sudo")
+        is_root = os.geteuid() == 0
+        next_step = "in a container, run that with --privileged, or --cap-add each" if is_root else "use sudo"
+        raise NotPermitted(f"watching an interface needs root (missing: {', '.join(missing)})", next_step)
 
 
 def require_files() -> None:

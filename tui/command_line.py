@@ -56,11 +56,17 @@ def run(arguments: Sequence[str] | None = None, *, owns_process: bool = False) -
         with ExitStack() as stack:
             return _run(options, stack, owns_process=owns_process)
     except TcplatError as error:
-        print(f"tcplat: {error}", file=sys.stderr)
+        _tell(str(error))
         return EXIT_FAILED
     except OSError as error:  # Of the machine, such as too many open files: what is of a file is told above.
-        print(f"tcplat: {printable(str(error))}", file=sys.stderr)
+        _tell(str(error))
         return EXIT_FAILED
+
+
+def _tell(text: str) -> None:
+    """In a line on stderr; where that is closed, nowhere: what is on stdout others read."""
+    if sys.stderr:
+        print(f"tcplat: {printable(text)}", file=sys.stderr)
 
 
 def _run(options: argparse.Namespace, stack: ExitStack, *, owns_process: bool) -> int:
@@ -211,8 +217,8 @@ def _account_interval_s(options: argparse.Namespace) -> float:
 
 def _tell_recording(path: str, recorder: Recorder) -> None:
     """Once it is closed: say what it lacks."""
-    if (trouble := recorder.trouble()) and sys.stderr:
-        print(f"tcplat: {printable(f'{path}: {trouble}')}", file=sys.stderr)
+    if trouble := recorder.trouble():
+        _tell(f"{path}: {trouble}")
 
 
 def _stream(options: argparse.Namespace, chosen: _Input, recorder: Recorder | None) -> int:
@@ -265,7 +271,7 @@ def _screen(options: argparse.Namespace, chosen: _Input, config: Config, recorde
     app.run()
     if app.failure:
         # Said again: the screen that said so is gone.
-        print(f"tcplat: {printable(app.failure)}", file=sys.stderr)
+        _tell(app.failure)
         return EXIT_FAILED
     return app.return_code or 0
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bpf.errors import TcplatError
+from bpf.event import printable
 from tui.core.columns import COLUMNS
 from tui.core.row import Row
 
@@ -78,6 +79,7 @@ class Exporting(_Base):
 
     async def _tell_saved(self, write: Callable[[], str]) -> None:
         try:
-            self.notify(await asyncio.to_thread(write), markup=False)
+            # The directory may have any name.
+            self.notify(printable(await asyncio.to_thread(write)), markup=False)
         except TcplatError as error:
             self.notify(str(error), severity="error", markup=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import time
 from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +22,7 @@ from tui.commands import Commands
 from tui.core.format import ASCII
 from tui.driver import QuietMouseDriver
 from tui.exporting import Exporting
+from tui.garbage import Garbage
 from tui.options import ScreenOptions
 from tui.switched import Switched
 from tui.widgets.filter_line import FilterLine
@@ -55,6 +57,7 @@ class Shell(Commands, Exporting, App[None]):
         self.options = options
         self.interval_s = options.redraw_interval_s
         """From one redraw to the next."""
+        self._garbage = Garbage()
         self._styled_for = options.theme
         """The theme whose colours the styles have."""
 
@@ -89,9 +92,13 @@ class Shell(Commands, Exporting, App[None]):
         for number in (signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(number, self.exit)
         self.redraw()
-        self._timer = self.set_interval(self.interval_s, self.redraw)
+        self._timer = self.set_interval(self.interval_s, self._tick)
         # What it begins takes the processor from the first paint.
         self.call_after_refresh(self.begin)
+
+    def _tick(self) -> None:
+        self.redraw()
+        self._garbage.look(time.monotonic())
 
     def refresh_css(self, animate: bool = True) -> None:
         # Textual parses all styles and applies them anew when it starts, for a theme that may have been set meanwhile.
@@ -126,7 +133,7 @@ class Shell(Commands, Exporting, App[None]):
         nearest = min(range(len(_INTERVALS_S)), key=lambda at: abs(_INTERVALS_S[at] - self.interval_s))
         self.interval_s = _INTERVALS_S[min(max(0, nearest + step), len(_INTERVALS_S) - 1)]
         self._timer.stop()
-        self._timer = self.set_interval(self.interval_s, self.redraw)
+        self._timer = self.set_interval(self.interval_s, self._tick)
         self.notify(f"Redrawn every {self.interval_s:g} s", timeout=2, markup=False)
 
     def action_theme(self) -> None:

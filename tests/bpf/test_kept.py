@@ -111,6 +111,20 @@ def test_directory_that_others_may_write_to_is_left_alone(
     assert the_file(directory).read_bytes() == before
 
 
+def test_whatever_the_umask_others_may_read_the_directory_and_write_nothing(
+    tmp_path: Path, compiler: Path
+) -> None:
+    for umask in (0o077, 0):
+        directory = tmp_path / f"{umask:o}"
+        before = os.umask(umask)
+        try:
+            Kept(directory, "of these").write(COMPILED, [compiler])
+        finally:
+            os.umask(before)
+        modes = [each.stat().st_mode & 0o777 for each in (directory, the_file(directory))]
+        assert modes == [0o755, 0o600]
+
+
 @pytest.mark.parametrize("mode", [0o620, 0o602])
 def test_file_that_others_may_write_is_not_taken(mode: int, kept: Kept, directory: Path) -> None:
     the_file(directory).chmod(mode)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import errno
 import os
 import subprocess
 import sys
@@ -66,7 +67,7 @@ def test_what_root_unpacks_for_who_called_sudo_is_compiled(
 AS_STARTED = """
 import os, sys
 from pathlib import Path
-os.umask(0)
+os.umask(int(sys.argv[3], 8))
 sys.path.insert(0, sys.argv[1])
 import unpack
 unpack.caches = lambda *_: [Path(sys.argv[2])]
@@ -74,12 +75,42 @@ unpack.run("pyz-1")
 """
 
 
-def test_whatever_the_umask_others_can_write_nothing_of_it(archive: Path, tmp_path: Path) -> None:
-    words = [sys.executable, "-I", "-c", AS_STARTED, str(archive), str(tmp_path)]
+def started_with_umask(archive: Path, cache: Path, umask: str) -> dict[Path, int]:
+    """What is there then: paths, and who may do what."""
+    words = [sys.executable, "-I", "-c", AS_STARTED, str(archive), str(cache), umask]
     subprocess.run(words, check=False, capture_output=True)  # What is packed here has no `main`.
-    unpacked_there = list((tmp_path / "tcplat").rglob("*"))
-    assert [path for path in unpacked_there if path.name == "__pycache__"]
-    assert not [path for path in unpacked_there if path.stat().st_mode & 0o022]
+    there = [cache / "tcplat", *(cache / "tcplat").rglob("*")]
+    assert [path for path in there if path.name == "__pycache__"]
+    return {path: path.stat().st_mode for path in there}
+
+
+@pytest.mark.parametrize("umask", ["0", "077"])
+def test_whatever_the_umask_others_can_write_nothing_of_it(archive: Path, tmp_path: Path, umask: str) -> None:
+    modes = started_with_umask(archive, tmp_path, umask)
+    assert not [path for path, mode in modes.items() if mode & 0o022]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="others are to read only what is root's")
+def test_whatever_the_umask_others_can_read_what_is_roots(archive: Path, tmp_path: Path) -> None:
+    """Else it could not become who called sudo."""
+    modes = started_with_umask(archive, tmp_path, "077")
+    assert not [path for path, mode in modes.items() if not mode & 0o004]
+
+
+def test_where_the_disk_is_full_what_was_unpacked_is_not_left(
+    archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fill(tree: zipfile.ZipFile, directory: Path) -> None:
+        (directory / "tui").mkdir()
+        (directory / "tui/half").write_bytes(b"half")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as full:
+        full.setattr(zipfile.ZipFile, "extractall", fill)
+        with pytest.raises(SystemExit, match="No space left on device"):
+            unpacked(archive, "pyz-1", [tmp_path / "cache"])
+    assert not list((tmp_path / "cache/tcplat").rglob("*/*"))
+    assert has_what_was_packed(unpacked(archive, "pyz-1", [tmp_path / "cache"]))
 
 
 def test_what_a_crash_left_unfinished_is_unpacked_anew(unpack: Unpack) -> None:

@@ -50,6 +50,11 @@ class Terminal:
     def lines(self) -> list[str]:
         return self.text.splitlines()
 
+    @property
+    def title(self) -> str:
+        """What the terminal's window is called: programs may change that."""
+        return self._show("#{pane_title}")
+
     def is_sane(self) -> bool:
         """Whether it is as a shell wants it: main screen, cursor, no mouse reports, echo and signals."""
         modes = self._show("#{alternate_on} #{cursor_flag} #{mouse_any_flag} #{mouse_sgr_flag}")

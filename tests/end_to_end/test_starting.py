@@ -71,6 +71,41 @@ def test_compiler_that_is_killed_is_told_in_one_line(tmp_path: Path) -> None:
     assert "bcc cannot prepare the probe: the process that compiles it has ended" in said
 
 
+@pytest.mark.parametrize("closed", ["<&- >&-", "<&- >&- 2>&-", "<&- 2>&-"])
+def test_streams_that_are_closed_are_not_taken_for_something_else(closed: str, tmp_path: Path) -> None:
+    path = tmp_path / "recording.jsonl"
+    arguments = ("lo", "--listen", "127.0.0.1:0", "--record", str(path))
+    with subprocess.Popen(["sh", "-c", f'exec "$@" {closed}', "sh", *tcplat(*arguments)]) as child:
+        try:
+            deadline = time.monotonic() + PATIENCE_S
+            while not (path.exists() and '"type":"probe"' in path.read_text()):
+                assert child.poll() is None and time.monotonic() < deadline
+                time.sleep(0.02)
+            streams = {str(Path(f"/proc/{child.pid}/fd/{number}").readlink()) for number in range(3)}
+            assert os.devnull in streams
+            assert not [each for each in streams if "socket" in each or str(path) in each or "anon" in each]
+        finally:
+            child.kill()
+
+
+def test_without_stderr_what_went_wrong_is_not_among_the_lines() -> None:
+    words = ["sh", "-c", 'exec "$@" 2>&-', "sh", *tcplat("no-such", "--json")]
+    ended = subprocess.run(words, stdout=subprocess.PIPE, text=True, timeout=PATIENCE_S, check=False)
+    assert (ended.returncode, ended.stdout) == (1, "")
+
+
+def test_it_compiles_where_the_current_directory_is_gone(tmp_path: Path) -> None:
+    (here := tmp_path / "here").mkdir()
+    code = Path(__file__).parents[2]
+    words = ["sh", "-c", 'rmdir "$PWD"; exec "$@"', "sh", *tcplat("lo", "--json", "--duration", "0.1")]
+    environment = {**os.environ, "CACHE_DIRECTORY": str(tmp_path / "cache"), "PYTHONPATH": str(code)}
+    ended = subprocess.run(
+        words, capture_output=True, text=True, timeout=PATIENCE_S, check=False, cwd=here, env=environment
+    )
+    assert (ended.returncode, ended.stderr.count("\n")) == (0, 1)
+    assert ended.stderr.startswith("tcplat: watching lo ")
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
 def test_compiler_ends_with_it(number: signal.Signals, tmp_path: Path) -> None:
     with begun(tmp_path, "--json") as child:

@@ -40,6 +40,13 @@ def test_what_is_no_number_is_left_out() -> None:
     assert found(success("vector", [])).value is None
 
 
+def test_what_is_too_much_for_any_count_or_no_time_is_left_out() -> None:
+    huge = [[1, "1e308"], [2, "-1e308"], [1e300, "4"], [-1e300, "4"], [3, "4"]]
+    assert found(success("matrix", [{"metric": {}, "values": huge}])).series[0].points == [(3.0, 4.0)]
+    with pytest.raises(NoAnswer, match="not one of Prometheus's API"):
+        found(success("vector", [{"metric": {}, "value": [1, 10**400]}]))
+
+
 def test_native_histograms_beside_values_are_passed_over() -> None:
     mixed = [{"metric": {}, "histogram": [1, {}]}, {"metric": {}, "value": [1, "2"]}]
     assert found(success("vector", mixed)).value == 2

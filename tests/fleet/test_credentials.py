@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from base64 import b64decode
 from pathlib import Path
 
@@ -38,6 +39,11 @@ def test_the_environment_counts_before_the_url_and_a_file_before_both(secret: Pa
     assert basic(Credentials("me").header(environment, "pw")) == "me:from the environment"
     chosen = Credentials("me", password_file=str(secret))
     assert basic(chosen.header(environment, "pw")) == "me:s3cret: with blanks "
+
+
+def test_a_password_in_the_environment_is_sent_byte_by_byte_whatever_its_encoding() -> None:
+    header = Credentials("me").header({"TCPLAT_FLEET_PASSWORD": os.fsdecode(b"p\xe9")})
+    assert b64decode(header.removeprefix("Basic ")) == b"me:p\xe9"
 
 
 def test_a_token() -> None:

@@ -80,6 +80,54 @@ def test_an_answer_that_never_ends_is_given_up(header: tuple[str, str]) -> None:
         assert time.monotonic() - began < 10 * QUICK_S
 
 
+def test_so_is_one_that_drips_on_a_connection_that_is_to_be_closed() -> None:
+    def drip(request: Request) -> None:
+        request.send_response(200)
+        request.send_header("Connection", "close")
+        request.end_headers()
+        with suppress(OSError):
+            while True:
+                request.wfile.write(b" ")
+                time.sleep(0.02)
+
+    with answering(drip) as server, pytest.raises(NoAnswer, match=r"nothing within 0.3 s"):
+        ask(server.url, Bounds(seconds=QUICK_S))
+
+
+ENDLESS = {
+    "headers": b"HTTP/1.1 200 OK\r\nX-Long: ",
+    "headers before the last": b"",
+    "chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;",
+    "trailers": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n",
+}
+REPEATED = {"headers before the last": b"HTTP/1.1 100 Continue\r\n\r\n", "trailers": b"X: y\r\n"}
+
+
+@pytest.mark.parametrize("where", ENDLESS)
+def test_so_is_one_that_never_ends_elsewhere(where: str) -> None:
+    over = threading.Event()
+
+    def drip(request: Request) -> None:
+        request.wfile.write(ENDLESS[where])
+        with suppress(OSError):
+            while not over.wait(0.02):
+                request.wfile.write(REPEATED.get(where, b"x"))
+
+    def ask_it(url: str, said: list[str]) -> None:
+        try:
+            ask(url, Bounds(seconds=QUICK_S))
+        except NoAnswer as error:
+            said.append(str(error))
+
+    with answering(drip) as server:
+        said: list[str] = []
+        thread = threading.Thread(target=ask_it, args=(server.url, said))
+        thread.start()
+        thread.join(10 * QUICK_S)
+        over.set()
+        assert said == ["nothing within 0.3 s"]
+
+
 def test_a_server_that_says_nothing_is_given_up() -> None:
     silent = threading.Event()
     with answering(lambda _: wait(silent)) as server:

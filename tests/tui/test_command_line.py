@@ -109,9 +109,10 @@ def test_misspelt_interface_gets_the_likely_one_to_type(capsys: pytest.CaptureFi
     assert only_line(capsys.readouterr().err).endswith("(for example: tcplat lo)")
 
 
-def test_without_root_it_says_what_is_missing() -> None:
+def test_without_what_root_may_it_says_what_is_missing() -> None:
     # Still uid 0, if we are: another user might not even be able to read the checkout.
-    powerless = [] if os.geteuid() else ["setpriv", "--bounding-set=-all", "--inh-caps=-all"]
+    is_root = os.geteuid() == 0
+    powerless = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if is_root else []
     ended = subprocess.run(
         [*powerless, sys.executable, "-m", "tui", "lo", "--json"],
         cwd=ROOT,
@@ -120,8 +121,9 @@ def test_without_root_it_says_what_is_missing() -> None:
         check=False,
     )
     assert (ended.returncode, ended.stdout) == (1, "")
+    next_step = "in a container, run that with --privileged, or --cap-add each" if is_root else "use sudo"
     assert only_line(ended.stderr) == (
-        "watching an interface needs root (missing: CAP_NET_ADMIN, CAP_PERFMON, CAP_BPF); use sudo"
+        f"watching an interface needs root (missing: CAP_NET_ADMIN, CAP_PERFMON, CAP_BPF); {next_step}"
     )
 
 

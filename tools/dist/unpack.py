@@ -33,7 +33,8 @@ _SELDOM_IMPORTED = re.compile(r"/pygments/(lexers|styles)/")
 
 def run(name: str) -> NoReturn:
     """Start the program in this process. `name`: what its directory in the cache is called; each content has its own."""
-    os.umask(os.umask(0o077) | 0o022)  # Python's own cache in there is to be written by nobody else either.
+    # Python's own cache in there is to be written by nobody else either; root's is to be read by others, too.
+    os.umask(0o022 if os.geteuid() == 0 else os.umask(0o077) | 0o022)
     try:
         places = caches(os.environ, os.geteuid())
         # In place of the archive, which is first there.
@@ -108,12 +109,20 @@ def _make_whole(directory: Path, archive: Path) -> None:
 
     with ZipFile(archive) as outer, outer.open(TREE) as packed, ZipFile(packed) as tree:
         if not (marked and _is_whole(directory, tree)):
-            for left in directory.iterdir():
-                shutil.rmtree(left) if left.is_dir() else left.unlink()
-            tree.extractall(directory)
+            _empty(directory)
+            try:
+                tree.extractall(directory)
+            except OSError:
+                _empty(directory)  # A disk that is full has better uses.
+                raise
             if "SUDO_UID" in os.environ:
                 _compile(directory)
     mark.write_bytes(boot)
+
+
+def _empty(directory: Path) -> None:
+    for left in directory.iterdir():
+        shutil.rmtree(left) if left.is_dir() else left.unlink()
 
 
 def _compile(directory: Path) -> None:

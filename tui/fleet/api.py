@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from math import isfinite
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -15,6 +14,10 @@ _TOLD = 200
 """So many characters of what a server says are shown."""
 _MARGIN_S = 2.0
 """The server is to give up so long before we do."""
+_LAST_S = 253_402_300_799.0
+"""The end of the year 9999: no calendar here goes on."""
+_MOST = 1e18
+"""More than anything counts; sums of such are finite still."""
 _LOG_IN = {401: "it wants to know who asks", 403: "it does not let us ask"}
 
 
@@ -23,7 +26,7 @@ class Series(NamedTuple):
 
     labels: Mapping[str, str]
     points: Sequence[tuple[float, float]]
-    """Times, in Unix seconds of the server's clock, and values; what is no finite number is left out."""
+    """Times, in Unix seconds of the server's clock, and values; what can be neither is left out."""
 
 
 class Found(NamedTuple):
@@ -76,7 +79,7 @@ def found(reply: Reply) -> Found:
     try:
         series = _series(told["data"])
         warnings = [_shown(each) for each in told.get("warnings") or ()]
-    except (AttributeError, KeyError, TypeError, ValueError, IndexError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
         raise NoAnswer("its answer is not one of Prometheus's API") from error
     return Found(series, warnings)
 
@@ -115,7 +118,12 @@ def _labels(each: Mapping[str, Any]) -> dict[str, str]:
 
 def _points(values: Sequence[Sequence[Any]]) -> list[tuple[float, float]]:
     points = [(float(value[0]), float(value[1])) for value in values]
-    return [point for point in points if isfinite(point[0]) and isfinite(point[1])]
+    return [(time_s, value) for time_s, value in points if is_time(time_s) and abs(value) <= _MOST]
+
+
+def is_time(time_s: float) -> bool:
+    """Whether it can be a time, in Unix seconds."""
+    return 0 <= time_s <= _LAST_S
 
 
 def _shown(text: object) -> str:

@@ -11,7 +11,7 @@ from statistics import median
 from bpf.event import printable
 from tui.fleet import promql
 from tui.fleet.answer import Answer, Box, Counts
-from tui.fleet.api import Api, Found, Series
+from tui.fleet.api import Api, Found, Series, is_time
 from tui.fleet.http import NoAnswer
 from tui.fleet.promql import Asked, labels_of
 from tui.fleet.question import SCRAPES, Question, RowKey, rate_s, window_s
@@ -52,7 +52,7 @@ class Asking:
     def answer(self, question: Question) -> Answer:
         """Ask all that the table is made of."""
         now_s = self._api.at(promql.NOW).value
-        if now_s is None:
+        if now_s is None or not is_time(now_s):
             raise NoAnswer("it does not say what time it is")
         asking = _Round(self._api, now_s)
         processes = asking.ask(promql.boxes_now())

@@ -39,7 +39,9 @@ class Credentials:
             raise TcplatError(
                 "there is a password, but no user", "name the user in the URL: https://USER@HOST"
             )
-        return f"Basic {b64encode(f'{self.user}:{password}'.encode()).decode()}"
+        # From the environment come bytes, whatever they mean.
+        both = f"{self.user}:{password}".encode(errors="surrogateescape")
+        return f"Basic {b64encode(both).decode()}"
 
 
 def _read(path: str) -> str:

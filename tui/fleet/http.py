@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import socket
 import ssl
 import time
 import zlib
 from collections.abc import Mapping
+from functools import partial
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from typing import NamedTuple
 from urllib.parse import urlencode, urljoin, urlsplit
@@ -48,8 +50,6 @@ class Http:
         self._address = address
         self._bounds = bounds or Bounds()
         self._connection: HTTPConnection | None = None
-        self._socket: socket.socket | None = None
-        """Of the last connection, which forgets it when the server means to close it."""
 
     def close(self) -> None:
         """Close the connection; the next question opens another."""
@@ -73,7 +73,7 @@ class Http:
             response = self._ask(self._address.path + path, body, headers, until_s)
             target = response.getheader("Location")
             if response.status not in _REDIRECTS or not target:
-                return self._reply(response, until_s)
+                return self._reply(response)
             self.close()
             self._follow(target, path)
         raise NoAnswer(f"{self._address.name} sends us round in circles")
@@ -112,10 +112,9 @@ class Http:
         connection = self._connection
         if connection is None:
             connection = self._connection = self._connect(until_s)
-            self._socket = connection.sock
-        _limit(self._socket, until_s)
+        connection.sock.settimeout(_left_s(until_s))
+        connection.response_class = partial(_Response, until_s=until_s)  # type: ignore[assignment]
         connection.request("POST", path, body, dict(headers))
-        _limit(self._socket, until_s)
         return connection.getresponse()
 
     def _connect(self, until_s: float) -> HTTPConnection:
@@ -129,9 +128,9 @@ class Http:
         connection.connect()
         return connection
 
-    def _reply(self, response: HTTPResponse, until_s: float) -> Reply:
+    def _reply(self, response: HTTPResponse) -> Reply:
         try:
-            body = self._body(response, until_s)
+            body = self._body(response)
         except (HTTPException, OSError, zlib.error) as error:
             self.close()
             raise NoAnswer(_why(error, self._bounds)) from error
@@ -139,13 +138,12 @@ class Http:
             self.close()
         return Reply(response.status, response.getheader("Content-Type", ""), body)
 
-    def _body(self, response: HTTPResponse, until_s: float) -> bytes:
+    def _body(self, response: HTTPResponse) -> bytes:
         is_packed = response.getheader("Content-Encoding", "").lower() == "gzip"
         unpack = zlib.decompressobj(_GZIP) if is_packed else None
         pieces: list[bytes] = []
         size = 0
         while True:
-            _limit(self._socket, until_s)
             piece = response.read1(_CHUNK)
             if not piece:
                 break
@@ -164,18 +162,40 @@ class Http:
         return b"".join(pieces)
 
 
+class _Response(HTTPResponse):
+    """Reads until a deadline, whatever it is that comes: headers, a body, or what separates its pieces."""
+
+    def __init__(self, sock: socket.socket, method: str | None = None, *, until_s: float) -> None:
+        super().__init__(sock, method=method)
+        self.fp.close()
+        self.fp = io.BufferedReader(_Arriving(sock, until_s))
+
+
+class _Arriving(io.RawIOBase):
+    """What comes from a socket; each piece is waited for no longer than all of it may take."""
+
+    def __init__(self, sock: socket.socket, until_s: float) -> None:
+        self._sock = sock
+        self._file = sock.makefile("rb", buffering=0)
+        self._until_s = until_s
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int | None:  # type: ignore[override]
+        self._sock.settimeout(_left_s(self._until_s))
+        return self._file.readinto(buffer)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
 def _left_s(until_s: float) -> float:
     left_s = until_s - time.monotonic()
     if left_s <= 0:
         raise TimeoutError
     return left_s
-
-
-def _limit(sock: socket.socket | None, until_s: float) -> None:
-    """Wait for the far side no longer than until then."""
-    left_s = _left_s(until_s)
-    if sock is not None and sock.fileno() >= 0:
-        sock.settimeout(left_s)
 
 
 def _why(error: Exception, bounds: Bounds) -> str:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from math import isnan
+from math import inf
 
 from tui.fleet.api import Series
 from tui.fleet.buckets import Buckets
 from tui.fleet.question import RowKey
+
+_EDGE_MAX_S = 1e9
+"""No latency lasts so long."""
 
 
 def keyed(series: Iterable[Series], labels: Sequence[str], box_label: str) -> Iterator[tuple[RowKey, Series]]:
@@ -31,10 +34,11 @@ def by_key(
 
 
 def buckets_of(counts: Mapping[str, float]) -> Buckets:
-    """Of counts by the label `le`; an edge that is no number is left out."""
+    """Of counts by the label `le`; an edge that can be none is left out."""
     by_edge_s = {}
     for le, count in counts.items():
         with suppress(ValueError):
-            if not isnan(edge_s := float(le)):
+            edge_s = float(le)
+            if 0 <= edge_s <= _EDGE_MAX_S or edge_s == inf:
                 by_edge_s[edge_s] = count
     return Buckets(by_edge_s)

@@ -13,6 +13,7 @@ OTHER = "other"
 """The exporter's label of those that it does not keep apart."""
 OTHER_TEXT = "(the rest)"
 _ALL_TEXT = "(all remotes)"
+_PORT_MAX = 65_535
 _is_service = re.compile(r"(?:\[([0-9a-f:.]+)\]|([0-9.]+)):(\d{1,5})", re.ASCII).fullmatch
 
 
@@ -47,7 +48,7 @@ def remote_of(label: str) -> Remote:
     shown = printable(label)
     found = _is_service(label)
     try:
-        if found:
+        if found and int(found[3]) <= _PORT_MAX:
             return Remote(shown, address_bytes(found[1] or found[2]), int(found[3]))
         if "/" in label:
             return Remote(shown, address_bytes(str(ip_network(label).network_address)), is_network=True)

@@ -76,6 +76,9 @@ def test_usually_tls_is_new_and_asks_for_no_certificate() -> None:
     ("text", "complaint"),
     [
         ("tls_config: {}", "line 1: tls_config is not known here"),
+        ("root:$6$salt$hash:1:0: x", "line 1: a key is not known here"),
+        ("a b*: 1\na b*: 2", "line 2: a key is there twice"),
+        (f"{'x' * 1000}: 1", "line 1: a key is not known here"),
         (TLS + "  cert_fil: x", "line 4: tls_server_config.cert_fil is not known here"),
         (
             "http_server_config:\n  headers:\n    X-Odd: 1",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Container
 
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 _NULL = "tag:yaml.org,2002:null"
+_is_name = re.compile(r"[\w.@-]{1,64}").fullmatch
 _FLAGS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
 
@@ -31,7 +33,7 @@ class Section:
             if not isinstance(key, ScalarNode):
                 raise Wrong(f"{_line(key)}: a key must be a word")
             if key.value in self._nodes:
-                raise Wrong(f"{_line(key)}: {name}{key.value} is there twice")
+                raise Wrong(f"{_line(key)}: {name}{_named(key.value)} is there twice")
             self._nodes[key.value] = value
             self._lines[key.value] = _line(key)
 
@@ -41,7 +43,7 @@ class Section:
         if node is None or node.tag == _NULL:
             return default
         if not isinstance(node, ScalarNode):
-            raise Wrong(f"{_line(node)}: {self._name}{key} must be a text")
+            raise Wrong(f"{_line(node)}: {self._name}{_named(key)} must be a text")
         return str(node.value) or default
 
     def choice(self, key: str, choices: Container[str], default: str) -> str:
@@ -62,7 +64,7 @@ class Section:
         if node is None or node.tag == _NULL:
             return []
         if not isinstance(node, SequenceNode) or not all(isinstance(each, ScalarNode) for each in node.value):
-            raise Wrong(f"{_line(node)}: {self._name}{key} must be a list of texts")
+            raise Wrong(f"{_line(node)}: {self._name}{_named(key)} must be a list of texts")
         return [str(each.value) for each in node.value]
 
     def section(self, key: str) -> Section:
@@ -76,7 +78,8 @@ class Section:
 
     def where(self, key: str) -> str:
         """How an error names what is said, or is not said, of a key."""
-        return f"{self._lines[key]}: {self._name}{key}" if key in self._nodes else f"{self._name}{key}"
+        name = f"{self._name}{_named(key)}"
+        return f"{self._lines[key]}: {name}" if key in self._nodes else name
 
     def end(self) -> None:
         """Raise Wrong if there are keys that nobody asked for."""
@@ -94,6 +97,11 @@ def document(text: str) -> Section:
         raise Wrong(f"{line}{error.problem or error.context}") from error
     except (yaml.YAMLError, RecursionError) as error:
         raise Wrong("it is not YAML") from error
+
+
+def _named(key: str) -> str:
+    """A key as an error may name it: what looks like none may be a secret, of a file that was never meant."""
+    return key if _is_name(key) else "a key"
 
 
 def _line(node: Node) -> str:

@@ -34,6 +34,8 @@ _SHARED = (
     *("quit", "interrupt", "help", "filter", "pause", "table", "details", "next_view", "previous_view"),
     *("names", "copy", "slower_redraw", "faster_redraw", "theme", "suspend", "clear"),
 )
+_LINE_MAX = 2000
+"""No terminal is so wide."""
 _ELSEWHERE = "f,3,4,5,i,b,B,left_square_bracket,right_square_bracket,left_curly_bracket,right_curly_bracket"
 
 
@@ -52,8 +54,8 @@ class TextLine(Widget):
         self._text = ""
 
     def draw(self, text: str) -> None:
-        """Show a text, whatever is in it."""
-        if (shown := printable(text)) != self._text:
+        """Show a text, whatever is in it, and however long it is."""
+        if (shown := printable(text[:_LINE_MAX])) != self._text:
             self._text = shown
             self.refresh()
 
