@@ -98,6 +98,10 @@ class Shell(Commands, Exporting, App[None]):
 
     def _tick(self) -> None:
         self.redraw()
+        driver = self._driver
+        if isinstance(driver, QuietMouseDriver) and driver.has_gap and driver.is_idle:
+            driver.has_gap = False
+            self._display(self.screen, self.screen._compositor.render_full_update())
         self._garbage.look(time.monotonic())
 
     def refresh_css(self, animate: bool = True) -> None:
