@@ -320,6 +320,16 @@ class ScrolledModel(CrowdedModel):
         assert self.rows.shown == len(self.naive.rows())
 
 
+class FleetingModel(ScrolledModel):
+    """The same where hosts come and go, some far from what is in sight."""
+
+    limit = 50
+
+    @rule(numbers=st.lists(st.integers(60, 120), min_size=1, max_size=20), latency_ns=LATENCIES)
+    def come(self, numbers: list[int], latency_ns: int) -> None:
+        self.crowd([(number, latency_ns) for number in numbers])
+
+
 class ImpatientModel(Model):
     """The same where what waits for a refresh is soon counted, and what came is soon in tables."""
 
@@ -352,6 +362,8 @@ TestCrowdedModel = CrowdedModel.TestCase
 TestCrowdedModel.settings = settings(max_examples=20, stateful_step_count=10, deadline=None)
 TestScrolledModel = ScrolledModel.TestCase
 TestScrolledModel.settings = settings(max_examples=80, stateful_step_count=20, deadline=None)
+TestFleetingModel = FleetingModel.TestCase
+TestFleetingModel.settings = settings(max_examples=40, stateful_step_count=20, deadline=None)
 TestImpatientModel = ImpatientModel.TestCase
 TestImpatientModel.settings = settings(max_examples=60, stateful_step_count=10, deadline=None)
 TestLiveModel = LiveModel.TestCase

@@ -1,0 +1,186 @@
+"""Tallies against a list of all handshakes: whatever is added in whichever way, and whatever was asked before."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+
+from bpf.event import Handshake, Outcome
+from tests.core.handshakes import MS, S, handshake
+from tests.core.naive_figures import quantile
+from tui.core.codes import Delta
+from tui.core.entries import ENTRY, entry_of
+from tui.core.histogram import bucket_of
+from tui.core.tally import Tally
+from tui.core.trend import EDGES_NS
+from tui.core.window import Window, first_slice
+
+SLICE_NS = 5 * S
+SHORT = st.just(0) | st.integers(0, 6 * S)
+LONG = st.integers(0, 40 * S) | st.sampled_from([60 * S, 125 * S, 150 * S, 400 * S, 900 * S, 2000 * S])
+LATENCIES = st.just(0) | st.integers(1, 300) | st.integers(1, 2 * S) | st.sampled_from([MS, 300 * MS])
+MADE = st.lists(
+    st.tuples(
+        SHORT,
+        st.sampled_from([0] * 8 + [1, 3 * S, 7 * S, 35 * S, 70 * S, 140 * S, 500 * S, 950 * S]),
+        LATENCIES,
+        st.sampled_from([Outcome.ESTABLISHED] * 6 + list(Outcome)),
+        st.sampled_from([0, 0, 0, 2]),
+    ),
+    min_size=1,
+    max_size=8,
+)
+"""How long after the one before, and how late it is told; its latency, outcome and retransmissions."""
+Made = list[tuple[int, int, int, Outcome, int]]
+WINDOWS = st.sampled_from([each for each in Window if each is not Window.ALL])
+AHEAD = st.integers(0, 1) | st.integers(0, 200)
+
+
+def slice_of(each: Handshake) -> int:
+    return each.time_ns // SLICE_NS
+
+
+class Model(RuleBasedStateMachine):
+    """Asks one thing at a time, as what was asked is remembered."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._patch = pytest.MonkeyPatch()
+        self.now_ns = 10_000 * S
+        self.tally = Tally()
+        self.all: list[Handshake] = []
+
+    def teardown(self) -> None:
+        self._patch.undo()
+
+    @initialize(few=st.sampled_from([1, 4, 48]), made=MADE)
+    def begin(self, few: int, made: Made) -> None:
+        self._patch.setattr("tui.core.tally._FEW_BYTES", few * ENTRY.size)
+        self.add(made)
+
+    @rule(made=MADE)
+    def add(self, made: Made) -> None:
+        self._put(self.tally, self._handshakes(made))
+
+    @rule(made=MADE)
+    def apply(self, made: Made) -> None:
+        self.tally.apply(Delta(self._handshakes(made)))
+
+    @rule(made=MADE, later=MADE, after_ns=LONG, is_delta=st.booleans())
+    def merge(self, made: Made, later: Made, after_ns: int, is_delta: bool) -> None:
+        other = Tally()
+        self._put(other, self._handshakes(made))
+        self.now_ns += after_ns
+        if is_delta:
+            other.apply(Delta(self._handshakes(later)))
+        else:
+            self._put(other, self._handshakes(later))
+        self.tally.merge(other)
+
+    @rule(made=MADE)
+    def merge_all(self, made: Made) -> None:
+        others = []
+        for each in self._handshakes(made):
+            others.append(Tally())
+            self._put(others[-1], [each])
+        self.tally.merge_all(others)
+
+    @rule(after_ns=SHORT | LONG)
+    def wait(self, after_ns: int) -> None:
+        self.now_ns += after_ns
+
+    def _handshakes(self, made: Made) -> list[Handshake]:
+        found = []
+        for after_ns, late_ns, latency_ns, outcome, retransmits in made:
+            self.now_ns += after_ns
+            found.append(
+                handshake(
+                    "10.0.0.1",
+                    self.now_ns - late_ns,
+                    latency_ns,
+                    outcome=outcome,
+                    retransmits=retransmits,
+                    connect_ns=latency_ns + retransmits * S,
+                )
+            )
+        self.all += found
+        return found
+
+    def _put(self, tally: Tally, handshakes: list[Handshake]) -> None:
+        """As entries, but for those that are none."""
+        entries = [(each, entry_of(each)) for each in handshakes]
+        tally.apply(Delta(each for each, entry in entries if entry is None))
+        tally.add(b"".join(entry for _, entry in entries if entry is not None))
+
+    def _now(self, ahead: int) -> int:
+        """A slice that is not before the newest."""
+        return max(map(slice_of, self.all)) + ahead
+
+    @rule(q=st.sampled_from([0.01, 0.5, 0.95, 0.99]))
+    def asks_for_a_quantile(self, q: float) -> None:
+        latencies = [each.latency_ns for each in self.all if each.latency_ns and not each.outcome]
+        expected = quantile(latencies, q, is_exact=True)
+        assert self.tally.quantile_ns(q) == expected
+
+    @rule()
+    def asks_for_all_figures(self) -> None:
+        latencies = [each.latency_ns for each in self.all if each.latency_ns and not each.outcome]
+        figures = self.tally.all_time
+        assert figures.latencies == len(latencies)
+        assert (figures.min_ns, figures.max_ns) == (
+            min(latencies, default=None),
+            max(latencies, default=None),
+        )
+        assert figures.quantile_ns(0.5) == quantile(latencies, 0.5, is_exact=True)
+        assert figures.retransmits == sum(each.retransmits for each in self.all)
+
+    @rule()
+    def asks_what_was_last(self) -> None:
+        answered = [
+            (each.time_ns, each.latency_ns) for each in self.all if each.latency_ns and not each.outcome
+        ]
+        assert self.tally.last_latency_ns == (max(answered)[1] if answered else None)
+        assert self.tally.last_seen_ns == max(each.time_ns for each in self.all)
+        failed = sum(each.outcome != Outcome.ESTABLISHED for each in self.all)
+        assert (self.tally.established, self.tally.failed) == (len(self.all) - failed, failed)
+
+    @rule(window=WINDOWS, ahead=AHEAD)
+    def asks_how_many_are_recent(self, window: Window, ahead: int) -> None:
+        first = first_slice(self._now(ahead), window)
+        recent = [each for each in self.all if slice_of(each) >= first and not each.outcome]
+        assert self.tally.recent(first) == len(recent)
+
+    @rule(window=WINDOWS, ahead=AHEAD)
+    def asks_for_a_window(self, window: Window, ahead: int) -> None:
+        first = first_slice(self._now(ahead), window)
+        expected = Delta(each for each in self.all if slice_of(each) >= first).by_code()
+        assert self.tally.since(first) == expected
+        assert self.tally.counts == Delta(self.all).by_code()
+
+    @rule(window=WINDOWS, ahead=st.integers(0, 3), slices=st.integers(0, 13))
+    def asks_what_left_a_window(self, window: Window, ahead: int, slices: int) -> None:
+        now = self._now(ahead)
+        before, first = first_slice(now - ahead, window), first_slice(now - ahead + slices, window)
+        expected = any(before <= slice_of(each) < first for each in self.all)
+        assert self.tally.has_between(before, first) is expected
+
+    @rule(ahead=st.integers(0, 30))
+    def asks_for_levels(self, ahead: int) -> None:
+        now = self._now(ahead)
+        slowest: Counter[int] = Counter()
+        for each in self.all:
+            if not each.outcome:
+                slowest[slice_of(each)] = max(slowest[slice_of(each)], each.latency_ns)
+        expected = [
+            sum(bucket_of(ns) > bucket_of(edge_ns) for edge_ns in EDGES_NS) + 1 if (ns := slowest[at]) else 0
+            for at in range(now - 23, now + 1)
+        ]
+        assert list(self.tally.levels(now)) == expected
+
+
+TestModel = Model.TestCase
+TestModel.settings = settings(max_examples=200, stateful_step_count=25, deadline=None)
