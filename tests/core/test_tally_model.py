@@ -11,33 +11,37 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from bpf.event import Handshake, Outcome
 from tests.core.handshakes import MS, S, handshake
-from tests.core.naive_figures import quantile
+from tests.core.naive_figures import jitter, quantile
 from tui.core.codes import Delta
 from tui.core.entries import ENTRY, entry_of
 from tui.core.histogram import bucket_of
 from tui.core.tally import Tally
 from tui.core.trend import EDGES_NS
-from tui.core.window import Window, first_slice
 
 SLICE_NS = 5 * S
 SHORT = st.just(0) | st.integers(0, 6 * S)
 LONG = st.integers(0, 40 * S) | st.sampled_from([60 * S, 125 * S, 150 * S, 400 * S, 900 * S, 2000 * S])
 LATENCIES = st.just(0) | st.integers(1, 300) | st.integers(1, 2 * S) | st.sampled_from([MS, 300 * MS])
-MADE = st.lists(
-    st.tuples(
-        SHORT,
-        st.sampled_from([0] * 8 + [1, 3 * S, 7 * S, 35 * S, 70 * S, 140 * S, 500 * S, 950 * S]),
-        LATENCIES,
-        st.sampled_from([Outcome.ESTABLISHED] * 6 + list(Outcome)),
-        st.sampled_from([0, 0, 0, 2]),
-    ),
-    min_size=1,
-    max_size=8,
-)
+LATE = st.sampled_from([0] * 8 + [1, 3 * S, 7 * S, 35 * S, 70 * S, 140 * S, 500 * S, 950 * S])
+OUTCOMES = st.sampled_from([Outcome.ESTABLISHED] * 6 + list(Outcome))
+IN_ORDER = st.tuples(SHORT, st.just(0), LATENCIES, st.just(Outcome.ESTABLISHED), st.just(0))
+ANY = st.tuples(SHORT, LATE, LATENCIES, OUTCOMES, st.sampled_from([0, 0, 0, 2]))
+MADE = st.lists(IN_ORDER, min_size=1, max_size=12) | st.lists(ANY, min_size=1, max_size=8)
 """How long after the one before, and how late it is told; its latency, outcome and retransmissions."""
 Made = list[tuple[int, int, int, Outcome, int]]
-WINDOWS = st.sampled_from([each for each in Window if each is not Window.ALL])
-AHEAD = st.integers(0, 1) | st.integers(0, 200)
+AGES = st.integers(0, 3) | st.integers(0, 23) | st.integers(0, 30).map(lambda half_minutes: -half_minutes)
+"""Slices that counts are asked from: how old; or, below 0, the beginnings of half minutes before."""
+
+
+Questions = list[tuple[str, int, int]]
+QUESTIONS: st.SearchStrategy[Questions] = st.lists(
+    st.tuples(
+        st.sampled_from(["quantile", "all_figures", "last", "recent", "since", "has_between", "levels"]),
+        AGES,
+        AGES,
+    ),
+    max_size=3,
+)
 
 
 def slice_of(each: Handshake) -> int:
@@ -57,21 +61,23 @@ class Model(RuleBasedStateMachine):
     def teardown(self) -> None:
         self._patch.undo()
 
-    @initialize(few=st.sampled_from([1, 4, 48]), made=MADE)
+    @initialize(few=st.sampled_from([1, 1, 4, 48]), made=MADE)
     def begin(self, few: int, made: Made) -> None:
         self._patch.setattr("tui.core.tally._FEW_BYTES", few * ENTRY.size)
-        self.add(made)
+        self.add(made, [])
 
-    @rule(made=MADE)
-    def add(self, made: Made) -> None:
+    @rule(made=MADE, questions=QUESTIONS)
+    def add(self, made: Made, questions: Questions) -> None:
         self._put(self.tally, self._handshakes(made))
+        self._ask(questions)
 
-    @rule(made=MADE)
-    def apply(self, made: Made) -> None:
+    @rule(made=MADE, questions=QUESTIONS)
+    def apply(self, made: Made, questions: Questions) -> None:
         self.tally.apply(Delta(self._handshakes(made)))
+        self._ask(questions)
 
-    @rule(made=MADE, later=MADE, after_ns=LONG, is_delta=st.booleans())
-    def merge(self, made: Made, later: Made, after_ns: int, is_delta: bool) -> None:
+    @rule(made=MADE, later=MADE, after_ns=LONG, is_delta=st.booleans(), questions=QUESTIONS)
+    def merge(self, made: Made, later: Made, after_ns: int, is_delta: bool, questions: Questions) -> None:
         other = Tally()
         self._put(other, self._handshakes(made))
         self.now_ns += after_ns
@@ -80,14 +86,16 @@ class Model(RuleBasedStateMachine):
         else:
             self._put(other, self._handshakes(later))
         self.tally.merge(other)
+        self._ask(questions)
 
-    @rule(made=MADE)
-    def merge_all(self, made: Made) -> None:
+    @rule(made=MADE, questions=QUESTIONS)
+    def merge_all(self, made: Made, questions: Questions) -> None:
         others = []
         for each in self._handshakes(made):
             others.append(Tally())
             self._put(others[-1], [each])
         self.tally.merge_all(others)
+        self._ask(questions)
 
     @rule(after_ns=SHORT | LONG)
     def wait(self, after_ns: int) -> None:
@@ -116,18 +124,21 @@ class Model(RuleBasedStateMachine):
         tally.apply(Delta(each for each, entry in entries if entry is None))
         tally.add(b"".join(entry for _, entry in entries if entry is not None))
 
-    def _now(self, ahead: int) -> int:
-        """A slice that is not before the newest."""
-        return max(map(slice_of, self.all)) + ahead
+    def _first(self, age: int) -> int:
+        newest = max(map(slice_of, self.all))
+        return newest - age if age >= 0 else newest // 6 * 6 + 6 * age
 
-    @rule(q=st.sampled_from([0.01, 0.5, 0.95, 0.99]))
-    def asks_for_a_quantile(self, q: float) -> None:
+    def _ask(self, questions: Questions) -> None:
+        for question, age, other_age in questions:
+            getattr(self, question)(age, other_age)
+
+    def quantile(self, age: int, _: int) -> None:
+        q = (0.01, 0.5, 0.95, 0.99)[age % 4]
         latencies = [each.latency_ns for each in self.all if each.latency_ns and not each.outcome]
         expected = quantile(latencies, q, is_exact=True)
         assert self.tally.quantile_ns(q) == expected
 
-    @rule()
-    def asks_for_all_figures(self) -> None:
+    def all_figures(self, _: int, __: int) -> None:
         latencies = [each.latency_ns for each in self.all if each.latency_ns and not each.outcome]
         figures = self.tally.all_time
         assert figures.latencies == len(latencies)
@@ -136,10 +147,10 @@ class Model(RuleBasedStateMachine):
             max(latencies, default=None),
         )
         assert figures.quantile_ns(0.5) == quantile(latencies, 0.5, is_exact=True)
+        assert figures.jitter_ns == jitter(latencies)
         assert figures.retransmits == sum(each.retransmits for each in self.all)
 
-    @rule()
-    def asks_what_was_last(self) -> None:
+    def last(self, _: int, __: int) -> None:
         answered = [
             (each.time_ns, each.latency_ns) for each in self.all if each.latency_ns and not each.outcome
         ]
@@ -148,29 +159,24 @@ class Model(RuleBasedStateMachine):
         failed = sum(each.outcome != Outcome.ESTABLISHED for each in self.all)
         assert (self.tally.established, self.tally.failed) == (len(self.all) - failed, failed)
 
-    @rule(window=WINDOWS, ahead=AHEAD)
-    def asks_how_many_are_recent(self, window: Window, ahead: int) -> None:
-        first = first_slice(self._now(ahead), window)
+    def recent(self, age: int, _: int) -> None:
+        first = self._first(age)
         recent = [each for each in self.all if slice_of(each) >= first and not each.outcome]
         assert self.tally.recent(first) == len(recent)
 
-    @rule(window=WINDOWS, ahead=AHEAD)
-    def asks_for_a_window(self, window: Window, ahead: int) -> None:
-        first = first_slice(self._now(ahead), window)
+    def since(self, age: int, _: int) -> None:
+        first = self._first(age)
         expected = Delta(each for each in self.all if slice_of(each) >= first).by_code()
         assert self.tally.since(first) == expected
         assert self.tally.counts == Delta(self.all).by_code()
 
-    @rule(window=WINDOWS, ahead=st.integers(0, 3), slices=st.integers(0, 13))
-    def asks_what_left_a_window(self, window: Window, ahead: int, slices: int) -> None:
-        now = self._now(ahead)
-        before, first = first_slice(now - ahead, window), first_slice(now - ahead + slices, window)
-        expected = any(before <= slice_of(each) < first for each in self.all)
-        assert self.tally.has_between(before, first) is expected
+    def has_between(self, age: int, other_age: int) -> None:
+        first, end = sorted(map(self._first, (age, other_age)))
+        expected = any(first <= slice_of(each) < end for each in self.all)
+        assert self.tally.has_between(first, end) is expected
 
-    @rule(ahead=st.integers(0, 30))
-    def asks_for_levels(self, ahead: int) -> None:
-        now = self._now(ahead)
+    def levels(self, age: int, _: int) -> None:
+        now = self._first(0) + max(age, 0)
         slowest: Counter[int] = Counter()
         for each in self.all:
             if not each.outcome:
@@ -183,4 +189,4 @@ class Model(RuleBasedStateMachine):
 
 
 TestModel = Model.TestCase
-TestModel.settings = settings(max_examples=200, stateful_step_count=25, deadline=None)
+TestModel.settings = settings(max_examples=200, stateful_step_count=15, deadline=None)
