@@ -153,8 +153,14 @@ class Model(RuleBasedStateMachine):
         assert self.rows.shown == len(expected)
 
 
-class HandledModel(Model):
-    """The same where keys are typed after which all have another place."""
+class BoundedModel(Model):
+    """The same where hosts come and go."""
+
+    limit = 22
+
+
+class HandledModel(BoundedModel):
+    """The same where keys are typed after which all have another place, too."""
 
     @rule(window=st.sampled_from([Window.ALL, Window.MINUTE]))
     def look_at(self, window: Window) -> None:
@@ -174,12 +180,6 @@ class HandledModel(Model):
         expected = self.all_in_order()
         self.rows.freeze(self.frozen is None)
         self.frozen = None if self.frozen is not None else expected
-
-
-class BoundedModel(Model):
-    """The same where hosts come and go."""
-
-    limit = 22
 
 
 TestModel = Model.TestCase
