@@ -204,3 +204,18 @@ def test_rows_out_of_sight_are_held_where_they_were_when_the_order_was_frozen(
     rows.freeze(True)
     last = [row.label for place in range(27, 30) for row in rows.rows(place, place + 1)]
     assert last == ["10.0.0.2", "10.0.0.0", "10.0.0.1"]
+
+
+@pytest.mark.parametrize("column", ["count", "rate"])
+def test_only_quantiles_stay_where_all_that_comes_is(column: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Latencies of a few ns say nothing about a count."""
+    monkeypatch.setattr("tui.core.ranking.Order", partial(Order, margin=1))
+    rows = Rows(0, FakeLabels())
+    rows.sort_by(column)
+    for host in range(HOSTS):
+        rows.ingest([handshake(f"10.0.0.{host}", S, 1)] * (HOSTS - host))
+    rows.refresh(S)
+    assert [row.label for row in rows.rows(0, 1)] == ["10.0.0.0"]
+    rows.ingest([handshake("10.0.0.29", S, 1)] * 100)
+    rows.refresh(S)
+    assert [row.label for row in rows.rows(0, 1)] == ["10.0.0.29"]

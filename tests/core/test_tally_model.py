@@ -172,6 +172,7 @@ class Model(RuleBasedStateMachine):
 
     def has_between(self, age: int, other_age: int) -> None:
         first, end = sorted(map(self._first, (age, other_age)))
+        end += end == self._first(0)
         expected = any(first <= slice_of(each) < end for each in self.all)
         assert self.tally.has_between(first, end) is expected
 
