@@ -57,6 +57,8 @@ class Model(RuleBasedStateMachine):
         self.now_ns = 10_000 * S
         self.tally = Tally()
         self.all: list[Handshake] = []
+        self.first = self.shown = 0
+        """The slices that were asked about last: they are asked about again when more has come."""
 
     def teardown(self) -> None:
         self._patch.undo()
@@ -125,10 +127,17 @@ class Model(RuleBasedStateMachine):
         tally.add(b"".join(entry for _, entry in entries if entry is not None))
 
     def _first(self, age: int) -> int:
-        newest = max(map(slice_of, self.all))
+        newest = self._newest()
         return newest - age if age >= 0 else newest // 6 * 6 + 6 * age
 
+    def _newest(self) -> int:
+        return max(map(slice_of, self.all))
+
     def _ask(self, questions: Questions) -> None:
+        if questions and self._newest() - 23 <= self.first:
+            self._compare_recent()
+        if questions and self._newest() <= self.shown:
+            self._compare_levels()
         for question, age, other_age in questions:
             getattr(self, question)(age, other_age)
 
@@ -160,7 +169,11 @@ class Model(RuleBasedStateMachine):
         assert (self.tally.established, self.tally.failed) == (len(self.all) - failed, failed)
 
     def recent(self, age: int, _: int) -> None:
-        first = self._first(age)
+        self.first = self._first(age)
+        self._compare_recent()
+
+    def _compare_recent(self) -> None:
+        first = self.first
         recent = [each for each in self.all if slice_of(each) >= first and not each.outcome]
         assert self.tally.recent(first) == len(recent)
 
@@ -172,12 +185,16 @@ class Model(RuleBasedStateMachine):
 
     def has_between(self, age: int, other_age: int) -> None:
         first, end = sorted(map(self._first, (age, other_age)))
-        end += end == self._first(0)
+        end += end == self._newest()
         expected = any(first <= slice_of(each) < end for each in self.all)
         assert self.tally.has_between(first, end) is expected
 
     def levels(self, age: int, _: int) -> None:
-        now = self._first(0) + max(age, 0)
+        self.shown = self._newest() + max(age, 0)
+        self._compare_levels()
+
+    def _compare_levels(self) -> None:
+        now = self.shown
         slowest: Counter[int] = Counter()
         for each in self.all:
             if not each.outcome:
