@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.core.naive_figures import quantile
@@ -18,6 +18,9 @@ LATENCIES = st.lists(st.integers(1, 200) | st.integers(1, 10**9), max_size=60)
 PARTS = st.lists(st.tuples(LATENCIES, LATENCIES, st.sampled_from([0.01, 0.5, 0.95, 0.99])), max_size=5)
 
 
+@example([([10**9], [1, 2, 3, 4, 5], 0.5)])
+@example([([1], [10**8, 10**8, 10**8, 10**9], 0.5)])
+@example([([1, *[10**9] * 9], [], 0.99), ([2] * 30, [3] * 30, 0.5), ([], [10**8] * 200, 0.5)])
 @given(PARTS)
 def test_quantiles_are_those_of_all_together_while_more_are_counted(
     parts: list[tuple[list[int], list[int], float]],
@@ -26,7 +29,7 @@ def test_quantiles_are_those_of_all_together_while_more_are_counted(
     ranked = Ranked(counts)
     known: list[int] = []
     for counted, more, q in parts:
-        codes = [*map(bucket_of, counted), NO_LATENCY]
+        codes = [*map(bucket_of, counted), *[NO_LATENCY] * (len(counted) % 2)]
         counts.update(codes)
         ranked.add(codes)
         known += counted

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 import pytest
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
@@ -264,6 +264,19 @@ class Model(RuleBasedStateMachine):
         assert (rows.now_ns, rows.marked_ns) == (naive.now_ns, naive.marked_ns)
 
 
+Crowd = list[tuple[int, int]]
+CROWDS = st.lists(st.tuples(st.integers(0, 59), LATENCIES), min_size=1, max_size=12)
+"""Numbers of hosts, and latencies."""
+Scroll = tuple[str, bool, list[int], list[Crowd]]
+SCROLLS: st.SearchStrategy[Scroll] = st.tuples(
+    st.sampled_from(["p50", "p95", "p99"]),
+    st.booleans(),
+    st.lists(st.integers(0, 70), min_size=2, max_size=3),
+    st.lists(CROWDS, min_size=1, max_size=3),
+)
+"""A column and its direction; where is looked, and what comes in parts after each look."""
+
+
 class CrowdedModel(Model):
     """The same with rows enough for single ones to be moved, where Model's are all merged anew."""
 
@@ -273,9 +286,12 @@ class CrowdedModel(Model):
         self._patch = pytest.MonkeyPatch()
         self._patch.setattr("tui.core.ranking.Order", partial(Order, margin=self.margin))
         super().__init__()
-        crowd = [handshake(f"10.9.0.{number}", BEGAN_NS, MS) for number in range(60)]
+        crowd = [handshake(f"10.9.0.{number}", BEGAN_NS, self.latency_ns(number)) for number in range(60)]
         self.take(crowd, [])
         self.refresh(0)
+
+    def latency_ns(self, _number: int) -> int:
+        return MS
 
     @rule(start=st.integers(0, 70))
     def look(self, start: int) -> None:
@@ -295,18 +311,28 @@ class ScrolledModel(CrowdedModel):
     margin = 3
     start = 0
 
+    def latency_ns(self, number: int) -> int:
+        """Another for each: those alike are kept in order together."""
+        return (1 + number) * MS
+
     @rule(start=st.integers(0, 70))
     def look(self, start: int) -> None:
         self.start = start
         super().look(start)
 
-    @rule(column_id=st.sampled_from(["p50", "p95", "p99"]), descending=st.booleans())
-    def sort_by_quantile(self, column_id: str, descending: bool) -> None:
+    @rule(scroll=SCROLLS)
+    def scroll(self, scroll: Scroll) -> None:
+        """Much comes between one look and the next, elsewhere."""
+        column_id, descending, starts, parts = scroll
         self.narrow("")
         self.sort_by(column_id, descending)
+        for start in starts:
+            self.look(start)
+            for latencies in parts:
+                self.crowd(latencies)
 
-    @rule(latencies=st.lists(st.tuples(st.integers(0, 59), LATENCIES), min_size=1, max_size=12))
-    def crowd(self, latencies: list[tuple[int, int]]) -> None:
+    @rule(latencies=CROWDS)
+    def crowd(self, latencies: Crowd) -> None:
         self.take([handshake(f"10.9.0.{number}", self.now_ns, ns) for number, ns in latencies], [])
         self.refresh(0)
 
@@ -318,6 +344,16 @@ class ScrolledModel(CrowdedModel):
         """Not all: who looks at all has all places worked out."""
         self.look(self.start)
         assert self.rows.shown == len(self.naive.rows())
+
+
+class FleetingModel(ScrolledModel):
+    """The same where hosts come and go, some far from what is in sight."""
+
+    limit = 50
+
+    @rule(numbers=st.lists(st.integers(60, 120), min_size=1, max_size=20), latency_ns=LATENCIES)
+    def come(self, numbers: list[int], latency_ns: int) -> None:
+        self.crowd([(number, latency_ns) for number in numbers])
 
 
 class ImpatientModel(Model):
@@ -346,12 +382,37 @@ class BoundedModel(Model):
     limit = 3
 
 
+@given(
+    model=st.sampled_from([ScrolledModel, FleetingModel]),
+    window=st.sampled_from([Window.ALL, Window.ALL, Window.MINUTE, Window.MINUTES_5]),
+    grouping=st.sampled_from([Grouping.HOST, Grouping.SERVICE]),
+    scrolls=st.lists(st.tuples(SCROLLS, AFTER_NS), min_size=1, max_size=3),
+)
+@settings(max_examples=40, deadline=None)
+def test_of_what_comes_out_of_sight_all_is_where_it_belongs_when_somebody_looks(
+    model: type[ScrolledModel], window: Window, grouping: Grouping, scrolls: list[tuple[Scroll, int]]
+) -> None:
+    it = model()
+    try:
+        it.look_at(window)
+        it.group_by(grouping)
+        for scroll, after_ns in scrolls:
+            it.scroll(scroll)
+            it.refresh(after_ns)
+            it.look(it.start)
+        it.compare_all()
+    finally:
+        it.teardown()
+
+
 TestModel = Model.TestCase
 TestModel.settings = settings(max_examples=200, stateful_step_count=12, deadline=None)
 TestCrowdedModel = CrowdedModel.TestCase
 TestCrowdedModel.settings = settings(max_examples=20, stateful_step_count=10, deadline=None)
 TestScrolledModel = ScrolledModel.TestCase
 TestScrolledModel.settings = settings(max_examples=80, stateful_step_count=20, deadline=None)
+TestFleetingModel = FleetingModel.TestCase
+TestFleetingModel.settings = settings(max_examples=40, stateful_step_count=20, deadline=None)
 TestImpatientModel = ImpatientModel.TestCase
 TestImpatientModel.settings = settings(max_examples=60, stateful_step_count=10, deadline=None)
 TestLiveModel = LiveModel.TestCase

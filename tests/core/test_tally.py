@@ -12,8 +12,9 @@ from bpf.event import Handshake, Outcome
 from tests.core.handshakes import MS, S, handshake
 from tests.core.tallies import tally_of
 from tui.core.codes import CODE_BITS, NO_LATENCY, Delta
+from tui.core.entries import ENTRY
 from tui.core.histogram import bucket_of
-from tui.core.tally import Tally
+from tui.core.tally import _FEW, Tally
 from tui.core.window import Moment, Window, first_fine_slice, first_slice
 
 SLICE_NS = 5 * S
@@ -83,6 +84,14 @@ def test_history_is_in_order_does_not_overlap_and_leaves_nothing_out(handshakes:
             NO_LATENCY + each.outcome if each.outcome or not each.latency_ns else bucket_of(each.latency_ns)
         )
         assert slice_.counts[code]
+
+
+def test_what_goes_on_from_the_newest_slice_over_the_next_ones_is_found_in_each() -> None:
+    tally = Tally()
+    for slices in ([10] * 2 * _FEW, [10] * _FEW + [11] * 2 + [12] * _FEW):
+        tally.add(b"".join(ENTRY.pack(each * SLICE_NS, MS) for each in slices))
+    assert [tally.recent(first) for first in (10, 11, 12, 13)] == [4 * _FEW + 2, _FEW + 2, _FEW, 0]
+    assert [list(each.counts.values()) for each in tally.history()] == [[3 * _FEW], [2], [_FEW]]
 
 
 def test_more_than_a_million_of_a_sort_in_one_slice() -> None:

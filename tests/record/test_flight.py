@@ -8,6 +8,7 @@ import resource
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -79,6 +80,24 @@ def test_what_is_packed_comes_back(handshakes: list[Handshake]) -> None:
     assert unpack(pack(handshakes)) == handshakes
     assert pack(Records.of(handshakes)) == pack(handshakes)
     assert all(type(each) is Handshake for each in unpack(pack(handshakes)))
+
+
+@settings(max_examples=20)
+@given(st.integers(60, 600), st.randoms(use_true_random=False))
+def test_of_many_too_some_bytes_of_which_are_random_some_few_and_some_the_same(
+    count: int, chance: Random
+) -> None:
+    handshakes = [
+        handshake(f"192.0.2.{chance.choice([7, 8])}", number * S, chance.getrandbits(24))._replace(
+            identity=chance.getrandbits(64),
+            remote_port=number % 256 * 257,
+            pid=chance.getrandbits(32),
+            cgroup=number // 100,
+        )
+        for number in range(count)
+    ]
+    assert unpack(pack(handshakes)) == handshakes
+    assert unpack(pack(Records.of(handshakes))) == handshakes
 
 
 def test_lines_are_those_of_the_format() -> None:
