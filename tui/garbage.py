@@ -8,7 +8,7 @@ from math import inf
 
 _NEW, _YOUNG, _NEVER = 5000, 2, 1 << 30
 """How many new objects, and rounds of the generation before, let each generation be looked through."""
-_INTERVAL_S = 30.0
+_INTERVAL_S = 10.0
 _SHARE = 0.002
 """Of the time, at most so much goes into looking through what is old."""
 

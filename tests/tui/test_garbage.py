@@ -13,15 +13,15 @@ class Circle:
         self.itself = self
 
 
-def test_what_is_old_goes_after_half_a_minute_and_not_before() -> None:
+def test_what_is_old_goes_after_ten_seconds_and_not_before() -> None:
     garbage = Garbage()
     circle = Circle()
     gc.collect()
     dead = weakref.ref(circle)
     del circle
     gc.collect(1)
-    assert [garbage.look(now_s) for now_s in (100.0, 129.9)] == [False, False]
+    assert [garbage.look(now_s) for now_s in (100.0, 109.9)] == [False, False]
     assert dead()
-    assert garbage.look(130.0)
+    assert garbage.look(110.0)
     assert dead() is None
-    assert not garbage.look(130.1)
+    assert not garbage.look(110.1)
