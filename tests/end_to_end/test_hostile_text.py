@@ -105,7 +105,7 @@ def test_labels(lab: Lab, label_by: str) -> None:
 @pytest.mark.skipif(not shutil.which("tmux"), reason="make setup-test installs tmux")
 def test_screen_and_exports(lab: Lab) -> None:
     # A short name: where a message is wrapped, too, what is looked for is on one line.
-    with tempfile.TemporaryDirectory(prefix="t-") as name, Terminal(lab, 140, 30) as terminal:
+    with tempfile.TemporaryDirectory(prefix="t-") as name, Terminal(lab, 190, 30) as terminal:
         title = terminal.title
         start = " ".join(["env", f"PYTHONPATH={ROOT}", *tcplat("any")])
         terminal.type(rf"cd {name}; d=$(printf '{DIRECTORY}'); mkdir $d; cd $d; {start}")
@@ -119,9 +119,13 @@ def test_screen_and_exports(lab: Lab) -> None:
         terminal.shows(CALLED)
         terminal.press("1", "a")
         terminal.until(lambda: any(line.startswith(CALLED) for line in terminal.lines))
-        for view in (["3"], ["4"], ["5", "G"]):  # The account of one interface, after another's.
-            terminal.press(*view)
+        for view in ("3", "4"):
+            terminal.press(view)
             terminal.shows(CALLED)
+        terminal.press("5")
+        terminal.shows("the figures of the table are made of these")
+        terminal.press("G")  # The account of one interface, after another's.
+        terminal.shows(CALLED)
         terminal.press("1", "i")
         terminal.shows("all that are up")
         terminal.shows(CALLED)

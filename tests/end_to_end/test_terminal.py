@@ -185,24 +185,12 @@ def test_tiny_terminal_is_borne(terminal: Terminal, network: Lab) -> None:
     terminal.until(lambda: hosts(terminal) == [FAST])
     for size in ((10, 3), (1, 1), (10, 3)):
         terminal.resize(*size)
-        for key in (
-            "?",
-            "Escape",
-            "/",
-            "x",
-            "Escape",
-            "Escape",
-            "i",
-            "2",
-            "3",
-            "5",
-            "1",
-            "E",
-            "Escape",
-        ):
+        # No Escape: a key that follows soon would be taken for one with Alt.
+        for key in ("?", "?", "i", "2", "3", "5", "1", "s", "S"):
             terminal.press(key)
     terminal.resize(80, 24)
-    terminal.until(lambda: hosts(terminal) == [FAST])
+    terminal.press("1")
+    terminal.until(lambda: FAST in terminal.text)
     terminal.press("q")
     terminal.shows("status=0")
 
