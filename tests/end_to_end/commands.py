@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
 
 Line = dict[str, Any]
@@ -26,12 +26,15 @@ def tcplat(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "tui", *arguments]
 
 
-@contextmanager
-def streaming(lab: Place, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+def streaming(lab: Place, *arguments: str) -> AbstractContextManager[subprocess.Popen[str]]:
     """Run it without a screen, attached once the `with` begins. What it wrote to stderr up to then is read."""
-    child = subprocess.Popen(
-        lab.command(*tcplat(*arguments)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    return attached(lab.command(*tcplat(*arguments)))
+
+
+@contextmanager
+def attached(words: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
+    """The same by the whole command line."""
+    child = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     with child:
         try:
             assert child.stderr

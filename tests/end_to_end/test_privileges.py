@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,7 @@ import pytest
 from bpf.lab import Host, Lab
 from bpf.privileges import CAP_BPF, CAP_DAC_OVERRIDE, CAP_NET_ADMIN, CAP_PERFMON
 from tests.end_to_end.attachments import attachments
-from tests.end_to_end.commands import PATIENCE_S, lines_of
+from tests.end_to_end.commands import PATIENCE_S, attached, lines_of
 from tests.end_to_end.terminal import Terminal
 
 pytestmark = pytest.mark.kernel
@@ -66,20 +66,6 @@ def command(code: Path, *arguments: str, environment: Mapping[str, str] = {}) ->
     return ["env", "--chdir=/", f"PYTHONPATH={code}", *settings, python, "-m", "tui", *arguments]
 
 
-@contextmanager
-def watching(words: list[str]) -> Iterator[subprocess.Popen[str]]:
-    """Run it until the `with` ends; what it says up to watching is read."""
-    child = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    with child:
-        try:
-            assert child.stderr
-            said = child.stderr.readline()
-            assert said.startswith("tcplat: watching "), said + child.stderr.read()
-            yield child
-        finally:
-            child.kill()
-
-
 def status(pid: int) -> list[dict[str, str]]:
     """What proc(5) says of each of its threads."""
     tasks = Path(f"/proc/{pid}/task").iterdir()
@@ -105,7 +91,7 @@ def test_called_by_sudo_it_becomes_the_caller_with_three_capabilities(
     network: Lab, code: Path, uid: int
 ) -> None:
     words = command(code, network.device, "--json", environment=called_by(uid))
-    with watching(network.command(*words)) as child:
+    with attached(network.command(*words)) as child:
         threads = status(child.pid)
         assert [identities(each) for each in threads] == [{uid}] * len(threads)
         assert [sets(each) for each in threads] == [exactly(NEEDED)] * len(threads)
@@ -119,7 +105,7 @@ def test_called_by_sudo_it_becomes_the_caller_with_three_capabilities(
 
 def test_root_whom_nobody_called_keeps_what_saving_takes(network: Lab, code: Path) -> None:
     words = ["env", "-u", "SUDO_UID", *command(code, network.device, "--json")]
-    with watching(network.command(*words)) as child:
+    with attached(network.command(*words)) as child:
         for each in status(child.pid):
             assert sets(each) == exactly(NEEDED | 1 << CAP_DAC_OVERRIDE)
             assert each["NoNewPrivs"] == "1"
@@ -130,7 +116,7 @@ def test_who_may_not_read_the_program_is_not_become(network: Lab, code: Path) ->
     code.chmod(0o700)
     try:
         words = command(code, network.device, "--json", environment=called_by(NOBODY))
-        with watching(network.command(*words)) as child:
+        with attached(network.command(*words)) as child:
             for each in status(child.pid):
                 assert each["Uid"].split() == ["0"] * 4
                 assert sets(each) == exactly(NEEDED | 1 << CAP_DAC_OVERRIDE)
