@@ -5,14 +5,17 @@ from __future__ import annotations
 import fcntl
 import os
 import pty
+import re
 import select
 import signal
 import struct
 import subprocess
 import termios
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 
+import pyte
 import pytest
 
 from bpf.lab import Host, Lab
@@ -23,6 +26,7 @@ pytestmark = pytest.mark.kernel
 
 HOSTS = [f"198.18.0.{number}" for number in range(1, 41)]
 STALL_S = 4.0
+LINES, COLUMNS = 50, 160
 
 
 class Stalling:
@@ -30,17 +34,33 @@ class Stalling:
 
     def __init__(self, lab: Lab) -> None:
         self._terminal, theirs = pty.openpty()
-        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 160, 0, 0))
-        words = ["setsid", "--ctty", "env", "TERM=xterm-256color", "LANG=C.UTF-8", *tcplat(lab.device)]
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
+        # Pytest imports readline, which tells all children of its size of a terminal.
+        environment = ["-u", "LINES", "-u", "COLUMNS", "TERM=xterm-256color", "LANG=C.UTF-8"]
+        words = ["setsid", "--ctty", "env", *environment, *tcplat(lab.device)]
         self.child = subprocess.Popen(lab.command(*words), stdin=theirs, stdout=theirs, stderr=theirs)
         os.close(theirs)
+        self._screen = pyte.Screen(COLUMNS, LINES)
+        self._stream = pyte.ByteStream(self._screen)
 
-    def read_until(self, text: bytes) -> bytes:
-        """Read until a text came; return all of it."""
-        deadline, read = time.monotonic() + PATIENCE_S, b""
-        while text not in read:
-            assert time.monotonic() < deadline, read
+    @property
+    def text(self) -> str:
+        """What is on the screen. Not what was written last: that is only what changed."""
+        return "\n".join(self._screen.display)
+
+    def read_until(self, is_so: Callable[[], bool]) -> None:
+        """Read until the screen is as it should be."""
+        deadline = time.monotonic() + PATIENCE_S
+        while not is_so():
+            assert time.monotonic() < deadline, self.text
             if select.select([self._terminal], [], [], 0.1)[0]:
+                self._stream.feed(os.read(self._terminal, 1 << 16))
+
+    def read_to_the_end(self) -> bytes:
+        """Read until the program closes the terminal; return all of it."""
+        read = b""
+        with suppress(OSError):
+            while select.select([self._terminal], [], [], PATIENCE_S)[0]:
                 read += os.read(self._terminal, 1 << 16)
         return read
 
@@ -70,7 +90,7 @@ def network() -> Iterator[Lab]:
 def stalling(network: Lab) -> Iterator[Stalling]:
     stalling = Stalling(network)
     try:
-        stalling.read_until(b"No handshake on")
+        stalling.read_until(lambda: "No handshake on" in stalling.text)
         yield stalling
     finally:
         stalling.close()
@@ -104,8 +124,9 @@ def test_it_ends_when_the_terminal_goes_in_the_middle_of_that(network: Lab, stal
 def test_what_is_on_the_screen_is_right_again_when_it_is_read(network: Lab, stalling: Stalling) -> None:
     keep_busy(network, stalling)
     stalling.press(b"1")
-    network.connect(HOSTS[-1], 443)
-    stalling.read_until(HOSTS[-1].encode())
+    for address in HOSTS:
+        network.connect(address, 443)
+    stalling.read_until(lambda: sorted(re.findall(r"198\.18\.0\.\d+", stalling.text)) == sorted(HOSTS))
     stalling.press(b"q")
-    stalling.read_until(b"\x1b[?1049l")
+    assert b"\x1b[?1049l" in stalling.read_to_the_end()
     assert stalling.child.wait(PATIENCE_S) == 0
