@@ -742,22 +742,19 @@ INLINE int read_plain(u16 ethertype, u32 offset, u8 *header, u8 *end, struct dat
     return check_tcp(ip, tcp);
 }
 
-/* Find the timestamps where nearly all put them: at the very beginning, or in a SYN behind the MSS and "SACK permitted". Saves a
- * call for each option. */
-INLINE bool find_usual_stamps(struct __sk_buff *skb, u32 at, u32 end, struct stamps *stamps)
+/* Find the timestamps where nearly all put them: at the very beginning, or in a SYN behind the MSS and "SACK permitted". `bytes`
+ * are the options'. Saves a call for each of them. */
+INLINE bool find_usual_stamps(u32 *options, u8 *end, u32 bytes, struct stamps *stamps)
 {
-    u32 options[3];
-    u32 echo;
-    if (at + sizeof(options) > end || bpf_skb_load_bytes(skb, at, options, sizeof(options)))
+    if (!options || (u8 *)(options + 3) > end || bytes < 3 * sizeof(u32))
         return false;
     if (options[0] == bpf_htonl(TCP_TIMESTAMPS_FIRST)) {
         stamps->value = bpf_ntohl(options[1]);
         stamps->echo = bpf_ntohl(options[2]);
     } else if ((options[0] & bpf_htonl(0xffff0000)) == bpf_htonl(TCP_MSS_FIRST) &&
-               options[1] == bpf_htonl(TCP_SACK_THEN_TIMESTAMPS) && at + 4 * sizeof(u32) <= end &&
-               !bpf_skb_load_bytes(skb, at + sizeof(options), &echo, sizeof(echo))) {
+               options[1] == bpf_htonl(TCP_SACK_THEN_TIMESTAMPS) && (u8 *)(options + 4) <= end && bytes >= 4 * sizeof(u32)) {
         stamps->value = bpf_ntohl(options[2]);
-        stamps->echo = bpf_ntohl(echo);
+        stamps->echo = bpf_ntohl(options[3]);
     } else {
         return false;
     }
@@ -766,12 +763,10 @@ INLINE bool find_usual_stamps(struct __sk_buff *skb, u32 at, u32 end, struct sta
 }
 
 /* Find the timestamps among the options. Options that contradict themselves end the search, as they do in Linux. */
-INLINE void read_stamps(struct __sk_buff *skb, struct datagram *ip, struct segment *tcp, struct stamps *stamps)
+INLINE void search_stamps(struct __sk_buff *skb, struct datagram *ip, struct segment *tcp, struct stamps *stamps)
 {
     u32 at = (ip->payload_offset + TCP_HEADER) & OFFSET_MASK;
     u32 end = at - TCP_HEADER + header_bytes(tcp);
-    if (find_usual_stamps(skb, at, end, stamps))
-        return;
 #pragma clang loop unroll(disable)
     for (int i = 0; i < MAX_TCP_OPTIONS; i++) {
         u8 option[2];
@@ -1767,6 +1762,7 @@ struct packet {
     struct segment tcp;
     u16 ethertype;
     u8 kind;
+    u32 *options; /* Of a segment that is read where it lies; else 0. */
 };
 
 /* Read what the quick look could not. READABLE with another `kind` than GOES_ON: it may belong to a handshake. */
@@ -1792,7 +1788,7 @@ INLINE int parse(struct view *view, u32 offset, struct packet *packet)
     return unreadable;
 }
 
-INLINE void look_fully(struct view *view, struct packet *packet)
+INLINE void look_fully(struct view *view, struct packet *packet, u8 *end)
 {
     struct datagram *ip = &packet->ip;
     struct segment *tcp = &packet->tcp;
@@ -1816,8 +1812,9 @@ INLINE void look_fully(struct view *view, struct packet *packet)
         touch_place(view->place | (ingress == (kind == SYN) ? INBOUND : OUTBOUND) << PLACES_BITS);
     if (kind != QUOTED)
         data_bytes = ip->payload_bytes - header_bytes(tcp);
-    if (!(kind & RST) && (kind & ACK || !ingress) && kind != QUOTED) /* Nobody asks for those of a RST, and of their SYN. */
-        read_stamps(view->skb, ip, tcp, &stamps);
+    if (!(kind & RST) && (kind & ACK || !ingress) && kind != QUOTED && /* Nobody asks for those of a RST, and of their SYN. */
+        !find_usual_stamps(packet->options, end, header_bytes(tcp) - TCP_HEADER, &stamps))
+        search_stamps(view->skb, ip, tcp, &stamps);
     match(view, &key, tcp, &stamps, data_bytes, kind);
     if (FLOW_INTERVAL && ingress && kind & RST)
         reset_in(view, packet->ethertype, ip, tcp);
@@ -1878,13 +1875,14 @@ int handshake(struct __sk_buff *skb)
     if (flags) {
         unreadable = read_plain(ethertype, offset, data + offset, end, &packet.ip, &packet.tcp);
         packet.kind = flags & (SYN | RST | ACK);
+        packet.options = (u32 *)(data + packet.ip.payload_offset + TCP_HEADER);
     } else {
         unreadable = unwrap(&view, offset, &packet);
     }
     if (unreadable > READABLE && unreadable <= TOO_DEEP)
         account->unreadable[unreadable]++;
     else if (packet.kind != GOES_ON)
-        look_fully(&view, &packet);
+        look_fully(&view, &packet, end);
     return NEXT_PROGRAM;
 }
 

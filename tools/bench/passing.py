@@ -6,13 +6,28 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from bpf.interfaces import Layer
-from bpf.lab.packets import ACK, NOP, PSH, SYN, Raw, Tcp, ethernet, ip, timestamps
+from bpf.lab.packets import (
+    ACK,
+    NOP,
+    PSH,
+    SACK_PERMITTED,
+    SYN,
+    Raw,
+    Tcp,
+    ethernet,
+    ip,
+    mss,
+    timestamps,
+    window_scale,
+)
 
 _UDP = 17
 _UDP_HEADER = bytes.fromhex("01bb9c4000080000")
 _IP_HEADER_BYTES = {4: 20, 6: 40}
 _ENDS = {4: ("192.0.2.1", "198.18.0.1"), 6: ("2001:db8::1", "2001:db8:1::1")}
 _OPTIONS = NOP * 2 + timestamps(1, 1)
+_SYN_OPTIONS = mss(1460) + SACK_PERMITTED + timestamps(1, 1) + NOP + window_scale(7)
+"""As Linux orders them."""
 
 
 class Passing(NamedTuple):
@@ -58,8 +73,8 @@ def handshakes(layer: Layer, ports: Sequence[int]) -> dict[str, list[list[Passin
 def _three(port: int, *, opened_by_them: bool) -> list[tuple[bool, Tcp]]:
     isn, answer = port * 7919, port * 104_729
     return [
-        (opened_by_them, Tcp(port, 443, SYN, isn, options=_OPTIONS)),
-        (not opened_by_them, Tcp(443, port, SYN | ACK, answer, isn + 1, options=_OPTIONS)),
+        (opened_by_them, Tcp(port, 443, SYN, isn, options=_SYN_OPTIONS)),
+        (not opened_by_them, Tcp(443, port, SYN | ACK, answer, isn + 1, options=_SYN_OPTIONS)),
         (opened_by_them, Tcp(port, 443, ACK, isn + 1, answer + 1, options=_OPTIONS)),
     ]
 
