@@ -6,6 +6,7 @@ They are what lies at the beginning of a record in the ring, so that thousands a
 from __future__ import annotations
 
 import struct
+from array import array
 from collections.abc import Iterator, Sequence
 
 from bpf.event import Handshake
@@ -65,7 +66,7 @@ def extremes(entries: bytearray) -> tuple[int, int]:
     if len(entries) == ENTRY.size:
         _, word = ENTRY.unpack(entries)
         return word, word
-    words = memoryview(entries).cast("Q").tolist()[1::2]
+    words = array("Q", entries)[1::2]
     return min(words), max(words)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left
 from math import isqrt
 from operator import mul
@@ -122,7 +123,7 @@ class FewFigures(Figures):
 
 def latencies_of(entries: bytes) -> list[int]:
     """All latencies, in order."""
-    words: list[int] = memoryview(entries).cast("Q").tolist()[1::2]
+    words = array("Q", entries)[1::2].tolist()
     words.sort()
     if words and (not words[0] or words[-1] >= FAILURE):
         words = [word for word in words if 0 < word < FAILURE]
