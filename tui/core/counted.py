@@ -134,6 +134,17 @@ class Counted:
 
     def _add_ended(self, times_ns: list[int], codes: list[int], newest: int) -> list[int]:
         """Begin the newest slice; keep what is of slices before it, and return the codes of those that are not."""
+        newest_begin_ns = newest * SLICE_NS
+        end = bisect_left(times_ns, newest_begin_ns)
+        ended_ns = times_ns[:end]
+        oldest = min(ended_ns, default=newest_begin_ns) // SLICE_NS
+        if oldest == max(ended_ns, default=0) // SLICE_NS and min(times_ns[end:]) >= newest_begin_ns:
+            # Of one slice before, and in order as far as that matters: mostly they are.
+            if oldest > self._newest:
+                self._begin(oldest)
+            self._open.update(codes[:end])
+            self._begin(newest)
+            return codes[end:]
         places = sorted(places_of(times_ns, codes))
         end = bisect_left(places, newest << CODE_BITS)
         self._end_slice()
