@@ -219,3 +219,19 @@ def test_only_quantiles_stay_where_all_that_comes_is(column: str, monkeypatch: p
     rows.ingest([handshake("10.0.0.29", S, 1)] * 100)
     rows.refresh(S)
     assert [row.label for row in rows.rows(0, 1)] == ["10.0.0.29"]
+
+
+@pytest.mark.parametrize("retransmits", [0, 1])
+@pytest.mark.parametrize("port", [443, 80])
+def test_a_quantile_that_is_followed_is_moved_by_all_that_comes(port: int, retransmits: int) -> None:
+    rows = Rows(0, FakeLabels())
+    rows.sort_by("p50")
+    for _ in range(2):
+        for host, latency_ns in (("10.0.0.1", 10_000), ("10.0.0.2", 20_000)):
+            rows.ingest([handshake(host, S, latency_ns + 10 * number) for number in range(100)])
+        rows.refresh(S)
+    assert [row.label for row in rows.rows(0, 2)] == ["10.0.0.2", "10.0.0.1"]
+    rows.ingest([handshake("10.0.0.1", S, 40_000, port=port, retransmits=retransmits)] * 150)
+    rows.ingest([handshake("10.0.0.1", S, 40_000)] * 100)
+    rows.refresh(S)
+    assert [row.label for row in rows.rows(0, 2)] == ["10.0.0.1", "10.0.0.2"]

@@ -20,6 +20,7 @@ from tui.core.codes import (
 )
 from tui.core.entries import FAILURE, columns, failures_in, failures_of, latest
 from tui.core.figures import Exact, Figures
+from tui.core.followed import Followed
 from tui.core.packing import (
     COUNT_BITS,
     COUNT_MASK,
@@ -208,6 +209,14 @@ class Counted:
             least = more[0] if least is None else min(least, more[0])
             greatest = max(greatest, more[-1])
         return None if least is None else self._ranked.quantile_ns(q, more, least, greatest)
+
+    def follow(self, q: float, more: list[int]) -> Followed | None:
+        """What `quantile_ns` says, to be followed; None: it is an extreme."""
+        value_ns = self.quantile_ns(q, more)
+        if self._ranked is None or value_ns is None:
+            return None
+        followed = self._ranked.follow(q, more)
+        return followed if followed and followed.value_ns == value_ns else None
 
     @property
     def all_time(self) -> Figures:

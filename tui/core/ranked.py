@@ -6,6 +6,7 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 
 from tui.core.codes import BUCKETS, NO_LATENCY
+from tui.core.followed import Followed
 from tui.core.histogram import bucket_of, end_ns, middle_ns, nearest_rank
 
 
@@ -36,6 +37,18 @@ class Ranked:
         self._go_down(rank, more)
         self._go_up(rank, more)
         return min(max(middle_ns(self._bucket), min_ns), max_ns)
+
+    def follow(self, q: float, more: Sequence[int]) -> Followed | None:
+        """What `quantile_ns` has just found, to be followed; None: the nearest rank is the first or the last."""
+        count = self._known + len(more)
+        if nearest_rank(q, count) in (1, count):
+            return None
+        first, end = (
+            bisect_left(more, each)
+            for each in (end_ns(self._bucket - 1) if self._bucket else 0, end_ns(self._bucket))
+        )
+        within = self._counts.get(self._bucket, 0) + end - first
+        return Followed(q, self._bucket, self._below + first, within, count)
 
     def _go_down(self, rank: int, more: Sequence[int]) -> None:
         """Go to a bucket below which there are fewer than `rank`."""

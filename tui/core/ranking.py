@@ -7,6 +7,7 @@ from math import inf
 
 from tui.core.columns import column
 from tui.core.entries import extremes
+from tui.core.followed import Followed
 from tui.core.grouping import REST, RowKey
 from tui.core.histogram import bucket_of, end_ns
 from tui.core.order import Order, Place
@@ -29,6 +30,8 @@ class Ranking:
         self._rows = rows
         self._late: dict[Row, None] = {}
         """Rows that have another place by now than they were given, but not one where the order is kept."""
+        self._followed: dict[Row, Followed] = {}
+        """What the column's quantile of rows depends on, with all that has come of them since they got their places."""
         self._order = Order(self._places)
         self._is_frozen = False
 
@@ -90,6 +93,7 @@ class Ranking:
         if self._predicate is None and not self._is_frozen:
             self._find_moved(rows, stale, fresh)
         else:
+            self._followed.clear()
             self._find_changed(rows, stale, fresh)
         self._order.move(stale, fresh)
 
@@ -98,14 +102,19 @@ class Ranking:
         value_of, sign = self._column.value, -1 if self._descending else 1
         assert value_of is not None
         low, high = self._edges_ns()
+        followed = self._followed
         for row, entries in rows.items():
+            if (known := followed.get(row)) is not None:
+                if entries is not None and known.stays(entries):
+                    continue
+                del followed[row]
             before = row.place
             if entries is not None and before is not None and not low <= before[0] * sign < high:
                 least, greatest = extremes(entries)
                 if greatest < low if before[0] * sign < low else least >= high:
                     self._late[row] = None
                     continue
-            value = value_of(row) if row.key else None
+            value = self._followed_ns(row) or (value_of(row) if row.key else None)
             if value is not None:
                 value *= sign
                 if before is not None and before[0] == value and not before[1]:
@@ -119,6 +128,15 @@ class Ranking:
             if before is not None:
                 stale.append(before)
             fresh.append(place)
+
+    def _followed_ns(self, row: Row) -> float | None:
+        """The column's quantile, followed from now on; None: it is none, or is not followed."""
+        quantile = self._column.quantile
+        followed = row.follow(quantile) if quantile is not None and row.key else None
+        if followed is None:
+            return None
+        self._followed[row] = followed
+        return followed.value_ns
 
     def _edges_ns(self) -> tuple[float, float]:
         """Rows with a quantile below the first, or not below the second, stay there if all that comes is there, too.
@@ -156,11 +174,15 @@ class Ranking:
 
     def forget(self, rows: Iterable[Row]) -> None:
         """Leave out rows that are no more."""
-        self._order.move([row.place for row in rows if row.place is not None and row.matches], [])
+        gone = [row for row in rows if row.place is not None and row.matches]
+        for row in gone:
+            self._followed.pop(row, None)
+        self._order.move([row.place for row in gone if row.place is not None], [])
 
     def rebuild(self) -> None:
         """Give all rows their places of now."""
         self._late = {}
+        self._followed = {}
         for row in self._rows.values():
             row.place = self._place_of(row)
         self._order.rebuild()

@@ -8,6 +8,7 @@ from bpf.event import address_text
 from tui.core.cell import Cell
 from tui.core.codes import REFUSED, UNANSWERED, UNREACHABLE
 from tui.core.figures import Figures
+from tui.core.followed import Followed
 from tui.core.grouping import Grouping, Labels, RowKey, direction_text, process_text
 from tui.core.live import LiveFigures
 from tui.core.order import Place
@@ -129,6 +130,10 @@ class Row:
         if self._figures is None and self._moment.window is Window.ALL:
             return self.tally.quantile_ns(q)
         return self.figures.quantile_ns(q)
+
+    def follow(self, q: float) -> Followed | None:
+        """The same, to be followed; None: it is not worth it, or not possible."""
+        return self.tally.follow(q) if self._moment.window is Window.ALL else None
 
     @property
     def label(self) -> str:

@@ -9,6 +9,7 @@ from tui.core.counted import Counted
 from tui.core.entries import ENTRY, FAILURE, columns, failures_in, table_of, times_of
 from tui.core.few import FewFigures, last_latency_of, latencies_of, levels_of, quantile_of
 from tui.core.figures import Figures
+from tui.core.followed import Followed
 from tui.core.packing import Slice
 from tui.core.trend import SLICE_NS
 from tui.core.window import Moment, Window
@@ -137,6 +138,10 @@ class Tally:
         if self._counted is not None:
             return self._counted.quantile_ns(q, latencies_of(self._few))
         return quantile_of(self._few, q)
+
+    def follow(self, q: float) -> Followed | None:
+        """The same, to be followed; None: it is not worth it, or not possible."""
+        return self._counted.follow(q, latencies_of(self._few)) if self._counted is not None else None
 
     @property
     def all_time(self) -> Figures:
