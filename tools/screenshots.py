@@ -1,6 +1,7 @@
 """Draw screenshots/: the real screen over a recording that the real probe made. Needs no root; never by hand.
 
-The recording is of `tcplat --demo`: `make screenshots ARGS=FILE` draws another.
+The recording is of `tcplat --demo`: `make screenshots ARGS=FILE` draws another. `make screenshots ARGS=--fleet` draws
+the screen of a fleet, that of `make fleet-demo` after a minute and a half.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -21,6 +23,9 @@ from bpf.interfaces import Interface, Layer
 from bpf.reading import CaptureOptions, open_tape
 from bpf.replay import Pace, Replay
 from tui.app import TcplatApp
+from tui.fleet.address import server_address
+from tui.fleet.screen.app import FleetApp
+from tui.fleet.server import Server
 from tui.options import ScreenOptions
 
 _ROOT = Path(__file__).resolve().parent.parent
@@ -53,6 +58,17 @@ async def draw(recording: Path) -> None:
             _save(app.export_screenshot(title="tcplat"), name)
 
 
+async def draw_fleet(url: str) -> None:
+    """The same of what a server knows by now."""
+    app = FleetApp(Server(server_address(url), box_label="box"), ScreenOptions())
+    async with app.run_test(size=_SIZE) as pilot:
+        await pilot.pause(5)
+        for name, keys in _FLEET_VIEWS.items():
+            await pilot.press(*keys)
+            await pilot.pause(4)
+            _save(app.export_screenshot(title="tcplat"), name)
+
+
 _VIEWS = {
     "table": [],
     "live": ["f"],
@@ -65,6 +81,12 @@ _VIEWS = {
     "help": ["escape", "question_mark"],
 }
 """What is typed before each picture."""
+_FLEET_VIEWS: dict[str, list[str]] = {
+    "fleet": [],
+    "fleet-details": ["slash", *"box:box-3 192.0.2.33", "enter", "enter"],
+}
+_FLEET_S = 90.0
+"""So long its boxes are scraped before."""
 
 
 async def _until(pilot: Pilot[None], wanted: Callable[[], object]) -> None:
@@ -109,6 +131,17 @@ def main() -> None:
     """Draw what the command line names, or the recording of the demo."""
     if not shutil.which("rsvg-convert"):
         sys.exit("rsvg-convert is missing; install it with: apt install librsvg2-bin fonts-dejavu-core")
+    if sys.argv[1:] == ["--fleet"]:
+        words = [sys.executable, "-m", "tools.fleet_demo", "--serve"]
+        with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as fleet:
+            assert fleet.stdout
+            try:
+                url = fleet.stdout.readline().strip()
+                time.sleep(_FLEET_S)
+                asyncio.run(draw_fleet(url))
+            finally:
+                fleet.terminate()
+        return
     asyncio.run(draw(Path(sys.argv[1]) if len(sys.argv) > 1 else _RECORDING))
 
 
