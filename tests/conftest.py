@@ -41,7 +41,7 @@ def pytest_report_from_serializable() -> Generator[None, Any, None]:
     outcome = yield
     report = outcome.get_result()
     if isinstance(report, pytest.TestReport):
-        report.nodeid = re.sub(r"@test_\w+$", "", report.nodeid)
+        report.nodeid = re.sub(r"@\w+$", "", report.nodeid)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
