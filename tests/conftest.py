@@ -6,6 +6,7 @@ import functools
 import os
 import re
 from collections.abc import Generator, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,6 +26,11 @@ if not _IN_CI:  # where Hypothesis has a profile of its own, without deadlines t
     # How long an example takes depends on what the other cores do; where it matters, a test measures its own time.
     settings.register_profile("unhurried", deadline=None)
     settings.load_profile("unhurried")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Two processes for each core: for more than half of its time a test waits."""
+    return 2 * len(os.sched_getaffinity(0))
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -59,11 +65,20 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
         report.longrepr = f"left out in CI: {report.longrepr}"
 
 
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory that all processes of a test run have in common, for what takes long to make."""
+    base = tmp_path_factory.getbasetemp()
+    directory = (base.parent if base.name.startswith("popen-") else base) / "shared"
+    directory.mkdir(exist_ok=True)
+    return directory
+
+
 @pytest.fixture(scope="session", autouse=True)
-def compiled_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Compiling takes bcc most of a second, and gives the same each time: once here, once for each `tcplat` run."""
+def compiled_once(shared: Path) -> Iterator[None]:
+    """Compiling takes bcc most of a second, and gives the same each time: once here, once for all `tcplat` runs."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CACHE_DIRECTORY", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("CACHE_DIRECTORY", str(shared / "cache"))
         patch.setattr(kernel_program, "compile_program", functools.cache(compile_program))
         yield
 
