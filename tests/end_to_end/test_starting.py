@@ -35,6 +35,7 @@ def child_of(pid: int) -> int:
         found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         if found:
             return int(found[0])
+        time.sleep(0.001)
     raise TimeoutError("nothing compiles")
 
 
@@ -42,6 +43,7 @@ def wait_until_gone(pid: int) -> None:
     deadline = time.monotonic() + PATIENCE_S
     while Path(f"/proc/{pid}").exists():
         assert time.monotonic() < deadline, "it goes on"
+        time.sleep(0.01)
 
 
 @pytest.mark.parametrize(
