@@ -76,7 +76,7 @@ class Model(RuleBasedStateMachine):
 
 
 TestModel = Model.TestCase
-TestModel.settings = settings(max_examples=rounds(75, 1500), stateful_step_count=20, deadline=None)
+TestModel.settings = settings(max_examples=rounds(150, 1500), stateful_step_count=20, deadline=None)
 
 
 @pytest.mark.parametrize("number", [11, 12, 29, 30, 31])

@@ -184,11 +184,11 @@ class HandledModel(BoundedModel):
 
 
 TestModel = Model.TestCase
-TestModel.settings = settings(max_examples=rounds(40, 800), stateful_step_count=25, deadline=None)
+TestModel.settings = settings(max_examples=rounds(100, 1000), stateful_step_count=25, deadline=None)
 TestHandledModel = HandledModel.TestCase
-TestHandledModel.settings = settings(max_examples=rounds(20, 400), stateful_step_count=25, deadline=None)
+TestHandledModel.settings = settings(max_examples=rounds(50, 500), stateful_step_count=25, deadline=None)
 TestBoundedModel = BoundedModel.TestCase
-TestBoundedModel.settings = settings(max_examples=rounds(20, 400), stateful_step_count=25, deadline=None)
+TestBoundedModel.settings = settings(max_examples=rounds(50, 500), stateful_step_count=25, deadline=None)
 
 
 def test_rows_out_of_sight_are_held_where_they_were_when_the_order_was_frozen(
