@@ -38,9 +38,9 @@ format: setup-test ## write the code the one way
 fuzz: setup-test ## mutated packets through the kernel program and the matcher: make fuzz ARGS="5000000 --seed 7"
 	$(SUDO) $(BIN)/python tools/fuzz.py $(ARGS)
 
-models: setup-test ## rows, figures, filters and captures against naive ones, re and tshark: many more examples than `make test` tries
-	TCPLAT_THOROUGH=1 $(BIN)/pytest -n auto tests/core tests/exporter/test_label_sets.py \
-	    tests/end_to_end/test_capture_against_tshark.py $(ARGS)
+models: setup-test ## rows, filters, packets and captures against naive models, re and tshark: many more examples than `make test` tries
+	$(SUDO) TCPLAT_THOROUGH=1 $(BIN)/pytest -n auto tests/core tests/exporter/test_label_sets.py \
+	    tests/bpf/test_matcher.py tests/end_to_end/test_capture_against_tshark.py $(ARGS)
 
 faults: setup-test ## floods, kills, detached programs, small limits: more and longer than `make test` does
 	$(SUDO) TCPLAT_THOROUGH=1 $(BIN)/pytest tests/end_to_end/test_flood.py tests/end_to_end/test_killed.py \
