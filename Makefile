@@ -1,7 +1,7 @@
 # What a person types here; the work is done in tools/. `make` lists it.
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run setup setup-test test check format fuzz faults soak bench fleet-demo screenshots fresh fresh-dist dist audit lock clean
+.PHONY: help run setup setup-test test check format fuzz models faults soak bench fleet-demo screenshots fresh fresh-dist dist audit lock clean
 
 BIN := .venv/bin
 # Without sudo the program starts all the same, and says what it lacks.
@@ -37,6 +37,10 @@ format: setup-test ## write the code the one way
 
 fuzz: setup-test ## mutated packets through the kernel program and the matcher: make fuzz ARGS="5000000 --seed 7"
 	$(SUDO) $(BIN)/python tools/fuzz.py $(ARGS)
+
+models: setup-test ## rows, filters, packets and captures against naive models, re and tshark: many more examples than `make test` tries
+	$(SUDO) TCPLAT_THOROUGH=1 $(BIN)/pytest -n auto tests/core tests/exporter/test_label_sets.py \
+	    tests/bpf/test_matcher.py tests/end_to_end/test_capture_against_tshark.py $(ARGS)
 
 faults: setup-test ## floods, kills, detached programs, small limits: more and longer than `make test` does
 	$(SUDO) TCPLAT_THOROUGH=1 $(BIN)/pytest tests/end_to_end/test_flood.py tests/end_to_end/test_killed.py \

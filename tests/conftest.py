@@ -6,6 +6,7 @@ import functools
 import os
 import re
 from collections.abc import Generator, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,6 +28,11 @@ if not _IN_CI:  # where Hypothesis has a profile of its own, without deadlines t
     settings.load_profile("unhurried")
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Two processes for each core: for more than half of its time a test waits."""
+    return 2 * len(os.sched_getaffinity(0))
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Where tests run side by side, those of the kernel in one file run one after another: they share what it makes."""
@@ -41,7 +47,7 @@ def pytest_report_from_serializable() -> Generator[None, Any, None]:
     outcome = yield
     report = outcome.get_result()
     if isinstance(report, pytest.TestReport):
-        report.nodeid = re.sub(r"@test_\w+$", "", report.nodeid)
+        report.nodeid = re.sub(r"@\w+$", "", report.nodeid)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -59,11 +65,20 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
         report.longrepr = f"left out in CI: {report.longrepr}"
 
 
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory that all processes of a test run have in common, for what takes long to make."""
+    base = tmp_path_factory.getbasetemp()
+    directory = (base.parent if base.name.startswith("popen-") else base) / "shared"
+    directory.mkdir(exist_ok=True)
+    return directory
+
+
 @pytest.fixture(scope="session", autouse=True)
-def compiled_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Compiling takes bcc most of a second, and gives the same each time: once here, once for each `tcplat` run."""
+def compiled_once(shared: Path) -> Iterator[None]:
+    """Compiling takes bcc most of a second, and gives the same each time: once here, once for all `tcplat` runs."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CACHE_DIRECTORY", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("CACHE_DIRECTORY", str(shared / "cache"))
         patch.setattr(kernel_program, "compile_program", functools.cache(compile_program))
         yield
 

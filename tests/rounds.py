@@ -1,4 +1,4 @@
-"""How often what depends on chance is tried: a few times in `make test`, many in `make faults`."""
+"""How often what depends on chance is tried: a few times in `make test`, many in `make faults` and `make models`."""
 
 from __future__ import annotations
 

@@ -19,6 +19,7 @@ from bpf.program import Program
 from tests.bpf import traffic
 from tests.bpf.both import TIMEOUT_NS, Both
 from tests.bpf.traffic import Action, Advance, Again, Packet, Quote, S, Sweep, TurnPage
+from tests.rounds import rounds
 
 OURS, THEIRS = "10.0.2.15", "142.250.180.3"
 
@@ -57,7 +58,9 @@ def play(both: Both, actions: list[Action], link_header_bytes: int) -> None:
     both.check_account()
 
 
-PROPERTY = settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck), print_blob=True)
+PROPERTY = settings(
+    max_examples=rounds(150, 3000), deadline=None, suppress_health_check=list(HealthCheck), print_blob=True
+)
 
 
 @pytest.mark.kernel

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tests.rounds import rounds
 from tui.core.filter import FilterError
 from tui.core.filter.automaton import Automaton, searcher
 from tui.core.filter.pattern import LARGEST, size, tree_of
@@ -79,7 +80,7 @@ short = st.text("aAbB1-_. ", max_size=7)
 @example("(a|b*)*$", ["", "c"])
 @example("(^a|\\b)+b", ["ab", "b", "-b"])
 @example("{,}", ["", "{,}"])
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=rounds(500, 10_000), deadline=None)
 def test_it_finds_what_re_finds(source: str, texts: list[str]) -> None:
     try:
         theirs = re.compile(source, re.IGNORECASE)
@@ -94,7 +95,7 @@ def test_it_finds_what_re_finds(source: str, texts: list[str]) -> None:
 
 
 @given(st.text("ab1()[]{}|*+?^$\\.,-dwsbB ", max_size=12), short)
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=rounds(500, 10_000), deadline=None)
 def test_what_is_read_means_the_same_to_re(source: str, text: str) -> None:
     try:
         search = searcher(source)

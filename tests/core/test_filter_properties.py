@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from bpf.event import address_bytes, address_text
 from tests.core.filter_subjects import ROWS, Row
+from tests.rounds import rounds
 from tui.core.filter import KEYS, FilterError, parse
 from tui.core.filter.expression import Filter
 from tui.core.filter.keys import GREATEST, KEY_OF, Kind
@@ -247,14 +248,14 @@ def kept(row: Row, key: str) -> list[int]:
 
 
 @given(trees)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=rounds(200, 4000), deadline=None)
 def test_what_is_printed_reads_as_the_same_tree(tree: Node) -> None:
     assert parse(str(Filter(tree))) == Filter(tree)
 
 
 @given(typed | st.text(max_size=40))
 @example('not(a or"b")and!/c/')
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=rounds(500, 10_000), deadline=None)
 def test_any_text_is_read_and_printed_the_same_or_pointed_at(text: str) -> None:
     try:
         parsed = parse(text)
@@ -275,7 +276,7 @@ def _check_error(error: FilterError, text: str) -> None:
 
 
 @given(trees, st.lists(rows, min_size=1, max_size=3))
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=rounds(125, 2500), deadline=None)
 def test_the_predicate_is_what_the_tree_says(tree: Node, some: list[Row]) -> None:
     passes = Filter(tree).predicate()
     for row in some:

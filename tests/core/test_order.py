@@ -9,6 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from tests.rounds import rounds
 from tui.core.order import Order, Place
 
 VALUES = st.integers(0, 4) | st.integers(0, 1000) | st.just(float("inf"))
@@ -75,7 +76,7 @@ class Model(RuleBasedStateMachine):
 
 
 TestModel = Model.TestCase
-TestModel.settings = settings(max_examples=150, stateful_step_count=20, deadline=None)
+TestModel.settings = settings(max_examples=rounds(150, 1500), stateful_step_count=20, deadline=None)
 
 
 @pytest.mark.parametrize("number", [11, 12, 29, 30, 31])

@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from bpf.event import Handshake, Outcome
 from tests.core.handshakes import FakeLabels, S, handshake
+from tests.rounds import rounds
 from tui.core.entries import ENTRY
 from tui.core.filter import parse
 from tui.core.grouping import REST
@@ -183,11 +184,11 @@ class HandledModel(BoundedModel):
 
 
 TestModel = Model.TestCase
-TestModel.settings = settings(max_examples=100, stateful_step_count=25, deadline=None)
+TestModel.settings = settings(max_examples=rounds(100, 1000), stateful_step_count=25, deadline=None)
 TestHandledModel = HandledModel.TestCase
-TestHandledModel.settings = settings(max_examples=50, stateful_step_count=25, deadline=None)
+TestHandledModel.settings = settings(max_examples=rounds(50, 500), stateful_step_count=25, deadline=None)
 TestBoundedModel = BoundedModel.TestCase
-TestBoundedModel.settings = settings(max_examples=50, stateful_step_count=25, deadline=None)
+TestBoundedModel.settings = settings(max_examples=rounds(50, 500), stateful_step_count=25, deadline=None)
 
 
 def test_rows_out_of_sight_are_held_where_they_were_when_the_order_was_frozen(

@@ -12,6 +12,7 @@ from hypothesis.stateful import rule
 from tests.core.handshakes import MS, handshake
 from tests.core.model_events import AFTER_NS, LATENCIES
 from tests.core.rows_model import BEGAN_NS, Model
+from tests.rounds import rounds
 from tui.core.entries import ENTRY
 from tui.core.grouping import Grouping
 from tui.core.order import Order
@@ -141,7 +142,7 @@ class BoundedModel(Model):
     grouping=st.sampled_from([Grouping.HOST, Grouping.SERVICE]),
     scrolls=st.lists(st.tuples(SCROLLS, AFTER_NS), min_size=1, max_size=3),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=rounds(20, 400), deadline=None)
 def test_of_what_comes_out_of_sight_all_is_where_it_belongs_when_somebody_looks(
     model: type[ScrolledModel], window: Window, grouping: Grouping, scrolls: list[tuple[Scroll, int]]
 ) -> None:
@@ -159,16 +160,16 @@ def test_of_what_comes_out_of_sight_all_is_where_it_belongs_when_somebody_looks(
 
 
 TestModel = Model.TestCase
-TestModel.settings = settings(max_examples=200, stateful_step_count=12, deadline=None)
+TestModel.settings = settings(max_examples=rounds(50, 1000), stateful_step_count=12, deadline=None)
 TestCrowdedModel = CrowdedModel.TestCase
-TestCrowdedModel.settings = settings(max_examples=20, stateful_step_count=10, deadline=None)
+TestCrowdedModel.settings = settings(max_examples=rounds(10, 200), stateful_step_count=10, deadline=None)
 TestScrolledModel = ScrolledModel.TestCase
-TestScrolledModel.settings = settings(max_examples=80, stateful_step_count=20, deadline=None)
+TestScrolledModel.settings = settings(max_examples=rounds(25, 500), stateful_step_count=20, deadline=None)
 TestFleetingModel = FleetingModel.TestCase
-TestFleetingModel.settings = settings(max_examples=40, stateful_step_count=20, deadline=None)
+TestFleetingModel.settings = settings(max_examples=rounds(15, 300), stateful_step_count=20, deadline=None)
 TestImpatientModel = ImpatientModel.TestCase
-TestImpatientModel.settings = settings(max_examples=60, stateful_step_count=10, deadline=None)
+TestImpatientModel.settings = settings(max_examples=rounds(20, 400), stateful_step_count=10, deadline=None)
 TestLiveModel = LiveModel.TestCase
-TestLiveModel.settings = settings(max_examples=60, stateful_step_count=10, deadline=None)
+TestLiveModel.settings = settings(max_examples=rounds(20, 400), stateful_step_count=10, deadline=None)
 TestBoundedModel = BoundedModel.TestCase
-TestBoundedModel.settings = settings(max_examples=150, stateful_step_count=12, deadline=None)
+TestBoundedModel.settings = settings(max_examples=rounds(40, 800), stateful_step_count=12, deadline=None)

@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from bpf.event import Handshake, Outcome
 from tests.core.handshakes import MS, S, handshake
 from tests.core.naive_figures import jitter, quantile
+from tests.rounds import rounds
 from tui.core.codes import Delta
 from tui.core.entries import ENTRY, entry_of
 from tui.core.histogram import bucket_of
@@ -207,4 +208,4 @@ class Model(RuleBasedStateMachine):
 
 
 TestModel = Model.TestCase
-TestModel.settings = settings(max_examples=200, stateful_step_count=15, deadline=None)
+TestModel.settings = settings(max_examples=rounds(60, 1200), stateful_step_count=15, deadline=None)

@@ -1,4 +1,4 @@
-"""A hundred thousand handshakes in a file, read by tcplat and by tshark: every time is the same to the nanosecond."""
+"""Many thousand handshakes in a file, read by tcplat and by tshark: every time is the same to the nanosecond."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ from bpf.captures import Capture
 from bpf.event import Outcome, address_text
 from bpf.lab.packets import ACK, RST, SYN
 from tests.bpf.containers import Pcapng, S, pcap
+from tests.rounds import rounds
 
-HANDSHAKES = 100_000
+HANDSHAKES = rounds(20_000, 100_000)
 BEGAN_NS = 1_700_000_000 * S
 PATIENCE_S = 120
 FIELDS = (
@@ -226,4 +227,7 @@ def compare(ours: dict[Ends, Finding], theirs: list[Stream]) -> None:
     assert [stream.ends for stream in analysed if ours[stream.ends].latency_ns != stream.ack_rtt_ns] == []
     outcomes = Counter(finding.outcome for finding in ours.values())
     print(outcomes, sum(bool(finding.latency_ns) for finding in ours.values()), "latencies")
-    assert min(outcomes[each] for each in (Outcome.ESTABLISHED, Outcome.REFUSED, Outcome.UNANSWERED)) > 1000
+    assert (
+        min(outcomes[each] for each in (Outcome.ESTABLISHED, Outcome.REFUSED, Outcome.UNANSWERED))
+        > HANDSHAKES / 100
+    )

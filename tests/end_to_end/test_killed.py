@@ -46,6 +46,7 @@ def settle(lab: Lab, mode: AttachMode) -> None:
     deadline = time.monotonic() + PATIENCE_S
     while attachments(lab):  # The kernel lets go of a process's descriptors after it is reaped.
         assert time.monotonic() < deadline, attachments(lab)
+        time.sleep(0.05)
 
 
 @pytest.mark.parametrize("mode", MODES)

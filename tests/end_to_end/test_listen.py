@@ -69,6 +69,7 @@ def scrape_until(lab: Lab, url: str, wanted: Callable[[Series], bool]) -> Series
     until = time.monotonic() + PATIENCE_S
     while not wanted(series := scrape(lab, url)):
         assert time.monotonic() < until, series
+        time.sleep(0.2)
     return series
 
 

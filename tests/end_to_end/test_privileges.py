@@ -193,6 +193,7 @@ def test_compiler_ends_with_it(code: Path, number: signal.Signals) -> None:
         child.wait(PATIENCE_S)
     while Path("/proc", compiler[0]).exists():
         assert time.monotonic() < deadline, "it goes on"
+        time.sleep(0.01)
 
 
 def test_demo_as_the_caller_leaves_nothing(code: Path) -> None:

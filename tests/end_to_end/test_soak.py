@@ -34,6 +34,8 @@ ROUND = 400
 """Connections at a time."""
 GROWTH_MB, GROWTH_BYTES = 12.0, 150
 """What may come on top after warming up: once, and for each handshake (the last 15 minutes are kept, for `E`)."""
+IDLE_THREADS = min(32, (os.cpu_count() or 1) + 4)
+"""So many at most asyncio keeps for what blocks: another one whenever those that there are have not ended yet."""
 OUTCOMES = {
     Behaviour.ANSWERS: "established",
     Behaviour.REFUSES: "refused",
@@ -107,6 +109,7 @@ def test_what_it_holds_is_flat_and_its_figures_are_true(
         terminal.run(*tcplat(network.device, *options))
         terminal.shows(f"No handshake on {network.device} yet.")
         pid = terminal.child
+        terminal.press(*KEYS)  # What they begin, such as threads that look names up, is there from then on.
         until_s = time.monotonic() + 60 * MINUTES
         for number in cycle(range(100)):
             if time.monotonic() > until_s:
@@ -124,16 +127,16 @@ def test_what_it_holds_is_flat_and_its_figures_are_true(
             history.append(held(pid, sum(truth.outcomes.values())))
         time.sleep(3)  # Until the last that nobody answered are over.
         terminal.press("Escape", "Escape", "1")
+        warm = history[len(history) // 3 : len(history) // 3 + 5]
+        files = max(each.files for each in warm)
+        # More of them while it reads which interfaces there are.
+        terminal.until(lambda: held(pid, 0).files <= files)
         last = held(pid, sum(truth.outcomes.values()))
         terminal.press("q")
         terminal.shows("status=0")
-    warm = history[len(history) // 3 : len(history) // 3 + 5]
     allowed_mb = GROWTH_MB + GROWTH_BYTES * (last.handshakes - warm[0].handshakes) / 1e6
     assert last.memory_mb - statistics.median(each.memory_mb for each in warm) < allowed_mb
-    assert (last.files, last.threads) <= (
-        max(each.files for each in warm),
-        max(each.threads for each in warm),
-    )
+    assert last.threads <= max(each.threads for each in warm) + IDLE_THREADS
     recorded = [json.loads(line) for line in recording.read_text().splitlines()]
     shaken = [each for each in recorded if each["type"] == "handshake" and each["direction"] == "outbound"]
     assert Counter((each["remote_address"], each["outcome"]) for each in shaken) == truth.outcomes

@@ -35,6 +35,7 @@ def child_of(pid: int) -> int:
         found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
         if found:
             return int(found[0])
+        time.sleep(0.001)
     raise TimeoutError("nothing compiles")
 
 
@@ -42,6 +43,7 @@ def wait_until_gone(pid: int) -> None:
     deadline = time.monotonic() + PATIENCE_S
     while Path(f"/proc/{pid}").exists():
         assert time.monotonic() < deadline, "it goes on"
+        time.sleep(0.01)
 
 
 @pytest.mark.parametrize(
@@ -127,12 +129,18 @@ def test_compiler_is_gone_once_it_watches(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 1
 
 
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Empty at first."""
+    return tmp_path_factory.mktemp("cache")
+
+
 @pytest.mark.parametrize("arguments", [(), ("--flows",), ("--forwarded",), ("--attach", "clsact")])
-def test_what_was_kept_measures_the_same(arguments: tuple[str, ...], tmp_path: Path) -> None:
+def test_what_was_kept_measures_the_same(arguments: tuple[str, ...], cache: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         only_ours = ("--filter", f"dir:out port:{server.getsockname()[1]}")
         for _ in range(2):
-            with begun(tmp_path, "--json", "--count", "1", *only_ours, *arguments) as child:
+            with begun(cache, "--json", "--count", "1", *only_ours, *arguments) as child:
                 assert child.stderr and "watching lo" in child.stderr.readline()
                 socket.create_connection(server.getsockname()).close()
                 out, _ = child.communicate(timeout=PATIENCE_S)

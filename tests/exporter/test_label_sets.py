@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from bpf.event import Direction, Flow, Handshake, Outcome
 from tests.core.handshakes import MS, S, flow, handshake
 from tests.exporter.scraped import Scraped, Series, is_counter, total_of, value_of
+from tests.rounds import rounds
 from tools.bench.children import memory_bytes
 from tui.core.connection import cell_key_of
 from tui.core.grouping import Grouping, cell_key
@@ -18,6 +19,7 @@ from tui.exporter.counts import nothing
 from tui.exporter.label_sets import OTHER, OTHER_INTERFACES, Key, LabelBy, LabelSets
 
 COUNT = "tcplat_handshakes_total"
+MANY = rounds(200_000, 1_000_000)
 WITH_REMOTES = [each for each in LabelBy if each is not LabelBy.NONE]
 
 addresses = st.integers(1, 12).map(lambda number: f"192.0.2.{number}")
@@ -118,17 +120,17 @@ def test_open_connections_of_evicted_remotes_are_others() -> None:
 
 
 @pytest.mark.parametrize("label_by", WITH_REMOTES)
-def test_100_000_remotes_are_as_many_series_as_1_000(label_by: LabelBy) -> None:
+def test_20_000_remotes_are_as_many_series_as_1_000(label_by: LabelBy) -> None:
     scraped = Scraped(label_by)
-    for number in range(100_000):
+    for number in range(20_000):
         ipv6 = f"2001:db8:{number >> 8:x}:{number & 255:x}::1"
         scraped.take([handshake(f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}", S, MS)])
         scraped.take([handshake(ipv6, S, MS)] if number % 4 == 0 else ())
     series = scraped.collected()
     remotes = {dict(labels)["remote"] for _, labels in series if "remote" in dict(labels)}
     assert OTHER in remotes or label_by is LabelBy.NETWORK
-    assert len(remotes - {OTHER}) == (782 if label_by is LabelBy.NETWORK else 1000)
-    assert total_of(series, "tcplat_handshake_latency_seconds_count") == 125_000
+    assert len(remotes - {OTHER}) == (158 if label_by is LabelBy.NETWORK else 1000)
+    assert total_of(series, "tcplat_handshake_latency_seconds_count") == 25_000
 
 
 def test_interfaces_that_come_and_go_are_bounded_too() -> None:
@@ -166,7 +168,7 @@ def test_a_snapshot_stands_still() -> None:
 
 
 @pytest.mark.slow
-def test_a_million_remotes_take_no_more_room_than_ten_thousand() -> None:
+def test_many_more_remotes_take_no_more_room_than_ten_thousand() -> None:
     scraped = Scraped()
     pattern = handshake("10.0.0.0", S, MS)
 
@@ -179,10 +181,10 @@ def test_a_million_remotes_take_no_more_room_than_ten_thousand() -> None:
     take(range(10_000))
     few = scraped.collected()
     before = memory_bytes(os.getpid())
-    take(range(10_000, 1_000_000))
-    assert memory_bytes(os.getpid()) < before + 8_000_000
+    take(range(10_000, MANY))
+    assert memory_bytes(os.getpid()) < before + 8 * MANY
     many = scraped.collected()
     assert len(many) == len(few)
-    assert total_of(many, "tcplat_handshake_latency_seconds_count") == 1_000_000
+    assert total_of(many, "tcplat_handshake_latency_seconds_count") == MANY
     assert value_of(many, "tcplat_label_sets") == 1000
-    assert value_of(many, "tcplat_label_sets_evicted_total") == 999_000
+    assert value_of(many, "tcplat_label_sets_evicted_total") == MANY - 1000

@@ -6,9 +6,12 @@ import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from math import ceil, isclose
+from pathlib import Path
+
+import pytest
 
 from bpf.event import Direction
-from tests.fleet.conftest import INTERVAL_S, Fleet
+from tests.fleet.conftest import INTERVAL_S, Fleet, new_fleet
 from tui.core.window import Window
 from tui.fleet.answer import Answer
 from tui.fleet.asking import Asking
@@ -17,6 +20,8 @@ from tui.fleet.buckets import Estimate
 from tui.fleet.promql import HANDSHAKES, Asked
 from tui.fleet.question import FleetGrouping, Question
 from tui.fleet.reading import buckets_of
+
+pytestmark = pytest.mark.xdist_group("test_asking")
 
 MS = 1_000_000
 NEAR, FAR, SIX = "192.0.2.1", "203.0.113.9", "2001:db8::7"
@@ -148,18 +153,22 @@ def test_who_was_not_there_when_the_window_began_is_counted_to_the_last_handshak
     """`increase()` knows nothing of what a series began with: a remote that is met once would be in no window."""
     fleet.boxes["a"].count(NEAR, [5 * MS] * 7)
     fleet.wait_until_scraped(7)
-    fleet.prometheus.wait_until("min(time() - min_over_time(timestamp(tcplat_build_info)[1m:500ms])) > 6")
+    fleet.prometheus.wait_until(
+        "min(time() - min_over_time(timestamp(tcplat_handshakes_total)[1m:500ms])) > 6"
+    )
     fleet.boxes["a"].count(FAR, [5 * MS])
     fleet.wait_until_scraped(8)
     assert counted(fleet, window_s=5) == {("a", NEAR): 0, ("a", FAR): 1}
 
 
-def test_what_an_exporter_had_counted_when_it_was_first_scraped_is_in_no_window(fleet: Fleet) -> None:
-    fleet.boxes["a"].count(NEAR, [5 * MS] * 1000)
-    fleet.wait_until_scraped(1000)
-    assert counted(fleet, window_s=60).get(("a", NEAR), 0) == 0
-    fleet.prometheus.wait_until("min(count_over_time(tcplat_build_info[1m]))", lambda value: (value or 0) > 3)
-    assert counted(fleet, window_s=60) == {("a", NEAR): 0}
+def test_what_an_exporter_had_counted_when_it_was_first_scraped_is_in_no_window(tmp_path: Path) -> None:
+    with new_fleet(tmp_path) as fleet:
+        fleet.boxes["a"].count(NEAR, [5 * MS] * 1000)
+        fleet.wait_until_scraped(1000)
+        assert counted(fleet, window_s=60).get(("a", NEAR), 0) == 0
+        samples = "min(count_over_time(tcplat_build_info[1m]))"
+        fleet.prometheus.wait_until(samples, lambda value: (value or 0) > 3)
+        assert counted(fleet, window_s=60) == {("a", NEAR): 0}
 
 
 def test_the_scrape_interval_is_found_out_and_a_window_holds_four(fleet: Fleet) -> None:

@@ -13,6 +13,8 @@ from tests.fleet.screened import Screened, screened
 from tests.fleet.test_asking import FAR, MS, NEAR
 from tui.options import ScreenOptions
 
+pytestmark = pytest.mark.xdist_group("test_screen")
+
 PAIRS = [["b", FAR], ["a", FAR], ["c", NEAR], ["a", NEAR]]
 """By p95, slowest first."""
 

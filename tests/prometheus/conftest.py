@@ -25,7 +25,7 @@ def quick_rules(directory: Path) -> list[Path]:
     return rules
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def prometheus(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrometheusServer]:
     directory = tmp_path_factory.mktemp("prometheus")
     rules = quick_rules(directory)

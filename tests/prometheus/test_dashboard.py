@@ -13,6 +13,8 @@ from tests.prometheus.conftest import SHIPPED
 from tests.prometheus.fed import REMOTE
 from tools.prometheus_server import PrometheusServer
 
+pytestmark = pytest.mark.xdist_group("prometheus")
+
 DASHBOARD: dict[str, Any] = json.loads((SHIPPED / "grafana.json").read_text())
 PANELS: list[dict[str, Any]] = DASHBOARD["panels"]
 CHARTS = [panel for panel in PANELS if panel["type"] != "row"]

@@ -17,6 +17,8 @@ from tools.prometheus_server import PATIENCE_S, PrometheusServer, found
 from tui.exporter.web.access import Access
 from tui.exporter.web.config import web_config
 
+pytestmark = pytest.mark.xdist_group("prometheus")
+
 is_a_metric = re.compile(r"(?<![\w:])(?:\w+:)?tcplat_\w+(?::\w+)?")
 
 

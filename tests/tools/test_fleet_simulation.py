@@ -10,7 +10,7 @@ from tools.fleet_simulation import QUERIES, simulated
 BOXES, REMOTES = 3, 30
 SERIES = 74
 """Of a remote that we connect to."""
-SCRAPE_S = 2.0
+SCRAPE_S = 1.0
 
 
 def test_all_of_a_small_fleet_is_measured(tmp_path: Path) -> None:
