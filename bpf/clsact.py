@@ -7,12 +7,14 @@ a killed one left.
 from __future__ import annotations
 
 import errno
+import os
 import secrets
 import socket
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pyroute2 import IPRoute, NetlinkError
+from pyroute2 import IPBatch, IPRoute, NetlinkError
 
 from bpf import syscall
 from bpf.attach import Hook
@@ -23,6 +25,10 @@ _CLSACT_EGRESS = 0xFFFFFFF3
 _PARENTS = (_CLSACT_INGRESS, _CLSACT_EGRESS)
 _MARK = "tcplat"
 _MADE_QDISC = "clsact"
+_HEADER = struct.Struct("=I12x")
+"""Of a netlink message: its length."""
+_ERROR = struct.Struct("=i")
+_ANSWER_BYTES = 1 << 16
 
 
 def hang_filters(hook: Hook) -> ClsactFilters:
@@ -60,7 +66,41 @@ class ClsactFilters:
             raise
 
     def _attach(self, netlink: IPRoute, hook: Hook) -> None:
-        made_qdisc = _make_qdisc(netlink, hook) or _take_over(netlink, hook.ifindex)
+        if self._hang_with_qdisc(netlink, hook):
+            return
+        before = list(_filters(netlink, hook.ifindex))
+        self._hang(netlink, hook, made_qdisc=any(leaf.made_qdisc for leaf in before))
+        for leaf in before:
+            if leaf.token and _is_abandoned(leaf.token):
+                _delete(netlink, hook.ifindex, leaf)
+
+    def _hang_with_qdisc(self, netlink: IPRoute, hook: Hook) -> bool:
+        """Make the qdisc with our filters; False if there is one.
+
+        In one system call, in which SIGKILL waits: without a filter nobody would know whose the qdisc is.
+        """
+        kinds = {_kind_of(qdisc) for qdisc in netlink.get_qdiscs(index=hook.ifindex)}
+        if "ingress" in kinds:
+            raise AttachFailed(
+                f"{hook.interface} has another tool's ingress qdisc, which leaves no room for clsact",
+                f"look at it with: tc qdisc show dev {hook.interface}",
+            )
+        if "clsact" in kinds:
+            return False
+        with IPBatch() as batch:
+            batch.tc("add", "clsact", hook.ifindex)
+            self._hang(batch, hook, made_qdisc=True)
+            refusals = [error for error in _sent_at_once(bytes(batch.batch)) if error]
+        if not refusals:
+            return True
+        self._take_down(netlink)
+        if refusals == [errno.EEXIST]:
+            return False  # Somebody was quicker.
+        if not any(_filters(netlink, hook.ifindex)):
+            netlink.tc("del", "clsact", hook.ifindex)
+        raise OSError(refusals[0], os.strerror(refusals[0]))
+
+    def _hang(self, netlink: IPRoute, hook: Hook, *, made_qdisc: bool) -> None:
         name = f"{_MARK} {self._token} {_MADE_QDISC}" if made_qdisc else f"{_MARK} {self._token}"
         for parent, fd in zip(_PARENTS, (hook.ingress_fd, hook.egress_fd), strict=True):
             netlink.tc("add-filter", "bpf", hook.ifindex, parent=parent, fd=fd, name=name, direct_action=True)
@@ -84,22 +124,22 @@ class ClsactFilters:
         """Delete our filters, and the qdisc if a tcplat made it and nothing is left on it."""
         try:
             with IPRoute() as netlink:
-                made_qdisc = False
-                for leaf in _filters(netlink, self._ifindex):
-                    if leaf.token == self._token:
-                        _delete(netlink, self._ifindex, leaf)
-                        made_qdisc |= leaf.made_qdisc
-                if made_qdisc and not any(_filters(netlink, self._ifindex)):
-                    netlink.tc("del", "clsact", self._ifindex)
+                self._take_down(netlink)
         except NetlinkError as error:
-            if error.code not in (
-                errno.ENODEV,
-                errno.ENOENT,
-                errno.EINVAL,
-            ):  # The interface or its qdisc is gone.
+            # The interface or its qdisc is gone.
+            if error.code not in (errno.ENODEV, errno.ENOENT, errno.EINVAL):
                 raise
         finally:
             self._alive.close()
+
+    def _take_down(self, netlink: IPRoute) -> None:
+        leaves = list(_filters(netlink, self._ifindex))
+        ours = [leaf for leaf in leaves if leaf.token == self._token]
+        if len(ours) == len(leaves) and any(leaf.made_qdisc for leaf in ours):
+            netlink.tc("del", "clsact", self._ifindex)  # Ours go with it, at once.
+            return
+        for leaf in ours:
+            _delete(netlink, self._ifindex, leaf)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,30 +180,27 @@ def _is_abandoned(token: str) -> bool:
     return True
 
 
-def _make_qdisc(netlink: IPRoute, hook: Hook) -> bool:
-    """Make the clsact qdisc; False if there is one."""
-    try:
-        netlink.tc("add", "clsact", hook.ifindex)
-    except NetlinkError as error:
-        if error.code != errno.EEXIST:
-            raise
-        if any(_kind_of(qdisc) == "ingress" for qdisc in netlink.get_qdiscs(index=hook.ifindex)):
-            raise AttachFailed(
-                f"{hook.interface} has another tool's ingress qdisc, which leaves no room for clsact",
-                f"look at it with: tc qdisc show dev {hook.interface}",
-            ) from None
-        return False
-    return True
+def _sent_at_once(messages: bytes) -> list[int]:
+    """Send netlink messages together; return the number of each one's error, 0 for none (netlink(7))."""
+    wanted = len(list(_lengths(messages)))
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as netlink:
+        netlink.send(messages)
+        errors: list[int] = []
+        while len(errors) < wanted:
+            answer, at = netlink.recv(_ANSWER_BYTES), 0
+            for length in _lengths(answer):
+                errors.append(-_ERROR.unpack_from(answer, at + _HEADER.size)[0])
+                at += length
+    return errors
 
 
-def _take_over(netlink: IPRoute, ifindex: int) -> bool:
-    """Delete what killed runs left; True if a tcplat made the qdisc, so that the last of us removes it."""
-    made_qdisc = False
-    for leaf in list(_filters(netlink, ifindex)):
-        made_qdisc |= leaf.made_qdisc
-        if leaf.token and _is_abandoned(leaf.token):
-            _delete(netlink, ifindex, leaf)
-    return made_qdisc
+def _lengths(messages: bytes) -> Iterator[int]:
+    """How long each message is, up to the next."""
+    at = 0
+    while at < len(messages):
+        length = -(-_HEADER.unpack_from(messages, at)[0] // 4) * 4
+        yield length
+        at += length
 
 
 def _delete(netlink: IPRoute, ifindex: int, leaf: _Filter) -> None:
