@@ -42,6 +42,16 @@ class Patience(NamedTuple):
     """To take the reply."""
 
 
+def access(web_config: Path | None) -> Access:
+    """Read the web configuration file; None: there is none. Raises TcplatError."""
+    try:
+        return Access(web_config)
+    except Wrong as error:
+        is_closed = isinstance(error.__cause__, PermissionError)
+        next_step = "let the user that it runs as read it" if is_closed else "put the file right"
+        raise TcplatError(f"cannot use {web_config}: {error}", next_step) from error
+
+
 class MetricsServer:
     """Listens from the moment it is made; serves once it is started, in threads of its own."""
 
@@ -50,17 +60,15 @@ class MetricsServer:
         address: Address,
         exporter: Exporter,
         patience: Patience | None = None,
-        web_config: Path | None = None,
+        access: Access | None = None,
     ) -> None:
         """Bind the address. Blocks while a name is looked up; raises TcplatError."""
         registry = CollectorRegistry(support_collectors_without_names=True)
         registry.register(exporter)
         handler = _Handler.factory(registry)
+        self._access = access or Access(None)
         try:
-            self._access = Access(web_config)
             self._server = _bound(address, handler, patience or Patience(), self._access)
-        except Wrong as error:
-            raise TcplatError(f"cannot use {web_config}: {error}", "put the file right") from error
         except (OSError, UnicodeError) as error:  # The latter: no name server could be asked for such a name.
             why = getattr(error, "strerror", None) or error
             raise TcplatError(f"cannot listen on {address}: {why}", "choose another [HOST]:PORT") from error
@@ -73,11 +81,6 @@ class MetricsServer:
         """Where the metrics are."""
         host, port = self._server.server_address[:2]
         return f"{self._access.scheme}://{Address(str(host), int(port))}{PATH}"
-
-    @property
-    def files(self) -> list[Path]:
-        """Those that are read again with every scrape."""
-        return self._access.files
 
     def start(self) -> None:
         """Serve, until it is closed."""
