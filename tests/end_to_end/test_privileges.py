@@ -131,7 +131,9 @@ def test_who_may_not_enter_where_the_program_is_is_become_all_the_same(network: 
         for key, shown in (("2", "No handshake"), ("4", network.device), ("5", "SYNs"), ("?", "keys: everywhere")):
             terminal.press(key)
             terminal.shows(shown)
-        terminal.press("Escape", "q")
+        terminal.press("Escape")
+        terminal.until(lambda: "keys: everywhere" not in terminal.text)
+        terminal.press("q")
         terminal.shows("status=0")
 
 
