@@ -21,12 +21,15 @@ from bpf.errors import TcplatError
 from bpf.event import printable
 from tui.exporter.address import Address
 from tui.exporter.exporter import Exporter
+from tui.exporter.places import Places
 from tui.exporter.web.access import Access, Rules
 from tui.exporter.web.document import Wrong
 
 PATH = "/metrics"
 CLIENTS = 8
 """So many are served at a time; who comes then is turned away at once."""
+CLIENTS_EACH = 4
+"""... and so many from one address, which cannot keep all others out."""
 _REQUEST_BYTES = 16_384
 _END = b"\r\n\r\n"
 _odd_version = re.compile(r"version=(?!\d{1,3}(\.\d{1,3}){0,3}\s*([;,]|\Z))", re.ASCII).search
@@ -115,7 +118,7 @@ class _Server(socketserver.ThreadingMixIn, HTTPServer):
         self.patience = patience
         self.access = access
         self._complaint = ""
-        self._places = threading.BoundedSemaphore(CLIENTS)
+        self._places = Places(CLIENTS, CLIENTS_EACH)
         self.rendering = threading.Lock()
         """One at a time: two would keep the thread that drains from its turn for twice as long."""
         super().__init__(where, handler)
@@ -125,20 +128,20 @@ class _Server(socketserver.ThreadingMixIn, HTTPServer):
         socketserver.TCPServer.server_bind(self)
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        if not self._places.acquire(blocking=False):
+        if not self._places.take(client_address[0]):
             self.shutdown_request(request)
             return
         try:
             super().process_request(request, client_address)
         except BaseException:  # No thread was begun.
-            self._places.release()
+            self._places.give_back(client_address[0])
             raise
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         try:
             super().process_request_thread(request, client_address)
         finally:
-            self._places.release()
+            self._places.give_back(client_address[0])
 
     def finish_request(self, request: Any, client_address: Any) -> None:
         """Serve a client, by TLS where that is asked for."""
