@@ -128,7 +128,12 @@ def test_who_may_not_enter_where_the_program_is_is_become_all_the_same(network: 
         assert all(identities(each) == {NOBODY} for each in status(terminal.child))
         assert all(sets(each) == exactly(NEEDED) for each in status(terminal.child))
         # What is imported when it is asked for.
-        for key, shown in (("2", "No handshake"), ("4", network.device), ("5", "SYNs"), ("?", "keys: everywhere")):
+        for key, shown in (
+            ("2", "No handshake"),
+            ("4", network.device),
+            ("5", "SYNs"),
+            ("?", "keys: everywhere"),
+        ):
             terminal.press(key)
             terminal.shows(shown)
         terminal.press("Escape")
