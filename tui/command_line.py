@@ -334,13 +334,12 @@ def _known() -> Known:
 
 def _save_recent(flight: FlightRecorder) -> str:
     """Write what the flight recorder holds to a new file here; return what to tell."""
-    from tui.record.flight import save
+    from tui.record.flight import save_first
     from tui.record.recorder import header
-    from tui.saving import place
+    from tui.saving import paths, place
 
-    path = (place() / time.strftime("tcplat-%Y%m%dT%H%M%SZ.jsonl.gz", time.gmtime())).absolute()
     snapshot = flight.snapshot()
-    save(path, snapshot, header)
+    path = save_first(paths(place().absolute(), ".jsonl.gz", time.time()), snapshot, header)
     minutes, seconds = divmod((snapshot.taken_ns - snapshot.since_ns) // 1_000_000_000, 60)
     return f"Saved the last {minutes} min {seconds} s: {path}"
 
