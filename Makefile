@@ -38,7 +38,7 @@ format: setup-test ## write the code the one way
 fuzz: setup-test ## mutated packets through the kernel program and the matcher: make fuzz ARGS="5000000 --seed 7"
 	$(SUDO) $(BIN)/python tools/fuzz.py $(ARGS)
 
-faults: setup-test ## floods, kills, detached programs, small limits: more and longer than `make test` does
+faults: setup-test ## floods, kills, detached programs, small limits: more and longer than `make test`, with figures at the end
 	$(SUDO) TCPLAT_THOROUGH=1 $(BIN)/pytest tests/end_to_end/test_flood.py tests/end_to_end/test_killed.py \
 	    tests/end_to_end/test_interface_faults.py tests/end_to_end/test_limits.py \
 	    tests/end_to_end/test_terminal.py tests/end_to_end/test_privileges.py $(ARGS)
