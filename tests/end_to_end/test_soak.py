@@ -34,7 +34,7 @@ ROUND = 400
 """Connections at a time."""
 GROWTH_MB, GROWTH_BYTES = 12.0, 150
 """What may come on top after warming up. Once: the last 10,000 handshakes, as a filter has looked at them. For each
-handshake until 15 minutes are full: 20 bytes for `E`, counts by slice and bucket, and what Python leaves between those."""
+handshake until 15 minutes are full: 20 bytes for `E`, counts by slice and bucket, what Python leaves between those."""
 THREADS = 4 + 4 + min(32, (os.cpu_count() or 1) + 4)
 """At most: screen, keys, source and recording, four that look up names, and asyncio's for what blocks."""
 OUTCOMES = {
