@@ -42,7 +42,7 @@ models: setup-test ## rows, filters, packets and captures against naive models, 
 	$(SUDO) TCPLAT_THOROUGH=1 $(BIN)/pytest -n auto tests/core tests/exporter/test_label_sets.py \
 	    tests/bpf/test_matcher.py tests/end_to_end/test_capture_against_tshark.py $(ARGS)
 
-faults: setup-test ## floods, kills, detached programs, small limits: more and longer than `make test` does
+faults: setup-test ## floods, kills, detached programs, small limits: more and longer than `make test`, with figures at the end
 	$(SUDO) TCPLAT_THOROUGH=1 $(BIN)/pytest tests/end_to_end/test_flood.py tests/end_to_end/test_killed.py \
 	    tests/end_to_end/test_interface_faults.py tests/end_to_end/test_limits.py \
 	    tests/end_to_end/test_terminal.py tests/end_to_end/test_privileges.py $(ARGS)

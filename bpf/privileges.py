@@ -24,6 +24,8 @@ CAP_DAC_OVERRIDE, CAP_NET_ADMIN, CAP_SYS_ADMIN, CAP_SYS_NICE, CAP_PERFMON, CAP_B
 _CAPABILITY_VERSION_3 = 0x20080522
 _LAST_CAPABILITY = Path("/proc/sys/kernel/cap_last_cap")
 _LIBC = ctypes.CDLL(None, use_errno=True)
+STAY_ROOT = "to stay root: sudo env -u SUDO_UID tcplat ..."
+"""What to do where the caller may not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,9 @@ class Caller:
     gid: int
     name: str
     """Empty: the system's list of users does not know them."""
+
+    def __str__(self) -> str:
+        return f"{self.name or self.uid}, who called sudo,"
 
 
 def caller(environment: Mapping[str, str]) -> Caller | None:
@@ -50,20 +55,34 @@ def caller(environment: Mapping[str, str]) -> Caller | None:
         return Caller(uid, gid, "")
 
 
-def may_read(who: Caller, paths: Iterable[Path]) -> bool:
-    """Whether they may read all of these files: asked of the kernel in their place. In the main thread, as root."""
+@contextmanager
+def acting_as(who: Caller | None) -> Iterator[None]:
+    """Open files as they may, and with none of our capabilities. In the main thread, as root, while it is the only one.
+
+    None: as ourselves. Raises OSError.
+    """
+    if who is None:
+        yield
+        return
     groups = os.getgroups()
     try:
         _take_groups(who)
         os.setegid(who.gid)
         os.seteuid(who.uid)
-        return all(os.access(path, os.R_OK, effective_ids=True) for path in paths)
-    except OSError:
-        return False
+        yield
     finally:
         os.seteuid(0)
         os.setegid(0)
         os.setgroups(groups)
+
+
+def may_read(who: Caller, paths: Iterable[Path]) -> bool:
+    """Whether they may read all of these files: asked of the kernel in their place, as `acting_as` does."""
+    try:
+        with acting_as(who):
+            return all(os.access(path, os.R_OK, effective_ids=True) for path in paths)
+    except OSError:
+        return False
 
 
 def give_up(who: Caller | None, *, is_watching: bool) -> None:
@@ -128,10 +147,8 @@ def _become(who: Caller) -> None:
         os.setresgid(who.gid, who.gid, who.gid)
         os.setresuid(who.uid, who.uid, who.uid)
     except OSError as error:
-        what = (
-            f"cannot become {who.name or who.uid}, who called sudo: {(error.strerror or str(error)).lower()}"
-        )
-        raise TcplatError(what, "to stay root: env -u SUDO_UID tcplat ...") from error
+        what = f"{who} is not somebody to become: {(error.strerror or str(error)).lower()}"
+        raise TcplatError(what, STAY_ROOT) from error
 
 
 def _take_groups(who: Caller) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
+import importlib
 import os
 import socket
 import sys
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from bpf.errors import TcplatError
 from bpf.event import printable
-from bpf.privileges import caller, give_up, may_read
+from bpf.privileges import Caller, acting_as, caller, give_up
 from bpf.requirements import require_bcc, require_files, require_permission
 from bpf.source import ANY, Source, Taker
 from tui.arguments import parse
@@ -75,15 +75,18 @@ def _run(options: argparse.Namespace, stack: ExitStack, *, owns_process: bool) -
 
         print(default_text(_known()), end="")
         return 0
+    who = caller(os.environ) if owns_process else None
+    compiling = None if options.fleet else _begin_compiling(options, stack)
+    if who:
+        from tui.own_files import keep_in_reach
+
+        keep_in_reach(who)
     if options.fleet:
-        return _fleet(options, owns_process=owns_process)
-    compiling = _begin_compiling(options, stack)
+        return _fleet(options, who, owns_process=owns_process)
     config = None
     has_screen = not (options.form or options.listen)
     if has_screen:
-        from tui.config.file import load
-
-        config = load(options.config, os.environ, _known)
+        config = _config(options, who)
         if not (options.read or options.demo):
             options.interfaces = options.interfaces or list(config.interface)
     _check_interfaces([] if options.read else options.interfaces)
@@ -94,10 +97,10 @@ def _run(options: argparse.Namespace, stack: ExitStack, *, owns_process: bool) -
     if has_screen:
         _require_terminal(is_stdin_read=options.read == _STDIN)
     # Before a demo moves us to a network of its own, where nobody would find it.
-    export = stack.enter_context(_exporter(options)) if options.listen else None
+    export = stack.enter_context(_exporter(options, who)) if options.listen else None
     chosen = _reading(options) if options.read else _watching(options, stack, compiling)
     if owns_process:
-        _give_up_privileges(export.files if export else [], is_watching=not options.read)
+        give_up(who, is_watching=not options.read)
     recorder = _recorder(options, stack) if options.record else None
     if config:
         return _screen(options, chosen, config, recorder)
@@ -117,15 +120,11 @@ def _recorder(options: argparse.Namespace, stack: ExitStack) -> Recorder:
     return stack.enter_context(recorder)
 
 
-def _give_up_privileges(files: Sequence[Path], *, is_watching: bool) -> None:
-    """Keep only what is needed, and be the one who called sudo, if they may read what is still to be read.
+def _config(options: argparse.Namespace, who: Caller | None) -> Config:
+    from tui.config.file import load
 
-    That is `files`, and what is still to be imported.
-    """
-    who = caller(os.environ)
-    library = importlib.util.find_spec("textual")
-    imported = [Path(__file__), *([Path(library.origin)] if library and library.origin else [])]
-    give_up(who if who and may_read(who, [*files, *imported]) else None, is_watching=is_watching)
+    with acting_as(who):
+        return load(options.config, os.environ, _known)
 
 
 def _begin_compiling(options: argparse.Namespace, stack: ExitStack) -> Compiling | None:
@@ -230,20 +229,22 @@ def _stream(options: argparse.Namespace, chosen: _Input, recorder: Recorder | No
     return headless.run(chosen.open_source(), form, limits, takers, options.filter or headless.EVERYTHING)
 
 
-def _exporter(options: argparse.Namespace) -> Export:
+def _exporter(options: argparse.Namespace, who: Caller | None) -> Export:
     from tui.exporter.run import Export
 
-    return Export(options.listen, options.label_by, options.max_series, options.filter, options.web_config)
+    with acting_as(who):
+        return Export(
+            options.listen, options.label_by, options.max_series, options.filter, options.web_config
+        )
 
 
-def _fleet(options: argparse.Namespace, *, owns_process: bool) -> int:
-    from tui.config.file import load
+def _fleet(options: argparse.Namespace, who: Caller | None, *, owns_process: bool) -> int:
     from tui.fleet.run import run
 
-    config = load(options.config, os.environ, _known)
+    config = _config(options, who)
     _require_terminal(is_stdin_read=False)
     if owns_process:
-        _give_up_privileges([], is_watching=False)
+        give_up(who, is_watching=False)
     return run(options, os.environ, _screen_options(options, config))
 
 
@@ -333,13 +334,12 @@ def _known() -> Known:
 
 def _save_recent(flight: FlightRecorder) -> str:
     """Write what the flight recorder holds to a new file here; return what to tell."""
-    from tui.record.flight import save
+    from tui.record.flight import save_first
     from tui.record.recorder import header
-    from tui.saving import place
+    from tui.saving import paths, place
 
-    path = (place() / time.strftime("tcplat-%Y%m%dT%H%M%SZ.jsonl.gz", time.gmtime())).absolute()
     snapshot = flight.snapshot()
-    save(path, snapshot, header)
+    path = save_first(paths(place().absolute(), ".jsonl.gz", time.time()), snapshot, header)
     minutes, seconds = divmod((snapshot.taken_ns - snapshot.since_ns) // 1_000_000_000, 60)
     return f"Saved the last {minutes} min {seconds} s: {path}"
 

@@ -6,6 +6,7 @@ import os
 import pwd
 import shlex
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
@@ -35,10 +36,9 @@ def save(text: str, suffix: str, wall_s: float, directory: Path | None = None) -
     The name is the time `wall_s` in UTC; where that is taken, `-2` follows it, then `-3`. Without a directory, it is
     `place()`. Blocks as long as the disk does. Raises TcplatError, and then leaves no file.
     """
-    stem = time.strftime("tcplat-%Y%m%dT%H%M%SZ", time.gmtime(wall_s))
     try:
         # Asked first: a current directory that was removed has no path.
-        path, fd = _make((directory or place()).absolute(), stem, suffix)
+        path, fd = _make(paths((directory or place()).absolute(), suffix, wall_s))
         try:
             with open(fd, "wb") as file:
                 file.write(text.encode(errors="replace"))
@@ -47,17 +47,28 @@ def save(text: str, suffix: str, wall_s: float, directory: Path | None = None) -
                 path.unlink()
             raise
     except OSError as error:
-        raise _explained(error, stem + suffix, directory) from error
+        raise _explained(error, _stem(wall_s) + suffix, directory) from error
     return path
 
 
-def _make(directory: Path, stem: str, suffix: str) -> tuple[Path, int]:
-    """Make the file, or the first of the next that is not taken. A link is taken, and not followed."""
-    for number in count(1):
-        path = directory / (f"{stem}-{number}{suffix}" if number > 1 else stem + suffix)
+def paths(directory: Path, suffix: str, wall_s: float) -> Iterator[Path]:
+    """Yield the names that `save` tries in turn, without end."""
+    stem = _stem(wall_s)
+    yield directory / (stem + suffix)
+    for number in count(2):
+        yield directory / f"{stem}-{number}{suffix}"
+
+
+def _stem(wall_s: float) -> str:
+    return time.strftime("tcplat-%Y%m%dT%H%M%SZ", time.gmtime(wall_s))
+
+
+def _make(names: Iterator[Path]) -> tuple[Path, int]:
+    """Make the first that is not taken. A link is taken, and not followed."""
+    while True:
+        path = next(names)
         with suppress(FileExistsError):
             return path, os.open(path, _FLAGS, _OWNER_ONLY)
-    raise AssertionError("there is always another number")
 
 
 def _explained(error: OSError, name: str, directory: Path | None) -> TcplatError:

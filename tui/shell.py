@@ -15,6 +15,7 @@ from textual.app import App, ComposeResult
 from textual.filter import LineFilter
 from textual.widget import Widget
 from textual.widgets import ContentSwitcher
+from textual.widgets._toast import ToastHolder
 
 from tui import themes
 from tui.cells import cells_only
@@ -102,7 +103,14 @@ class Shell(Commands, Exporting, App[None]):
         if isinstance(driver, QuietMouseDriver) and driver.has_gap and driver.is_idle:
             driver.has_gap = False
             self._display(self.screen, self.screen._compositor.render_full_update())
+        self._drop_empty_toasts()
         self._garbage.look(time.monotonic())
+
+    def _drop_empty_toasts(self) -> None:
+        # Where a notification expires as another comes, Textual (8.2) removes it, but not the container it is in.
+        for holder in self.screen.query(ToastHolder):
+            if holder.is_mounted and not holder.children:
+                holder.remove()
 
     def refresh_css(self, animate: bool = True) -> None:
         # Textual parses all styles and applies them anew when it starts, for a theme that may have been set meanwhile.

@@ -6,7 +6,7 @@ import re
 import socket
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -78,7 +78,7 @@ def test_frames_have_right_sums(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", [SYNS, SYN_ACKS])
-def test_ours_are_measured_during_a_flood(network: Lab, kind: str) -> None:
+def test_ours_are_measured_during_a_flood(network: Lab, kind: str, survived: Callable[[str], None]) -> None:
     connections = []
     with (
         listening(network) as port,
@@ -105,9 +105,17 @@ def test_ours_are_measured_during_a_flood(network: Lab, kind: str) -> None:
         assert ended(account) == account.syns
         flooded = account.syns - len(ours) if kind == SYNS else account.unsolicited
         assert flooded == COUNT
+        assert flood.stdout
+        survived(
+            f"{flooded:,} {kind} in {float(flood.stdout.read()):.1f} s: {len(ours)} of {len(connections)} handshakes "
+            f"measured, at most {pending_max:,} under way, {account.pending_full:,} not followed, "
+            f"{account.events_lost} records lost"
+        )
 
 
-def test_screen_answers_keys_during_a_flood_and_says_afterwards_what_happened(network: Lab) -> None:
+def test_screen_answers_keys_during_a_flood_and_says_afterwards_what_happened(
+    network: Lab, survived: Callable[[str], None]
+) -> None:
     with listening(network) as port, Terminal(network, columns=120) as terminal:
         terminal.run(*tcplat(network.device, "--timeout", "1"))
         terminal.shows(f"No handshake on {network.device} yet.")
@@ -126,6 +134,10 @@ def test_screen_answers_keys_during_a_flood_and_says_afterwards_what_happened(ne
         if COUNT > PENDING_MAX:
             terminal.shows("not followed")
         status = Path(f"/proc/{terminal.child}/status").read_text()
-        assert int(status.split("VmHWM:")[1].split()[0]) / 1e3 < MEMORY_MB
+        memory_mb = int(status.split("VmHWM:")[1].split()[0]) / 1e3
+        assert memory_mb < MEMORY_MB
         terminal.press("q")
         terminal.shows("status=0")
+    survived(
+        f"{COUNT:,} syns before the screen: {heard} keys answered, within {slowest_s:.2f} s; {memory_mb:.0f} MB"
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 
 import pytest
@@ -50,7 +50,9 @@ def make_pair(lab: Lab) -> None:
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_being_detached_is_noticed_and_mended_when_asked(network: Lab, mode: AttachMode) -> None:
+def test_being_detached_is_noticed_and_mended_when_asked(
+    network: Lab, mode: AttachMode, survived: Callable[[str], None]
+) -> None:
     with watching(network, mode) as watch:
         network.connect(FAST, 443)
         watch.take(1)
@@ -60,6 +62,7 @@ def test_being_detached_is_noticed_and_mended_when_asked(network: Lab, mode: Att
         while not any(each.is_detached for each in accounts):
             assert time.monotonic() - began_s < NOTICED_WITHIN_S
             accounts = watch.probe.drain(0.05).accounts or accounts
+        took_s = time.monotonic() - began_s
         assert [(each.attach, each.established) for each in accounts] == [("", 1)]
 
         watch.probe.watch([network.device])
@@ -67,6 +70,8 @@ def test_being_detached_is_noticed_and_mended_when_asked(network: Lab, mode: Att
         network.connect(SLOW, 443)
         watch.take(2)
         assert remotes(watch) == [FAST, SLOW]
+    measured = f"{len(watch.handshakes)} of 2 handshakes measured"
+    survived(f"detached by somebody, {mode.value}: noticed after {took_s:.1f} s, {measured}")
 
 
 def test_being_detached_is_told_on_stderr_and_in_the_account(network: Lab) -> None:
@@ -102,7 +107,9 @@ def test_being_detached_is_told_on_the_screen_and_mended_by_keys(network: Lab) -
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_renamed_interface_is_followed(network: Lab, mode: AttachMode) -> None:
+def test_renamed_interface_is_followed(
+    network: Lab, mode: AttachMode, survived: Callable[[str], None]
+) -> None:
     with watching(network, mode) as watch:
         network.connect(FAST, 443)
         watch.take(1)
@@ -117,6 +124,8 @@ def test_renamed_interface_is_followed(network: Lab, mode: AttachMode) -> None:
             assert not watch.probe.gone
         finally:
             ip(network, "link", "set", "wan0", "name", device)
+    figures = f"{account.established} of 2 handshakes measured, {account.events_lost} records lost"
+    survived(f"renamed, {mode.value}: {figures}")
 
 
 def test_renamed_interface_is_told(network: Lab) -> None:

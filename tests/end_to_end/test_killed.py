@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 import pytest
@@ -26,6 +26,7 @@ pytestmark = [
 ]
 
 MODES = [AttachMode.TCX, AttachMode.CLSACT]
+NAMES = {"b": "as it switches", "q": "as it stops"}
 START_S, SWITCH_S, STOP_S = 3.0, 0.15, 0.1
 """How long each takes at most, about: the moment is chosen from that."""
 
@@ -50,22 +51,25 @@ def settle(lab: Lab, mode: AttachMode) -> None:
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_while_it_starts(network: Lab, mode: AttachMode) -> None:
-    chance = random.Random(1)
-    for _ in range(rounds(4, 40)):
+def test_while_it_starts(network: Lab, mode: AttachMode, survived: Callable[[str], None]) -> None:
+    chance, times = random.Random(1), rounds(4, 40)
+    for _ in range(times):
         words = network.command(*tcplat(network.device, "--json", "--attach", mode.value))
         with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as child:
             with suppress(subprocess.TimeoutExpired):
                 child.wait(chance.uniform(0, START_S))
             child.kill()
     settle(network, mode)
+    survived(f"killed {times} times as it starts, {mode.value}: nothing left")
 
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize(("key", "takes_s"), [("b", SWITCH_S), ("q", STOP_S)])
-def test_while_it_switches_or_stops(network: Lab, mode: AttachMode, key: str, takes_s: float) -> None:
-    chance = random.Random(2)
-    for _ in range(rounds(2, 20)):
+def test_while_it_switches_or_stops(
+    network: Lab, mode: AttachMode, key: str, takes_s: float, survived: Callable[[str], None]
+) -> None:
+    chance, times = random.Random(2), rounds(2, 20)
+    for _ in range(times):
         with Terminal(network) as terminal:
             terminal.run(*tcplat(network.device, "--attach", mode.value))
             terminal.shows(f"No handshake on {network.device} yet.")
@@ -76,3 +80,4 @@ def test_while_it_switches_or_stops(network: Lab, mode: AttachMode, key: str, ta
                 os.kill(pid, signal.SIGKILL)
             terminal.shows("status=")
     settle(network, mode)
+    survived(f"killed {times} times {NAMES[key]}, {mode.value}: nothing left")

@@ -35,8 +35,9 @@ HOST = "198.18.0.1"
 def code() -> Iterator[Path]:
     """The program, where everybody may read it: the checkout may be in root's home."""
     with tempfile.TemporaryDirectory(prefix="tcplat-code-") as name:
-        directory = Path(name)
-        directory.chmod(0o755)
+        Path(name).chmod(0o755)
+        directory = Path(name, "code")
+        directory.mkdir()
         root = Path(__file__).parents[2]
         for package in ("tui", "bpf"):
             shutil.copytree(root / package, directory / package)
@@ -111,30 +112,99 @@ def test_root_whom_nobody_called_keeps_what_saving_takes(network: Lab, code: Pat
             assert each["NoNewPrivs"] == "1"
 
 
-def test_who_may_not_read_the_program_is_not_become(network: Lab, code: Path) -> None:
+@pytest.fixture
+def hidden(code: Path) -> Iterator[Path]:
+    """The program in a directory that root alone may enter, as root's home."""
+    code.parent.chmod(0o700)
+    yield code
+    code.parent.chmod(0o755)
+
+
+def test_who_may_not_enter_where_the_program_is_is_become_all_the_same(network: Lab, hidden: Path) -> None:
     """As after `sudo -i`, with the program in root's home."""
+    with Terminal(network) as terminal:
+        terminal.run(*command(hidden, network.device, environment=called_by(NOBODY)))
+        terminal.shows(f"No handshake on {network.device} yet.")
+        assert all(identities(each) == {NOBODY} for each in status(terminal.child))
+        assert all(sets(each) == exactly(NEEDED) for each in status(terminal.child))
+        # What is imported when it is asked for.
+        for key, shown in (
+            ("2", "No handshake"),
+            ("4", network.device),
+            ("5", "SYNs"),
+            ("?", "keys: everywhere"),
+        ):
+            terminal.press(key)
+            terminal.shows(shown)
+        terminal.press("Escape")
+        terminal.until(lambda: "keys: everywhere" not in terminal.text)
+        terminal.press("q")
+        terminal.shows("status=0")
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--demo", "--json", "--count", "3"), ("lo", "--json", "--duration", "0.1")]
+)
+def test_nothing_is_written_where_the_caller_may_not_enter_the_programs_place(
+    hidden: Path, tmp_path: Path, arguments: list[str]
+) -> None:
+    tmp_path.chmod(0o700)
+    words = command(hidden, *arguments, environment=called_by(NOBODY))
+    subprocess.run(words, check=True, stdout=subprocess.DEVNULL, timeout=2 * PATIENCE_S)
+    done = subprocess.run(
+        [*words, "--record", str(tmp_path / "a")], capture_output=True, text=True, timeout=2 * PATIENCE_S
+    )
+    assert done.returncode == 1
+    assert "permission denied" in done.stderr
+    assert not (tmp_path / "a").exists()
+
+
+def test_who_may_not_read_the_program_at_all_is_told(code: Path) -> None:
     code.chmod(0o700)
     try:
-        words = command(code, network.device, "--json", environment=called_by(NOBODY))
-        with attached(network.command(*words)) as child:
-            for each in status(child.pid):
-                assert each["Uid"].split() == ["0"] * 4
-                assert sets(each) == exactly(NEEDED | 1 << CAP_DAC_OVERRIDE)
+        words = command(code, "lo", "--json", environment=called_by(NOBODY))
+        done = subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE_S)
     finally:
         code.chmod(0o755)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.startswith(f"tcplat: nobody, who called sudo, may not read the program in {code}")
+    assert done.stderr.count("\n") == 1
 
 
-def test_who_may_not_read_the_web_configuration_is_not_become(code: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "arguments",
+    [("lo", "--listen", "127.0.0.1:0", "--web-config"), ("--fleet", "http://127.0.0.1:1", "--config")],
+)
+def test_what_the_caller_may_not_read_is_not_read_for_them(
+    code: Path, tmp_path: Path, arguments: list[str]
+) -> None:
+    """Not even to say what is wrong with it."""
     secret = tmp_path / "web.yml"
-    secret.write_text("basic_auth_users: {}\n")
+    secret.write_text("hush: hush\n")
     secret.chmod(0o600)
-    arguments = ("lo", "--listen", "127.0.0.1:0", "--web-config", str(secret))
+    tmp_path.chmod(0o755)
+    words = command(code, *arguments, str(secret), environment=called_by(NOBODY))
+    done = subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE_S)
+    assert done.returncode == 1
+    assert "permission denied" in done.stderr.lower()
+    assert "hush" not in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_the_web_configuration_that_the_caller_may_read_is_used(code: Path, tmp_path: Path) -> None:
+    web = tmp_path / "web.yml"
+    web.write_text("basic_auth_users: {}\n")
+    for directory in (tmp_path, *list(tmp_path.parents)[:2]):
+        directory.chmod(0o755)
+    arguments = ("lo", "--listen", "127.0.0.1:0", "--web-config", str(web))
     words = command(code, *arguments, environment=called_by(NOBODY))
     with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as child:
         try:
             assert child.stderr
             assert child.stderr.readline().startswith("tcplat: metrics at ")
-            assert sets(status(child.pid)[0])["Prm"] == NEEDED | 1 << CAP_DAC_OVERRIDE
+            assert sets(status(child.pid)[0])["Prm"] == NEEDED
+            assert identities(status(child.pid)[0]) == {NOBODY}
         finally:
             child.kill()
 

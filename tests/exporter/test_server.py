@@ -18,7 +18,7 @@ from tests.core.handshakes import MS, S, handshake
 from tests.exporter.scraped import Scraped, openmetrics_families, series_of, text_families, total_of
 from tui.exporter.address import Address, address
 from tui.exporter.exporter import Exporter
-from tui.exporter.server import CLIENTS, MetricsServer, Patience
+from tui.exporter.server import CLIENTS, CLIENTS_EACH, MetricsServer, Patience
 
 PATIENCE_S = 10.0
 OPENMETRICS = "application/openmetrics-text;version=1.0.0,text/plain;q=0.5"
@@ -211,14 +211,19 @@ def test_a_stuck_client_does_not_stay(
     assert capsys.readouterr().err == ""
 
 
+def connected(where: tuple[str, int], source: str) -> socket.socket:
+    return socket.create_connection(where, PATIENCE_S, (source, 0))
+
+
 def test_clients_are_few(scraped: Scraped) -> None:
     """Who comes when there are many is turned away; the others are served all the same."""
     before = threading.active_count()
+    sources = [f"127.0.0.{2 + number // CLIENTS_EACH}" for number in range(CLIENTS)]
     with serving(scraped.exporter, Patience(PATIENCE_S, PATIENCE_S)) as where, ExitStack() as stack:
-        served = [stack.enter_context(socket.create_connection(where, PATIENCE_S)) for _ in range(CLIENTS)]
+        served = [stack.enter_context(connected(where, source)) for source in sources]
         wait_until(lambda: threading.active_count() == before + 1 + CLIENTS)
-        for _ in range(2 * CLIENTS):
-            with socket.create_connection(where, PATIENCE_S) as turned_away:
+        for number in range(2 * CLIENTS):
+            with connected(where, f"127.0.1.{number}") as turned_away:
                 assert received(turned_away) == b""
         assert threading.active_count() == before + 1 + CLIENTS
         for client in served:
@@ -226,6 +231,15 @@ def test_clients_are_few(scraped: Scraped) -> None:
             assert b"200 OK" in received(client)
         wait_until(lambda: threading.active_count() == before + 1)
         assert get(where, "/")[0] == 200
+
+
+def test_who_holds_what_one_address_may_keeps_nobody_else_out(scraped: Scraped) -> None:
+    with serving(scraped.exporter, Patience(PATIENCE_S, PATIENCE_S)) as where, ExitStack() as stack:
+        for _ in range(CLIENTS_EACH):
+            stack.enter_context(connected(where, "127.0.0.2"))
+        for _ in range(CLIENTS):
+            assert received(stack.enter_context(connected(where, "127.0.0.2"))) == b""
+        assert get(where, "/metrics")[0] == 200
 
 
 def test_a_request_without_end_is_not_read_for_ever(where: tuple[str, int]) -> None:

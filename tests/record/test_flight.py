@@ -22,7 +22,8 @@ from tests.core.handshakes import handshake
 from tests.record.reading import HEADER, NAMES, header, read
 from tui.out.jsonl import account_line, handshake_line
 from tui.record.chunk import pack, unpack
-from tui.record.flight import FlightRecorder, Snapshot, save
+from tui.record.flight import FlightRecorder, Snapshot, save, save_first
+from tui.saving import paths
 
 S = 1_000_000_000
 
@@ -249,6 +250,18 @@ def test_an_empty_one_is_a_header(tmp_path: Path) -> None:
     path = tmp_path / "trace.jsonl"
     save(path, Recorded().recorder.snapshot(), header)
     assert path.read_text(encoding="ascii") == HEADER
+
+
+def test_several_within_a_second_have_names_of_their_own(tmp_path: Path) -> None:
+    snapshot = Recorded().recorder.snapshot()
+    saved = [save_first(paths(tmp_path, ".jsonl.gz", 0.9), snapshot, header) for _ in range(3)]
+    assert [path.name for path in saved] == [f"tcplat-19700101T000000Z{n}.jsonl.gz" for n in ("", "-2", "-3")]
+    assert all(path.stat().st_size for path in saved)
+
+
+def test_where_nothing_can_be_made_another_name_does_not_help(tmp_path: Path) -> None:
+    with pytest.raises(TcplatError, match="there is no directory"):
+        save_first(paths(tmp_path / "none", ".jsonl", 0.0), Recorded().recorder.snapshot(), header)
 
 
 def test_a_full_disk_leaves_no_half_of_it(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import signal
 import threading
 
 import pytest
+from textual.widgets._toast import ToastRack
 
 from bpf.errors import KernelUnsupported
 from tests.tui.played import MS, PATIENCE_S, Played, handshake
@@ -192,3 +193,15 @@ async def test_no_size_is_too_small(keys: list[str]) -> None:
         await screen.press("escape")
         await screen.press("escape")
         assert screen.hosts == BY_P95
+
+
+async def test_what_was_told_leaves_nothing_behind() -> None:
+    """Textual takes the message of a notification away, but not what holds it, if another comes as it expires."""
+    async with shown(Played(*THREE)) as screen:
+        for _ in range(3):
+            screen.app.notify("told", timeout=60)
+            await screen.until(lambda: "told" in screen.text)
+            screen.app.clear_notifications()
+            await screen.until(lambda: "told" not in screen.text)
+        rack = screen.app.screen.query_one(ToastRack)
+        await screen.until(lambda: not rack.children)

@@ -332,10 +332,10 @@ def test_the_default_place() -> None:
 
 def test_under_sudo_it_is_at_home_of_who_called_it(monkeypatch: pytest.MonkeyPatch) -> None:
     environment = {"HOME": "/h", "SUDO_USER": "daemon"}
-    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(os, "getuid", lambda: 0)
     assert default_path(environment) == Path(pwd.getpwnam("daemon").pw_dir, ".config/tcplat/config.toml")
     assert default_path({**environment, "SUDO_USER": "no such user"}) == Path("/h/.config/tcplat/config.toml")
-    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(os, "getuid", lambda: 1000)
     assert default_path(environment) == Path("/h/.config/tcplat/config.toml")
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import sys
 import weakref
+from itertools import count
 
 from tui.garbage import Garbage
 
@@ -25,3 +27,19 @@ def test_what_is_old_goes_after_ten_seconds_and_not_before() -> None:
     assert garbage.look(110.0)
     assert dead() is None
     assert not garbage.look(110.1)
+
+
+def test_after_a_look_that_took_long_it_waits_unless_there_is_a_quarter_more_than_was_left() -> None:
+    took_s = 0.5
+    garbage = Garbage(clock_s=count(step=took_s).__next__)
+    garbage.look(100.0)
+    assert garbage.look(110.0)
+    assert not garbage.look(110.0 + 0.9 * took_s / 0.002)
+    circles = [Circle() for _ in range(sys.getallocatedblocks() // 4)]
+    dead = weakref.ref(circles[0])
+    del circles
+    assert not garbage.look(119.9)
+    assert garbage.look(120.0)
+    assert dead() is None
+    assert not garbage.look(130.1)
+    assert garbage.look(120.0 + 1.1 * took_s / 0.002)

@@ -35,7 +35,7 @@ def default_path(environment: Mapping[str, str]) -> Path | None:
 def _home(environment: Mapping[str, str]) -> str:
     caller = environment.get("SUDO_USER")
     try:
-        if caller and os.geteuid() == 0:
+        if caller and os.getuid() == 0:
             return pwd.getpwnam(caller).pw_dir
         return environment.get("HOME") or pwd.getpwuid(os.getuid()).pw_dir
     except KeyError:

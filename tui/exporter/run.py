@@ -17,7 +17,7 @@ from tui.exporter.address import Address
 from tui.exporter.arguments import LABEL_BY, MAX_SERIES
 from tui.exporter.exporter import Exporter
 from tui.exporter.label_sets import LabelBy
-from tui.exporter.server import MetricsServer
+from tui.exporter.server import MetricsServer, access
 
 
 class Export:
@@ -31,15 +31,15 @@ class Export:
         filter_: Filter | None = None,
         web_config: Path | None = None,
     ) -> None:
-        """None: as usual."""
+        """None: as usual. Reads the web configuration; raises TcplatError."""
         labels = LabelBy(label_by or LABEL_BY)
         self._exporter = Exporter(version("tcplat"), labels, max_series or MAX_SERIES, filter_)
         self._address = address
-        self._web_config = web_config
+        self._access = access(web_config)
 
     def __enter__(self) -> Export:
         """Bind the address, in the network that the calling thread is in. Raises TcplatError."""
-        self._server = MetricsServer(self._address, self._exporter, web_config=self._web_config)
+        self._server = MetricsServer(self._address, self._exporter, access=self._access)
         return self
 
     def __exit__(
@@ -47,11 +47,6 @@ class Export:
     ) -> None:
         """Close the port; what is being served is not waited for."""
         self._server.close()
-
-    @property
-    def files(self) -> list[Path]:
-        """Those that are read again while it serves."""
-        return self._server.files
 
     def run(self, source: Source, recorder: Taker | None = None) -> int:
         """Serve what the source yields until a signal; return the exit status. Raises TcplatError."""

@@ -21,12 +21,15 @@ from bpf.errors import TcplatError
 from bpf.event import printable
 from tui.exporter.address import Address
 from tui.exporter.exporter import Exporter
+from tui.exporter.places import Places
 from tui.exporter.web.access import Access, Rules
 from tui.exporter.web.document import Wrong
 
 PATH = "/metrics"
 CLIENTS = 8
 """So many are served at a time; who comes then is turned away at once."""
+CLIENTS_EACH = 4
+"""... and so many from one address, which cannot keep all others out."""
 _REQUEST_BYTES = 16_384
 _END = b"\r\n\r\n"
 _odd_version = re.compile(r"version=(?!\d{1,3}(\.\d{1,3}){0,3}\s*([;,]|\Z))", re.ASCII).search
@@ -42,6 +45,16 @@ class Patience(NamedTuple):
     """To take the reply."""
 
 
+def access(web_config: Path | None) -> Access:
+    """Read the web configuration file; None: there is none. Raises TcplatError."""
+    try:
+        return Access(web_config)
+    except Wrong as error:
+        is_closed = isinstance(error.__cause__, PermissionError)
+        next_step = "let the user that it runs as read it" if is_closed else "put the file right"
+        raise TcplatError(f"cannot use {web_config}: {error}", next_step) from error
+
+
 class MetricsServer:
     """Listens from the moment it is made; serves once it is started, in threads of its own."""
 
@@ -50,17 +63,15 @@ class MetricsServer:
         address: Address,
         exporter: Exporter,
         patience: Patience | None = None,
-        web_config: Path | None = None,
+        access: Access | None = None,
     ) -> None:
         """Bind the address. Blocks while a name is looked up; raises TcplatError."""
         registry = CollectorRegistry(support_collectors_without_names=True)
         registry.register(exporter)
         handler = _Handler.factory(registry)
+        self._access = access or Access(None)
         try:
-            self._access = Access(web_config)
             self._server = _bound(address, handler, patience or Patience(), self._access)
-        except Wrong as error:
-            raise TcplatError(f"cannot use {web_config}: {error}", "put the file right") from error
         except (OSError, UnicodeError) as error:  # The latter: no name server could be asked for such a name.
             why = getattr(error, "strerror", None) or error
             raise TcplatError(f"cannot listen on {address}: {why}", "choose another [HOST]:PORT") from error
@@ -73,11 +84,6 @@ class MetricsServer:
         """Where the metrics are."""
         host, port = self._server.server_address[:2]
         return f"{self._access.scheme}://{Address(str(host), int(port))}{PATH}"
-
-    @property
-    def files(self) -> list[Path]:
-        """Those that are read again with every scrape."""
-        return self._access.files
 
     def start(self) -> None:
         """Serve, until it is closed."""
@@ -112,7 +118,7 @@ class _Server(socketserver.ThreadingMixIn, HTTPServer):
         self.patience = patience
         self.access = access
         self._complaint = ""
-        self._places = threading.BoundedSemaphore(CLIENTS)
+        self._places = Places(CLIENTS, CLIENTS_EACH)
         self.rendering = threading.Lock()
         """One at a time: two would keep the thread that drains from its turn for twice as long."""
         super().__init__(where, handler)
@@ -122,20 +128,20 @@ class _Server(socketserver.ThreadingMixIn, HTTPServer):
         socketserver.TCPServer.server_bind(self)
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        if not self._places.acquire(blocking=False):
+        if not self._places.take(client_address[0]):
             self.shutdown_request(request)
             return
         try:
             super().process_request(request, client_address)
         except BaseException:  # No thread was begun.
-            self._places.release()
+            self._places.give_back(client_address[0])
             raise
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         try:
             super().process_request_thread(request, client_address)
         finally:
-            self._places.release()
+            self._places.give_back(client_address[0])
 
     def finish_request(self, request: Any, client_address: Any) -> None:
         """Serve a client, by TLS where that is asked for."""

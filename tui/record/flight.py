@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -218,6 +218,19 @@ def save(path: Path, snapshot: Snapshot, header: Callable[[], str]) -> None:
         path.unlink(missing_ok=True)
         reason = (error.strerror or str(error)).lower()
         raise TcplatError(f"cannot write {path}: {reason}", "name a file elsewhere") from error
+
+
+def save_first(paths: Iterable[Path], snapshot: Snapshot, header: Callable[[], str]) -> Path:
+    """The same, to the first of these names that is not taken; return which."""
+    for path in paths:
+        try:
+            save(path, snapshot, header)
+        except TcplatError as error:
+            if isinstance(error.__cause__, FileExistsError):
+                continue
+            raise
+        return path
+    raise AssertionError("the names do not end")
 
 
 def _size(chunk: Chunk) -> int:

@@ -23,7 +23,7 @@ from tests.exporter.web.certificates import make_authority, make_certificate
 from tests.exporter.web.test_passwords import ABC, A, basic
 from tools.prometheus_server import PrometheusServer, found
 from tui.exporter.address import address
-from tui.exporter.server import MetricsServer, Patience
+from tui.exporter.server import MetricsServer, Patience, access
 
 PATIENCE_S = 10.0
 TLS = "tls_server_config:\n  cert_file: server.crt\n  key_file: server.key\n"
@@ -52,7 +52,9 @@ class Box:
         self.write(text)
         self.scraped = Scraped()
         self.scraped.take([handshake("192.0.2.1", S, 3 * MS)])
-        self.server = MetricsServer(address(":0"), self.scraped.exporter, patience, directory / "web.yml")
+        self.server = MetricsServer(
+            address(":0"), self.scraped.exporter, patience, access(directory / "web.yml")
+        )
 
     def write(self, text: str) -> None:
         (self.directory / "web.yml").write_text(text)
@@ -241,7 +243,7 @@ def test_what_cannot_be_used_is_one_clear_line(text: str, complaint: str, place:
 
 def test_there_must_be_a_file(tmp_path: Path) -> None:
     with pytest.raises(TcplatError, match=r"none\.yml: No such file or directory; put the file right$"):
-        MetricsServer(address(":0"), Scraped().exporter, web_config=tmp_path / "none.yml")
+        access(tmp_path / "none.yml")
 
 
 @pytest.mark.parametrize("stall", ["says nothing", "says half", "takes nothing"])

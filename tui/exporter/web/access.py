@@ -43,11 +43,6 @@ class Access:
         """How addresses begin."""
         return "https" if self._rules.tls else "http"
 
-    @property
-    def files(self) -> list[Path]:
-        """The web configuration file, and those that it names."""
-        return [self.path, *_files(self._config)] if self.path else []
-
     def rules(self) -> Rules:
         """Those in force. Raises Wrong as long as a file is wrong: then nobody may scrape."""
         with self._lock:
