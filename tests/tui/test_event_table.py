@@ -119,6 +119,25 @@ async def test_keys_move_the_selection(keys: str, selected: int | None) -> None:
         assert selected is None or selected in shown.numbers
 
 
+class Eager(EventTable):
+    """Keys come as soon as it is there, before it has a size."""
+
+    def on_mount(self) -> None:
+        assert not self.size
+        self.action_move(1)
+        self.action_move(1)
+
+
+async def test_keys_that_come_before_the_first_layout_move_the_selection_and_nothing_else() -> None:
+    shown = Shown()
+    shown.table = Eager(shown.events, Writing(Told(), 0, UNICODE))
+    shown.take(100)
+    async with viewed(shown.table) as screen:
+        assert shown.selected() == 98
+        assert shown.numbers[0] == 99
+        assert "▲ 0 new" in screen.lines[-1]
+
+
 def wheel(screen: Viewed, kind: type[textual_events.MouseEvent]) -> None:
     screen.app.post_message(kind(None, 5, 5, 0, 0, 0, False, False, False))
 

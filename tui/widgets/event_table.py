@@ -120,7 +120,9 @@ class EventTable(LineView, can_focus=True):
         return wrap(text, max(1, width - 2))[:_MOST_REST_LINES] or ["nothing else is known of this one"]
 
     def _page_rows(self) -> int:
-        return max(0, self.size.height - _HEADER_LINES - _STATE_LINES - len(self._rest_lines()))
+        # A key may come before the first layout: then about as many as there will be.
+        height = self.size.height or self.app.size.height
+        return max(0, height - _HEADER_LINES - _STATE_LINES - len(self._rest_lines()))
 
     def _place(self) -> int | None:
         return self._events.place(self._selected[0]) if self._selected else None
@@ -133,6 +135,8 @@ class EventTable(LineView, can_focus=True):
 
     def _stop_at(self, top: int) -> None:
         """Let the row at `top` stay the topmost."""
+        if self.is_following:
+            self._seen = max([self._seen, *(number for number, _ in self._events.rows(0, 1))])
         found = self._events.rows(top, top + 1)
         self._anchor = found[0][0] if found else None
 
