@@ -38,7 +38,7 @@ FACTOR = 10
 
 
 class Reading(NamedTuple):
-    """A smoothed round-trip time, and how much had been acknowledged: nearly always another acknowledgement changes both."""
+    """A smoothed round-trip time, and how much had been acknowledged by then: both change together, nearly always."""
 
     bytes_acked: int
     rtt_ns: float
