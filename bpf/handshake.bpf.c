@@ -708,7 +708,7 @@ INLINE int parse_tcp(struct __sk_buff *skb, struct datagram *ip, struct segment 
 }
 
 /* A segment whose headers the quick look has seen is read where they lie, without a call: nearly all are such. */
-INLINE int read_plain(u16 ethertype, u32 offset, u8 *header, u8 *end, struct datagram *ip, struct segment *tcp)
+INLINE int read_plain(u16 ethertype, u32 offset, u8 *header, u8 *end, struct datagram *ip, struct segment *tcp, u32 **options)
 {
     struct segment *segment;
     if (ethertype == bpf_htons(ETH_IPV4)) {
@@ -739,6 +739,7 @@ INLINE int read_plain(u16 ethertype, u32 offset, u8 *header, u8 *end, struct dat
     }
     ip->protocol = PROTO_TCP;
     *tcp = *segment;
+    *options = (u32 *)(segment + 1);
     return check_tcp(ip, tcp);
 }
 
@@ -1873,9 +1874,8 @@ int handshake(struct __sk_buff *skb)
     struct packet packet = {.ethertype = ethertype, .kind = GOES_ON};
     int unreadable;
     if (flags) {
-        unreadable = read_plain(ethertype, offset, data + offset, end, &packet.ip, &packet.tcp);
+        unreadable = read_plain(ethertype, offset, data + offset, end, &packet.ip, &packet.tcp, &packet.options);
         packet.kind = flags & (SYN | RST | ACK);
-        packet.options = (u32 *)(data + packet.ip.payload_offset + TCP_HEADER);
     } else {
         unreadable = unwrap(&view, offset, &packet);
     }
