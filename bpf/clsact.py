@@ -11,7 +11,7 @@ import os
 import secrets
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pyroute2 import IPBatch, IPRoute, NetlinkError
@@ -90,15 +90,16 @@ class ClsactFilters:
         with IPBatch() as batch:
             batch.tc("add", "clsact", hook.ifindex)
             self._hang(batch, hook, made_qdisc=True)
-            refusals = [error for error in _sent_at_once(bytes(batch.batch)) if error]
-        if not refusals:
+            errors = _sent_at_once(bytes(batch.batch))
+        if not any(errors):
             return True
-        self._take_down(netlink)
-        if refusals == [errno.EEXIST]:
-            return False  # Somebody was quicker.
-        if not any(_filters(netlink, hook.ifindex)):
+        if errors[0] == errno.EEXIST:  # Somebody was quicker: it is theirs.
+            self._delete_ours(netlink, list(_filters(netlink, hook.ifindex)))
+            return False
+        if not errors[0] and all(leaf.token == self._token for leaf in _filters(netlink, hook.ifindex)):
             netlink.tc("del", "clsact", hook.ifindex)
-        raise OSError(refusals[0], os.strerror(refusals[0]))
+        refusal = next(filter(None, errors))
+        raise OSError(refusal, os.strerror(refusal))
 
     def _hang(self, netlink: IPRoute, hook: Hook, *, made_qdisc: bool) -> None:
         name = f"{_MARK} {self._token} {_MADE_QDISC}" if made_qdisc else f"{_MARK} {self._token}"
@@ -134,12 +135,15 @@ class ClsactFilters:
 
     def _take_down(self, netlink: IPRoute) -> None:
         leaves = list(_filters(netlink, self._ifindex))
-        ours = [leaf for leaf in leaves if leaf.token == self._token]
-        if len(ours) == len(leaves) and any(leaf.made_qdisc for leaf in ours):
+        if leaves and all(leaf.token == self._token and leaf.made_qdisc for leaf in leaves):
             netlink.tc("del", "clsact", self._ifindex)  # Ours go with it, at once.
-            return
-        for leaf in ours:
-            _delete(netlink, self._ifindex, leaf)
+        else:
+            self._delete_ours(netlink, leaves)
+
+    def _delete_ours(self, netlink: IPRoute, leaves: Sequence[_Filter]) -> None:
+        for leaf in leaves:
+            if leaf.token == self._token:
+                _delete(netlink, self._ifindex, leaf)
 
 
 @dataclass(frozen=True, slots=True)

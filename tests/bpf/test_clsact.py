@@ -6,12 +6,14 @@ import os
 import random
 import signal
 import struct
+import subprocess
 import time
 from collections.abc import Iterator
 
 import pytest
+from pyroute2 import IPBatch
 
-from bpf import syscall
+from bpf import clsact, syscall
 from bpf.attach import Hook
 from bpf.clsact import hang_filters
 from bpf.errors import AttachFailed
@@ -60,6 +62,24 @@ def test_killed_at_any_moment_it_leaves_nothing_or_what_the_next_one_removes(lab
 def test_what_the_kernel_refuses_leaves_no_qdisc(hook: Hook) -> None:
     with open(os.devnull) as file, pytest.raises(AttachFailed, match="by clsact"):
         hang_filters(Hook(hook.ifindex, hook.interface, file.fileno(), file.fileno()))
+
+
+def test_a_qdisc_that_somebody_made_at_the_same_moment_is_theirs(
+    lab: Lab, hook: Hook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tc = lab.command("tc", "qdisc")
+
+    def begin() -> IPBatch:
+        """Between the look whether there is one and making it."""
+        subprocess.run([*tc, "add", "dev", lab.device, "clsact"], check=True)
+        return IPBatch()
+
+    monkeypatch.setattr(clsact, "IPBatch", begin)
+    hung = hang_filters(hook)
+    assert hung.programs_ahead() == 0
+    hung.close()
+    assert attachments(lab) == [f"{lab.device} clsact"]
+    subprocess.run([*tc, "del", "dev", lab.device, "clsact"], check=True)
 
 
 def test_two_share_a_qdisc_and_the_last_one_removes_it(lab: Lab, hook: Hook) -> None:
