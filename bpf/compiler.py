@@ -17,15 +17,12 @@ from typing import Any
 from bpf import maps, syscall
 from bpf.compiled import Compiled, maps_in, moved
 from bpf.errors import KernelUnsupported
-from bpf.event import RECORD
 from bpf.flows import PASSING_MAX
 from bpf.requirements import missing_bcc, require_bcc, require_permission
-from bpf.tables import possible_cpus
 
-RING_BYTES = 4 << 20
 NEEDS = "tcplat needs Linux 5.8 or later with CONFIG_BPF_SYSCALL, and bcc 0.18 or later"
 TABLES = (
-    "events",
+    "bell",
     "accounts",
     "pending_outbound",
     "pending_inbound",
@@ -37,6 +34,8 @@ TABLES = (
 FUNCTIONS = ("handshake", "forget", "connect4", "connect6")
 _HERE = Path(__file__).resolve().parent
 _SOURCE = _HERE / "handshake.bpf.c"
+_STORES_IN_ORDER = ("x86_64", "s390x")
+"""Where what one processor writes is seen by all others in that order."""
 _COMPILERS = re.compile(r"/\S*/lib(?:bcc|clang|LLVM)\S*\.so\S*")
 
 
@@ -83,10 +82,9 @@ def compiler_files() -> Iterator[Path]:
 
 
 def _flags(*, is_forwarding: bool) -> list[str]:
-    events_per_wakeup = max(1, RING_BYTES // RECORD.size // 2 // possible_cpus())
     return [
-        f"-DEVENTS_PER_WAKEUP={1 << events_per_wakeup.bit_length() - 1}",
         f"-DPASSING_MAX={PASSING_MAX if is_forwarding else 1}",
+        f"-DSTORES_IN_ORDER={int(os.uname().machine in _STORES_IN_ORDER)}",
         "-g0",  # Nobody debugs it: a tenth of the time.
     ]
 

@@ -122,19 +122,18 @@ class Flow(NamedTuple):
 
 
 _LAYOUT = "QQQQ16s16s16sQQIIHHHBBBB14x"
-EVENT_BYTES = struct.calcsize("=" + _LAYOUT)
-RECORD = struct.Struct("=8x" + _LAYOUT)
-"""One record as it lies in the ring: the kernel's 8-byte header (BPF_RINGBUF_HDR_SZ), then the event."""
+RECORD = struct.Struct("=" + _LAYOUT)
+"""One record as it lies in the ring."""
 
 CODES = dict(zip(Handshake._fields, re.findall(r"\d*[^x\d]", _LAYOUT), strict=True))
 """Of each field of a handshake, what struct calls it."""
-_ENDS = accumulate((struct.calcsize("=" + code) for code in CODES.values()), initial=8)
+_ENDS = accumulate((struct.calcsize("=" + code) for code in CODES.values()), initial=0)
 OFFSETS = dict(zip(Handshake._fields, _ENDS, strict=False))
 """Where in a record each field of a handshake begins."""
 
-_FLOW_RECORD = struct.Struct("=8xQQQQ16s16s15sBQIIIIIIIHHII")
+_FLOW_RECORD = struct.Struct("=QQQQ16s16s15sBQIIIIIIIHHII")
 assert _FLOW_RECORD.size == RECORD.size
-_KIND_OFFSET = 8 + 79
+_KIND_OFFSET = 79
 """The last byte of a handshake's process name, which is NUL."""
 _IS_CLOSING, _IS_FORWARDED, _DIRECTION = 0x04, 0x08, 0x03
 _TICK_SHIFT = 26

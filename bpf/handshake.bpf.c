@@ -100,8 +100,9 @@
 #define FRAGMENT 3
 #define TOO_DEEP 4
 
-/* 4 MiB hold 30,840 records: 0.6 s of 50,000 handshakes a second. */
-#define RING_PAGES 1024
+/* 4 MiB: 0.6 s of 50,000 handshakes a second. */
+#define RECORDS 32768
+#define RECORD_WORDS 16
 #define PENDING_MAX 65536
 #define PLACES 4096
 #define PLACES_BITS 12
@@ -179,20 +180,41 @@
         asm volatile("%0 = 0x7c91a706 ll" : "=r"(_map));                                                               \
         _map;                                                                                                          \
     })
-/* ... and the places of handshakes under way, which have locks. */
-#define PLACE_OF(number)                                                                                               \
+/* ... and maps that have locks, or values that bcc takes minutes for: the places of handshakes under way, the ring, its records. */
+#define LOOKED_UP(marker, type, number)                                                                                \
     ({                                                                                                                 \
-        void *_places;                                                                                                 \
-        asm volatile("%0 = 0x7c91a709 ll" : "=r"(_places));                                                            \
-        (struct place *)bpf_map_lookup_elem(_places, number);                                                          \
+        void *_map;                                                                                                    \
+        asm volatile("%0 = " #marker " ll" : "=r"(_map));                                                              \
+        (type *)bpf_map_lookup_elem(_map, number);                                                                     \
     })
+#define PLACE_OF(number) LOOKED_UP(0x7c91a709, struct place, number)
+#define RING_COUNT(which) LOOKED_UP(0x7c91a70a, struct ring_count, which)
+#define RING_RECORDS(number) LOOKED_UP(0x7c91a70b, struct records, number)
+#define RING_TURNS(number) LOOKED_UP(0x7c91a70c, struct turns, number)
 
-/* The reader comes on a timer and is woken only when a CPU has put this many events since it last woke it. The loader sets it to half
- * the ring's records shared among the CPUs, at most, so that the ring cannot fill between two wake-ups; a power of two. */
-#ifndef EVENTS_PER_WAKEUP
-#define EVENTS_PER_WAKEUP 1024
+/* The ring of records: how many were put there, and how many the reader has taken, counted with a lock; and for each record on
+ * which turn through the ring it was written, so that the reader knows when it is whole. Our own, since BPF_MAP_TYPE_RINGBUF waits,
+ * by its barriers, until memory that was not at hand has come to be written; here the packet goes on meanwhile.
+ * Where stores are not seen in their order (all machines but x86 and s390), a record is written with the lock held. */
+#ifndef STORES_IN_ORDER
+#define STORES_IN_ORDER 0
 #endif
-_Static_assert(!(EVENTS_PER_WAKEUP & (EVENTS_PER_WAKEUP - 1)), "other divisions take 20 times as long");
+#define PRODUCED 0
+#define CONSUMED 1
+struct ring_count {
+    struct bpf_spin_lock lock;
+    u32 unused;
+    u64 count;
+};
+_Static_assert(sizeof(struct ring_count) == 16, "bpf/ring.py makes a map of 16 bytes");
+
+struct records {
+    u64 words[RECORDS * RECORD_WORDS];
+};
+
+struct turns {
+    u8 turns[RECORDS];
+};
 
 struct event {
     u64 time_ns;
@@ -216,6 +238,7 @@ struct event {
     u8 padding[14];
 };
 _Static_assert(sizeof(struct event) == 128, "bpf/event.py decodes 128 bytes");
+_Static_assert(sizeof(struct event) == RECORD_WORDS * sizeof(u64), "records are counted in words");
 
 /* What TCP knows of a connection at a moment. A record of the same size as a handshake's, so that the reader can slice. */
 struct flow {
@@ -427,9 +450,8 @@ struct awaited {
     u8 slots[2][ACK_SLOTS];
 };
 
-BPF_RINGBUF_OUTPUT(events, RING_PAGES);
-/* How many events this CPU has put there, of whatever interface. */
-BPF_TABLE("percpu_array", u32, u64, put_here, 1);
+/* Nothing is in it: it wakes the reader, who comes on a timer, when the ring is half full. */
+BPF_RINGBUF_OUTPUT(bell, 1);
 BPF_F_TABLE("array", u32, struct glance, at_a_glance, 1, BPF_F_MMAPABLE);
 /* Those that have no place of their own. Two tables: a flood of SYNs at us must not throw out our own handshakes. */
 BPF_TABLE("hash", struct connection, struct outbound, pending_outbound, PENDING_MAX);
@@ -810,15 +832,54 @@ INLINE bool acknowledges(u32 ack, u32 isn, u32 data_bytes)
     return ack - (isn + 1) <= data_bytes;
 }
 
-INLINE u64 wakeup(void)
+/* What a record is put into the ring with. */
+struct writing {
+    struct ring_count *produced;
+    struct ring_count *consumed;
+    struct records *records;
+    struct turns *turns;
+    u64 number;
+};
+
+/* False: never. */
+INLINE bool find_ring(struct writing *writing)
 {
-    u32 zero = 0;
-    u64 *count = put_here.lookup(&zero);
-    return count && ++*count % EVENTS_PER_WAKEUP == 0 ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
+    u32 produced = PRODUCED, consumed = CONSUMED;
+    writing->produced = RING_COUNT(&produced);
+    writing->consumed = RING_COUNT(&consumed);
+    writing->records = RING_RECORDS(&produced);
+    writing->turns = RING_TURNS(&produced);
+    return writing->produced && writing->consumed && writing->records && writing->turns;
 }
 
-/* Count a handshake that is over, and begin its record in the ring; 0: there is no room. */
-INLINE struct event *begin_event(struct account *account, struct connection *key, u64 now, u8 direction, u8 outcome)
+/* Where the next record goes; 0: there is no room. */
+INLINE void *begin_record(struct writing *writing)
+{
+    bpf_spin_lock(&writing->produced->lock);
+    u64 number = writing->number = writing->produced->count;
+    bool has_room = number - writing->consumed->count < RECORDS;
+    writing->produced->count = number + has_room;
+    if (STORES_IN_ORDER || !has_room)
+        bpf_spin_unlock(&writing->produced->lock);
+    return has_room ? writing->records->words + (number & (RECORDS - 1)) * RECORD_WORDS : 0;
+}
+
+/* It is written. */
+INLINE void end_record(struct writing *writing)
+{
+    u64 number = writing->number;
+    barrier();
+    *(volatile u8 *)&writing->turns->turns[number & (RECORDS - 1)] = number / RECORDS + 1;
+    if (!STORES_IN_ORDER)
+        bpf_spin_unlock(&writing->produced->lock);
+    if (number + 1 - writing->consumed->count != RECORDS / 2)
+        return;
+    u64 *stroke = bell.ringbuf_reserve(sizeof(*stroke));
+    if (stroke)
+        bell.ringbuf_discard(stroke, BPF_RB_FORCE_WAKEUP);
+}
+
+INLINE void count_outcome(struct account *account, u8 outcome)
 {
     if (outcome == ESTABLISHED)
         account->established++;
@@ -826,12 +887,11 @@ INLINE struct event *begin_event(struct account *account, struct connection *key
         account->refused++;
     else
         account->unreachable++;
-    account->emitted++;
-    struct event *event = events.ringbuf_reserve(sizeof(struct event));
-    if (!event) {
-        account->events_lost++;
-        return 0;
-    }
+}
+
+/* What is the same for all handshakes that are over. */
+INLINE void write_event(struct event *event, struct connection *key, u64 now, u8 direction, u8 outcome)
+{
     __builtin_memset(event, 0, sizeof(*event));
     event->time_ns = now;
     __builtin_memcpy(event->remote, key->remote, 16);
@@ -841,7 +901,6 @@ INLINE struct event *begin_event(struct account *account, struct connection *key
     event->ifindex = key->ifindex;
     event->direction = direction;
     event->outcome = outcome;
-    return event;
 }
 
 /* When the SYN (or SYN-ACK) left that an answer is to, if it was sent more than once. The answer's timestamp echo tells
@@ -1202,9 +1261,16 @@ INLINE void end_outbound(struct view *view, struct spot *spot, struct connection
     bool is_ambiguous = outcome == ESTABLISHED && !sent_ns;
     account->ambiguous += is_ambiguous;
     account->late += was_reported(key, ours.isn);
-    struct event *event = begin_event(account, key, now, OUTBOUND, outcome);
+    count_outcome(account, outcome);
+    account->emitted++;
+    struct writing writing;
+    if (!find_ring(&writing))
+        return;
+    struct event *event = begin_record(&writing);
+    account->events_lost += !event;
     if (!event)
         return;
+    write_event(event, key, now, OUTBOUND, outcome);
     if (outcome == ESTABLISHED) {
         event->connect_ns = now - ours.first_syn_ns;
         event->latency_ns = sent_ns ? now - sent_ns : 0;
@@ -1215,7 +1281,7 @@ INLINE void end_outbound(struct view *view, struct spot *spot, struct connection
     event->cgroup = ours.caller.cgroup;
     event->pid = ours.caller.pid;
     __builtin_memcpy(event->process, ours.caller.name, sizeof(event->process));
-    events.ringbuf_submit(event, wakeup());
+    end_record(&writing);
 }
 
 /* The far side acknowledges our SYN-ACK, or either side gives the handshake up. */
@@ -1233,9 +1299,16 @@ INLINE void end_inbound(struct view *view, struct spot *spot, struct connection 
                               theirs.last_answer_ns);
     bool is_ambiguous = outcome == ESTABLISHED && !sent_ns;
     account->ambiguous += is_ambiguous;
-    struct event *event = begin_event(account, key, now, INBOUND, outcome);
+    count_outcome(account, outcome);
+    account->emitted++;
+    struct writing writing;
+    if (!find_ring(&writing))
+        return;
+    struct event *event = begin_record(&writing);
+    account->events_lost += !event;
     if (!event)
         return;
+    write_event(event, key, now, INBOUND, outcome);
     if (outcome == ESTABLISHED) {
         event->answer_ns = theirs.first_answer_ns - theirs.first_syn_ns;
         event->latency_ns = sent_ns ? now - sent_ns : 0;
@@ -1243,7 +1316,7 @@ INLINE void end_inbound(struct view *view, struct spot *spot, struct connection 
     }
     event->retransmits = theirs.retransmits;
     event->identity = (u64)theirs.remote_isn << 32 | theirs.isn;
-    events.ringbuf_submit(event, wakeup());
+    end_record(&writing);
 }
 
 /* How what comes in ends a handshake of ours. A SYN-ACK or a RST that acknowledges our SYN does, and an ICMP error that quotes
@@ -1384,24 +1457,25 @@ INLINE bool is_room(struct account *account, u64 now, u64 *wait_ns)
     return true;
 }
 
-/* A sample in the ring, to be filled in: the stack has no room for it. */
-INLINE struct flow *reserve(struct account *account)
+INLINE void count_sample(struct account *account, void *record)
 {
-    struct flow *flow = events.ringbuf_reserve(sizeof(struct flow));
-    if (flow)
+    if (record)
         account->samples++;
     else
         account->samples_lost++;
-    return flow;
 }
 
 INLINE void sample(struct view *view, struct connection *key, struct socket *socket, struct bpf_tcp_sock *tcp, bool closing)
 {
+    struct writing writing;
     u64 now = bpf_ktime_get_ns();
     u64 wait_ns = 0;
     bool has_room = is_room(view->account, now, &wait_ns);
     socket->due_ns = closing ? NEVER : now + wait_ns;
-    struct flow *flow = has_room ? reserve(view->account) : 0;
+    if (!has_room || !find_ring(&writing))
+        return;
+    struct flow *flow = begin_record(&writing);
+    count_sample(view->account, flow);
     if (!flow)
         return;
     flow->time_ns = now;
@@ -1424,7 +1498,7 @@ INLINE void sample(struct view *view, struct connection *key, struct socket *soc
     flow->local_port = key->local_port;
     flow->opened = socket->opened;
     flow->cwnd = tcp->snd_cwnd;
-    events.ringbuf_submit(flow, wakeup());
+    end_record(&writing);
 }
 
 /* Who opened it? Our SYN counts as a byte acknowledged, our SYN-ACK does not: so, while we have sent no data, TCP tells. */
@@ -1585,12 +1659,16 @@ INLINE void reset_in(struct view *view, u16 ethertype, struct datagram *ip, stru
 INLINE void report(struct view *view, struct connection *key, struct half *half, u64 cookie, bool is_out, u64 now,
                    bool closing)
 {
+    struct writing writing;
     u64 wait_ns = 0;
     if (!half->srtt_us8)
         return;
     bool has_room = is_room(view->account, now, &wait_ns);
     half->due_ns = now + wait_ns;
-    struct flow *flow = has_room ? reserve(view->account) : 0;
+    if (!has_room || !find_ring(&writing))
+        return;
+    struct flow *flow = begin_record(&writing);
+    count_sample(view->account, flow);
     if (!flow)
         return;
     __builtin_memset(flow, 0, sizeof(*flow));
@@ -1604,7 +1682,7 @@ INLINE void report(struct view *view, struct connection *key, struct half *half,
     flow->local_port = is_out ? key->local_port : key->remote_port;
     __builtin_memcpy(flow->remote, is_out ? key->remote : key->local, 16);
     __builtin_memcpy(flow->local, is_out ? key->local : key->remote, 16);
-    events.ringbuf_submit(flow, wakeup());
+    end_record(&writing);
 }
 
 /* A segment passes towards the half's host. The first one that carries a TSval, and data or a FIN so that it will be acknowledged,

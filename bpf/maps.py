@@ -11,12 +11,14 @@ from bpf import syscall
 
 ARRAY = 2
 SK_STORAGE = 24
-NO_PREALLOC = 1
+NO_PREALLOC, MMAPABLE = 1 << 0, 1 << 10
 
 _MAP_CREATE, _OBJ_GET_INFO_BY_FD, _BTF_LOAD = 0, 15, 18
 _SHAPE = struct.Struct("=IIIII")
 _INFO = struct.Struct("=I4xIIII16s")
 """The beginning of struct bpf_map_info."""
+_INT, _ARRAY, _STRUCT = 1 << 24, 3 << 24, 4 << 24
+_NAMES = b"\0u32\0bpf_spin_lock\0locked\0lock\0rest\0val\0"
 
 
 class Shape(NamedTuple):
@@ -56,6 +58,23 @@ def make(shape: Shape, types: Types | None = None) -> int:
         return _make(shape, (btf_fd, types.key, types.value))
     finally:
         os.close(btf_fd)
+
+
+def make_locked(shape: Shape) -> int:
+    """Make a map whose values begin with a `struct bpf_spin_lock` (Linux 5.1), all 0; return its descriptor."""
+    name = _NAMES.index
+    rest = shape.value_bytes // 4 - 1
+    types = b"".join(
+        [
+            struct.pack("=IIII", name(b"u32"), _INT, 4, 32),
+            struct.pack("=IIIIII", name(b"bpf_spin_lock"), _STRUCT | 1, 4, name(b"val"), 1, 0),
+            struct.pack("=IIIIII", 0, _ARRAY, 0, 1, 1, rest),
+            struct.pack("=III", name(b"locked"), _STRUCT | 2, shape.value_bytes),
+            struct.pack("=III", name(b"lock"), 2, 0),
+            struct.pack("=III", name(b"rest"), 3, 32),
+        ]
+    )
+    return make(shape, Types(btf(types, _NAMES), key=1, value=4))
 
 
 def _make(shape: Shape, types: tuple[int, int, int]) -> int:

@@ -23,28 +23,12 @@ PLACE_BYTES = 128
 _KEY_OFFSET, _VALUE_OFFSET = 8, 48
 _REQUEST = struct.Struct(f"=16x{KEY_BYTES}sQ{OUTBOUND_BYTES}s")
 """`struct request`; what an Ethernet header would be is left empty."""
-_LOCK = 4
-_INT, _ARRAY, _STRUCT = 1 << 24, 3 << 24, 4 << 24 | 2
-_NAMES = b"\0u32\0bpf_spin_lock\0place\0lock\0rest\0val\0"
 _TAKEN = re.compile(rb"[^\0]")
 
 
 def make_places() -> int:
     """Make the map of places, all free; return its descriptor. Raises OSError."""
-    name = _NAMES.index
-    rest = PLACE_BYTES // 4 - 1
-    types = b"".join(
-        [
-            struct.pack("=IIII", name(b"u32"), _INT, 4, 32),
-            struct.pack("=IIIIII", name(b"bpf_spin_lock"), 4 << 24 | 1, _LOCK, name(b"val"), 1, 0),
-            struct.pack("=IIIIII", 0, _ARRAY, 0, 1, 1, rest),
-            struct.pack("=III", name(b"place"), _STRUCT, PLACE_BYTES),
-            struct.pack("=III", name(b"lock"), 2, 0),
-            struct.pack("=III", name(b"rest"), 3, _LOCK * 8),
-        ]
-    )
-    shape = maps.Shape("tcplat_places", maps.ARRAY, 4, PLACE_BYTES, 2 * PLACES)
-    return maps.make(shape, maps.Types(maps.btf(types, _NAMES), key=1, value=4))
+    return maps.make_locked(maps.Shape("tcplat_places", maps.ARRAY, 4, PLACE_BYTES, 2 * PLACES))
 
 
 class UnderWay(NamedTuple):

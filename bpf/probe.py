@@ -91,7 +91,7 @@ class Probe:
         self._cgroups = Cgroups(cgroup_root())
         self._poll = self._resources.enter_context(select.epoll())
         # Edge-triggered: a wait is cut short by the kernel's wake-up (the ring is filling), not by there being data.
-        self._poll.register(self._program.ring_fd, select.EPOLLIN | select.EPOLLET)
+        self._poll.register(self._program.bell_fd, select.EPOLLIN | select.EPOLLET)
         self._poll.register(self._wakeup, select.EPOLLIN | select.EPOLLET)
         self._resources.callback(self._let_all_go)
 

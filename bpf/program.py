@@ -13,19 +13,20 @@ from types import TracebackType
 from bpf import syscall
 from bpf.callers import callers
 from bpf.compiled import Compiled
-from bpf.compiler import NEEDS, RING_BYTES, compile_program
+from bpf.compiler import NEEDS, compile_program
 from bpf.errors import KernelUnsupported
 from bpf.event import Direction, Flow, Records, decode
 from bpf.flows import SAMPLES_PER_S, slice_budget, socket_storage, ticks_shut
 from bpf.interfaces import Layer
 from bpf.places import Glance, Table, make_places
-from bpf.ring import Ring
+from bpf.ring import Bell, Ring
 from bpf.tables import Accounts, AwaitedAcks, Pending, possible_cpus
 
 _LINK_HEADER_BYTES = {Layer.ETHERNET: 14, Layer.IP: 0}
 _ACCOUNT_MARKER, _INGRESS_MARKER, _LINK_HEADER_MARKER = 0x7C91A701, 0x7C91A702, 0x7C91A703
 _FLOW_INTERVAL_MARKER, _FLOW_BUDGET_MARKER, _SOCKETS_MARKER = 0x7C91A704, 0x7C91A705, 0x7C91A706
 _TICKS_SHUT_MARKER, _FORWARDING_MARKER, _PLACES_MARKER = 0x7C91A707, 0x7C91A708, 0x7C91A709
+_RING_MARKER, _RECORDS_MARKER, _TURNS_MARKER = 0x7C91A70A, 0x7C91A70B, 0x7C91A70C
 """What stands in the code for the constants that `Program.load` writes over them (`LOADED` in handshake.bpf.c)."""
 _LOAD_MAP = 0x18
 _PSEUDO_MAP_FD = 0x10
@@ -86,11 +87,20 @@ class Program:
                 raise _refused(error) from error
             stack.callback(linked.close)
             tables = linked.tables
-            self._places_fd = _made(stack)
-            self._code = _with_map(linked.code["handshake"], _PLACES_MARKER, self._places_fd)
-            self.ring_fd = tables["events"]
-            """Polls readable when the ring is filling."""
-            self._ring = stack.enter_context(Ring(self.ring_fd, RING_BYTES))
+            self._make_maps(stack)
+            code = linked.code["handshake"]
+            for marker, map_fd in (
+                (_PLACES_MARKER, self._places_fd),
+                (_RING_MARKER, self._ring.counts_fd),
+                (_RECORDS_MARKER, self._ring.records_fd),
+                (_TURNS_MARKER, self._ring.turns_fd),
+            ):
+                code = _with_map(code, marker, map_fd)
+            self._code = code
+            self._bell = Bell(tables["bell"])
+            stack.callback(self._bell.close)
+            self.bell_fd = self._bell.fd
+            """Polls readable when the ring is half full."""
             self.accounts = Accounts(tables["accounts"], possible_cpus())
             self.pending = self._pending(stack, linked.code["forget"], tables)
             self.awaited_acks = AwaitedAcks(tables["awaited_acks"])
@@ -136,7 +146,17 @@ class Program:
 
     def read(self) -> tuple[Records, list[Flow]]:
         """Take what is in the ring. Never blocks."""
+        self._bell.hush()
         return decode(self._ring.read())
+
+    def _make_maps(self, stack: ExitStack) -> None:
+        """Make the maps that bcc does not, gone with `stack`."""
+        try:
+            self._places_fd = make_places()
+            stack.callback(os.close, self._places_fd)
+            self._ring = stack.enter_context(Ring())
+        except OSError as error:
+            raise _refused(error) from error
 
     def _pending(self, stack: ExitStack, code: bytes, tables: Mapping[str, int]) -> Pending:
         """Open what is under way; the program `forget` is loaded for it."""
@@ -215,16 +235,6 @@ class Program:
         elif is_forwarding < self._is_forwarding:
             self._is_forwarding = False
             self.flow_trouble = f"forwarded connections are not sampled: {_says(why)}"
-
-
-def _made(stack: ExitStack) -> int:
-    """Make the map of places, gone with `stack`. Raises TcplatError."""
-    try:
-        places_fd = make_places()
-    except OSError as error:
-        raise _refused(error) from error
-    stack.callback(os.close, places_fd)
-    return places_fd
 
 
 def _refused(error: OSError) -> KernelUnsupported:

@@ -1,61 +1,73 @@
-"""Reading the kernel's ring buffer through shared memory: whole batches, no call and no callback per event.
+"""The ring of records: whole batches through shared memory, no call and no callback per event.
 
-The layout is the kernel's (Documentation/bpf/ringbuf.rst): a page with the consumer's position, a page with the
-producer's, then the data, mapped twice over so that what wraps is contiguous. bcc's own reader takes the GIL anew for
-every event: 2,600 events a second beside a busy screen; this one copies millions.
+The kernel program counts a record, writes it, then says on which turn through the ring it did. bcc's reader of the
+kernel's own ring buffer takes the GIL anew for every event: 2,600 events a second beside a busy screen; this one copies
+millions.
 """
 
 from __future__ import annotations
 
 import mmap
+import os
+import struct
+from contextlib import ExitStack
 from types import TracebackType
 
-from bpf.event import EVENT_BYTES, RECORD
+from bpf import maps, syscall
+from bpf.event import RECORD
 
-_WORD_BYTES = 4
-_RECORD_WORDS = RECORD.size // _WORD_BYTES
+RECORDS = 32768
+"""As many as it has room for."""
+_COUNT = struct.Struct("=8xQ")
+"""`struct ring_count`, without its lock."""
+_PRODUCED, _CONSUMED = (struct.pack("=I", number) for number in range(2))
 
 
 class Ring:
-    """The consumer's side of a BPF_MAP_TYPE_RINGBUF whose records are all `RECORD.size` bytes. One thread only."""
+    """The consumer's side, and the maps that it shares with the program. One thread only."""
 
-    def __init__(self, map_fd: int, data_bytes: int) -> None:
-        """Map the ring; `data_bytes` is its max_entries. Raises OSError."""
-        self._mask = data_bytes - 1
-        page = mmap.PAGESIZE
-        self._consumer = mmap.mmap(map_fd, page)
-        self._producer = mmap.mmap(map_fd, page + 2 * data_bytes, prot=mmap.PROT_READ, offset=page)
-        self._consumed = memoryview(self._consumer).cast("Q")
-        self._produced = memoryview(self._producer)[:8].cast("Q")
-        self._data = memoryview(self._producer)[page:]
-        self._words = self._data.cast("I")
+    def __init__(self) -> None:
+        """Make an empty one. Raises OSError."""
+        with ExitStack() as stack:
+            self.counts_fd = maps.make_locked(maps.Shape("tcplat_ring", maps.ARRAY, 4, _COUNT.size, 2))
+            stack.callback(os.close, self.counts_fd)
+            self.records_fd, self._records = _shared(stack, "tcplat_records", RECORDS * RECORD.size)
+            self.turns_fd, self._turns = _shared(stack, "tcplat_turns", RECORDS)
+            self._consumed = 0
+            self._leaving = stack.pop_all()
 
     def read(self) -> bytes:
         """Take what is complete: whole records, oldest first. Never blocks."""
-        begin = self._consumed[0]
-        waiting = (self._produced[0] - begin) // RECORD.size
-        if not waiting:
+        begin, end = self._consumed, self._consumed + self._complete(self._produced())
+        if begin == end:
             return b""
-        offset = begin & self._mask
-        complete = self._complete(offset // _WORD_BYTES, waiting)
-        # The headers are read before the data is copied: a record whose header is final has all its data.
-        records = bytes(self._data[offset : offset + complete * RECORD.size])
-        self._consumed[0] = begin + len(records)
+        records = self._between(begin % RECORDS * RECORD.size, end % RECORDS * RECORD.size)
+        self._consumed = end
+        syscall.update(self.counts_fd, _CONSUMED, _COUNT.pack(end))
         return records
 
-    def _complete(self, first_word: int, waiting: int) -> int:
-        """Count the records in front that are written; one still being written by another CPU has its busy bit set."""
-        headers = self._words[first_word : first_word + waiting * _RECORD_WORDS : _RECORD_WORDS].tolist()
-        if headers.count(EVENT_BYTES) == waiting:
-            return waiting
-        return next(i for i, header in enumerate(headers) if header != EVENT_BYTES)
+    def _between(self, first: int, behind: int) -> bytes:
+        if first < behind:
+            return self._records[first:behind]
+        return self._records[first:] + self._records[:behind]
+
+    def _produced(self) -> int:
+        (count,) = _COUNT.unpack(syscall.lookup(self.counts_fd, _PRODUCED, _COUNT.size))
+        return int(count)
+
+    def _complete(self, produced: int) -> int:
+        """Count those in front that are written; another CPU may still be writing one of them."""
+        turn, first = divmod(self._consumed, RECORDS)
+        waiting = produced - self._consumed
+        to_the_end = self._turns[first : first + waiting]
+        complete = _leading(to_the_end, turn + 1)
+        if complete < len(to_the_end) or complete == waiting:
+            return complete
+        return complete + _leading(self._turns[: waiting - complete], turn + 2)
 
     def close(self) -> None:
-        """Unmap."""
-        for view in (self._words, self._data, self._produced, self._consumed):
-            view.release()
-        self._producer.close()
-        self._consumer.close()
+        """Unmap, and close."""
+        self._leaving.close()
 
     def __enter__(self) -> Ring:
         return self
@@ -64,3 +76,42 @@ class Ring:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+class Bell:
+    """A BPF_MAP_TYPE_RINGBUF of a page that the program rings when the ring is half full. One thread only.
+
+    Its layout is the kernel's (Documentation/bpf/ringbuf.rst): a page with the consumer's position, then one with the
+    producer's.
+    """
+
+    def __init__(self, map_fd: int) -> None:
+        """Map it. Raises OSError."""
+        self.fd = map_fd
+        """Polls readable once it was rung."""
+        self._consumer = mmap.mmap(map_fd, mmap.PAGESIZE)
+        self._producer = mmap.mmap(map_fd, mmap.PAGESIZE, prot=mmap.PROT_READ, offset=mmap.PAGESIZE)
+
+    def hush(self) -> None:
+        """Take what rang."""
+        self._consumer[:8] = self._producer[:8]
+
+    def close(self) -> None:
+        """Unmap."""
+        self._producer.close()
+        self._consumer.close()
+
+
+def _shared(stack: ExitStack, name: str, size: int) -> tuple[int, mmap.mmap]:
+    """Make a map of one value that we can see; return its descriptor and its memory, gone with `stack`."""
+    map_fd = maps.make(maps.Shape(name, maps.ARRAY, 4, size, 1, maps.MMAPABLE))
+    stack.callback(os.close, map_fd)
+    return map_fd, stack.enter_context(mmap.mmap(map_fd, size, prot=mmap.PROT_READ))
+
+
+def _leading(turns: bytes, turn: int) -> int:
+    """How many were written on this turn, until the first that was not."""
+    wanted = bytes([turn & 0xFF])
+    if turns.count(wanted) == len(turns):
+        return len(turns)
+    return len(turns) - len(turns.lstrip(wanted))

@@ -147,19 +147,19 @@ def with_unknown_map(compiled: Compiled) -> Compiled:
     return replace(compiled, shapes=(first._replace(kind=9999), *others))
 
 
-def with_small_ring(compiled: Compiled) -> Compiled:
-    """Less than what is mapped."""
-    number = compiled.tables["events"]
+def with_map_not_shared(compiled: Compiled) -> Compiled:
+    """One that cannot be mapped."""
+    number = compiled.tables["at_a_glance"]
     shapes = list(compiled.shapes)
-    shapes[number] = shapes[number]._replace(entries=4096)
+    shapes[number] = shapes[number]._replace(flags=0)
     return replace(compiled, shapes=tuple(shapes))
 
 
 @pytest.mark.kernel
 @pytest.mark.parametrize(
     "spoil",
-    [with_bad_code("handshake"), with_bad_code("forget"), with_unknown_map, with_small_ring],
-    ids=["program", "forget", "map", "ring"],
+    [with_bad_code("handshake"), with_bad_code("forget"), with_unknown_map, with_map_not_shared],
+    ids=["program", "forget", "map", "memory"],
 )
 def test_what_is_kept_and_refused_is_compiled_anew(
     spoil: Callable[[Compiled], Compiled], good: Compiled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -1,4 +1,4 @@
-"""What is under way in the kernel program: bounds of its tables and ring, sweeps, what is never answered."""
+"""What is under way in the kernel program: bounds of its tables, sweeps, what is never answered."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from bpf.tables import AwaitedAcks
 from tests.bpf.peers import (
     ACK,
     ADDRESSES,
-    RST,
     SYN,
     Peers,
     connect_out,
@@ -26,21 +25,6 @@ from tests.bpf.peers import (
 from tests.bpf.wire import IFINDEX, Wire
 
 pytestmark = pytest.mark.kernel
-
-
-def test_what_the_ring_cannot_take_is_counted(program: Program) -> None:
-    peers = Peers(*ADDRESSES[4])
-    with Wire(program, Layer.IP) as wire:
-        made = 0
-        while not wire.counters()["events_lost"]:
-            for _ in range(500):
-                made += 1
-                each = replace(peers, local_port=1024 + made % 60000)
-                wire.sends(each.ours(SYN, made))
-                wire.receives(each.theirs(RST | ACK, 0, made + 1))
-            assert made < 60_000
-        counters = wire.counters()
-        assert len(wire.events()) + counters["events_lost"] == counters["refused"] == made
 
 
 def test_full_table_is_counted_and_leaves_the_other_alone(program: Program) -> None:

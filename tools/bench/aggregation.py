@@ -6,23 +6,20 @@ the processor counts, but for the busyness.
 
 from __future__ import annotations
 
-import mmap
-import os
 import queue
 import random
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 
 from bpf.event import RECORD, Handshake, Records, decode
-from bpf.ring import Ring
 from tools.bench.effort import Effort
-from tools.bench.handshakes import INTERVAL_NS, LABELS, records, spread
+from tools.bench.handshakes import INTERVAL_NS, LABELS, spread
 from tools.bench.report import Figure
+from tools.bench.stand import Stand
 from tui.core.rows import Rows
 
 TARGET_US = 2.0
@@ -30,7 +27,6 @@ _HOSTS = 10_000
 _DRAINED = 2500
 """Handshakes in a batch: 50 ms of 50,000 a second."""
 _BATCHES_A_REDRAW = 20
-_RING_BYTES = 1 << 20
 _BUSY_TURNS = 200
 
 
@@ -38,7 +34,7 @@ def figures(effort: Effort) -> Iterator[Figure]:
     """In all and by stage; beside it the least that Python does with a record: unpack it, count it by host."""
     chance = random.Random(1)
     made = [list(spread(chance, _HOSTS, _DRAINED, 0)) for _ in range(_BATCHES_A_REDRAW)]
-    batches = [records(each) for each in made]
+    batches = [Records.of(each).raw for each in made]
     rounds = max(1, effort.events // (_DRAINED * _BATCHES_A_REDRAW))
     runs, bare = [], []
     for _ in range(max(1, effort.windows // 2)):
@@ -133,28 +129,3 @@ def _read(
             later_ns = (number * len(batches) + place) * _DRAINED * INTERVAL_NS
             drained.put(Records.of(each._replace(time_ns=each.time_ns + later_ns) for each in handshakes))
     drained.put(None)
-
-
-class Stand:
-    """Memory laid out as the kernel's ring, so that its reader reads it."""
-
-    def __enter__(self) -> Stand:
-        with ExitStack() as stack:
-            fd = os.memfd_create("ring")
-            stack.callback(os.close, fd)
-            os.ftruncate(fd, 2 * mmap.PAGESIZE + 2 * _RING_BYTES)
-            self._memory = stack.enter_context(mmap.mmap(fd, 2 * mmap.PAGESIZE + 2 * _RING_BYTES))
-            self.ring = stack.enter_context(Ring(fd, _RING_BYTES))
-            self._produced = 0
-            self._leaving = stack.pop_all()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._leaving.close()
-
-    def put(self, written: bytes) -> None:
-        """Write, and say that it is there. What wraps lies behind the end: the kernel maps the ring twice."""
-        at = 2 * mmap.PAGESIZE + self._produced % _RING_BYTES
-        self._memory[at : at + len(written)] = written
-        self._produced += len(written)
-        self._memory[mmap.PAGESIZE : mmap.PAGESIZE + 8] = self._produced.to_bytes(8, "little")

@@ -1,14 +1,12 @@
-"""Handshakes made up: of many hosts, whose latencies spread around their own medians; as values and as ring records."""
+"""Handshakes made up: of many hosts, whose latencies spread around their own medians."""
 
 from __future__ import annotations
 
 import random
-import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
-from bpf.event import EVENT_BYTES, RECORD, Handshake
+from bpf.event import Handshake
 
-_HEADER = struct.Struct("=I")
 _ZERO = dict.fromkeys(Handshake._fields, 0)
 _MAPPED = bytes(10) + b"\xff\xff"
 _MEDIANS = 50
@@ -60,9 +58,3 @@ def spread(chance: random.Random, hosts: int, count: int, from_ns: int) -> Itera
     """So many, of evenly drawn hosts."""
     for number in range(count):
         yield handshake(chance, chance.randrange(hosts), from_ns + number * INTERVAL_NS)
-
-
-def records(handshakes: Iterable[Handshake]) -> bytes:
-    """As they lie in the ring."""
-    header = _HEADER.pack(EVENT_BYTES)
-    return b"".join(header + RECORD.pack(*each)[_HEADER.size :] for each in handshakes)

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from bpf.event import Handshake, decode
+from bpf.event import Handshake, Records, decode
 from tools.bench.children import cpu_s, spawn
 from tools.bench.effort import Effort
-from tools.bench.handshakes import records, spread
+from tools.bench.handshakes import spread
 from tools.bench.injected import injected
 from tools.bench.network import OURS, Pair
 from tools.bench.report import Figure
@@ -26,7 +26,7 @@ _BARE = 20_000
 def figures(effort: Effort) -> Iterator[Figure]:
     """Of each form; beside it the least that Python does: decode a record, write its figures."""
     chance = random.Random(1)
-    packed = records(spread(chance, _HOSTS, _BARE, 0))
+    packed = Records.of(spread(chance, _HOSTS, _BARE, 0)).raw
     for form in ("--json", "--log"):
         with ExitStack() as stack:
             directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tcplat-bench-")))
