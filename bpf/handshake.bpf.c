@@ -104,8 +104,14 @@
 #define RECORDS 32768
 #define RECORD_WORDS 16
 #define PENDING_MAX 65536
-#define PLACES 4096
-#define PLACES_BITS 12
+#define SLOTS 4096
+#define SLOTS_BITS 12
+/* A shard's slots, and the places that these have together: 1 to LAST_PLACE. */
+#define SHARD_BITS 8
+#define SHARDS (2 * SLOTS >> SHARD_BITS)
+#define LAST_PLACE 254
+#define NO_PLACE 0
+#define ELSEWHERE 255
 #define CALLERS_MAX 16384
 #define ACCOUNTS_MAX 256
 #define ACK_SLOTS 65536
@@ -180,17 +186,18 @@
         asm volatile("%0 = 0x7c91a706 ll" : "=r"(_map));                                                               \
         _map;                                                                                                          \
     })
-/* ... and maps that have locks, or values that bcc takes minutes for: the places of handshakes under way, the ring, its records. */
+/* ... and maps that have locks, or values that bcc takes minutes for: of the handshakes under way, and of the ring. */
 #define LOOKED_UP(marker, type, number)                                                                                \
     ({                                                                                                                 \
         void *_map;                                                                                                    \
         asm volatile("%0 = " #marker " ll" : "=r"(_map));                                                              \
         (type *)bpf_map_lookup_elem(_map, number);                                                                     \
     })
-#define PLACE_OF(number) LOOKED_UP(0x7c91a709, struct place, number)
+#define UNDER_WAY(number) LOOKED_UP(0x7c91a709, struct places, number)
 #define RING_COUNT(which) LOOKED_UP(0x7c91a70a, struct ring_count, which)
 #define RING_RECORDS(number) LOOKED_UP(0x7c91a70b, struct records, number)
 #define RING_TURNS(number) LOOKED_UP(0x7c91a70c, struct turns, number)
+#define SHARD(number) LOOKED_UP(0x7c91a70d, struct shard, number)
 
 /* The ring of records: how many were put there, and how many the reader has taken, counted with a lock; and for each record on
  * which turn through the ring it was written, so that the reader knows when it is whole. Our own, since BPF_MAP_TYPE_RINGBUF waits,
@@ -323,27 +330,41 @@ struct inbound {
 };
 _Static_assert(sizeof(struct inbound) == 48, "bpf/tables.py decodes 48 bytes");
 
-/* Each handshake has one place, by its connection's hash, where it is found with one look at memory that is not at hand; in a
- * hash table that takes three. Where two that are under way have the same, the later one goes into the table of its direction.
- * Whatever changes a place holds its lock. */
+/* A handshake under way. It has a slot, by its connection's hash, which tells its place; of the places that are free the one that
+ * was left last is taken: it is the one that is at hand, where all others have to be fetched from memory. Where two that are under
+ * way have the same slot, or all places of their shard are taken, the later one goes into the hash table of its direction. */
 struct place {
-    struct bpf_spin_lock lock;
-    u32 elsewhere; /* How many that have this place are in the table. */
     struct connection key;
     union {
         u64 first_syn_ns; /* 0: it is free. */
         struct outbound outbound;
         struct inbound inbound;
     };
-    u64 unused;
+    u64 unused[2];
 };
 _Static_assert(sizeof(struct place) == 128, "bpf/places.py decodes 128 bytes");
 
+struct places {
+    struct place places[SHARDS << SHARD_BITS];
+};
+
+/* Whatever changes a slot or a place holds the lock of its shard. */
+struct shard {
+    struct bpf_spin_lock lock;
+    u32 taken;
+    u32 elsewhere; /* How many of its slots are in the table. */
+    u32 unused;
+    u8 places[1 << SHARD_BITS]; /* From `taken` on: those that are free, the one left last first. */
+    u32 elsewhere_of[1 << SHARD_BITS];
+};
+_Static_assert(sizeof(struct shard) == 1296, "bpf/places.py makes a map of 1296 bytes");
+
 /* What is to be told at a glance, being small enough to stay in the cache: whether any handshake was reported as unanswered (user
- * space says so), and by a place's number whether it, or the table for it, has any: nearly all RSTs have nothing to do with one. */
+ * space says so), and of each slot its place, or ELSEWHERE: there are only some in the table. Nearly all RSTs have nothing to do
+ * with either. */
 struct glance {
     u32 has_reported;
-    u8 is_taken[2 * PLACES];
+    u8 slots[2 * SLOTS];
 };
 
 /* What user space asks the program `forget` for: to remove a handshake, if it still is as it was read. */
@@ -477,7 +498,7 @@ struct view {
     bool ingress;
     u64 now;    /* 0: not asked for yet. */
     u64 cookie; /* Of the socket that sends a SYN. */
-    u32 place;  /* `place_number` of its connection. */
+    u32 slot;   /* `slot_number` of its connection. */
 };
 
 /* Read where it is needed: most packets do not. In assembler, since the verifier refuses it where the compiler adds the offset to
@@ -914,22 +935,26 @@ INLINE u64 answered_ns(struct stamps *answer, bool stamped, u32 first_stamp, u32
     return answer->echo == first_stamp ? first_ns : 0;
 }
 
-/* Where a handshake under way is: in its place, or (is_elsewhere) in its direction's table. */
+/* Where a handshake under way is: in a place, or (is_elsewhere) in its direction's table. */
 struct spot {
-    struct place *place;
-    u8 *is_taken;
+    struct shard *shard;
+    struct places *places;
+    struct place *place; /* One that is free, if the slot has none. */
+    u8 *slot;
+    u32 number;
+    u8 held; /* What the slot said. */
     bool is_elsewhere;
 };
 
-/* Its number, in either direction. */
-INLINE u32 place_number(struct connection *key)
+/* The number of its slot, in either direction. */
+INLINE u32 slot_number(struct connection *key)
 {
     u64 *words = (u64 *)key;
     u64 hash = (words[1] + words[0] * 0x9e3779b97f4a7c15) * 0xbf58476d1ce4e5b9;
     hash = (hash ^ hash >> 32) + words[3] + words[2] * 0x94d049bb133111eb;
     hash = (hash ^ words[4]) * 0x9e3779b97f4a7c15;
     hash = (hash ^ hash >> 32) * 0xbf58476d1ce4e5b9;
-    return hash >> (64 - PLACES_BITS);
+    return hash >> (64 - SLOTS_BITS);
 }
 
 /* Have memory fetched, without waiting for it: of a place's lines all at once, not one after another. */
@@ -938,28 +963,39 @@ INLINE void touch(u64 *word)
     (void)*(volatile u64 *)word;
 }
 
-INLINE struct place *touch_place(u32 number)
+INLINE struct place *place_at(struct places *places, u64 number, u64 place)
 {
-    struct place *place = PLACE_OF(&number);
-    if (!place)
-        return 0;
-    touch(&place->first_syn_ns);
-    touch((u64 *)&place->key);
-    touch(&place->unused);
-    return place;
+    u64 at = ((number & (2 * SLOTS - 1)) >> SHARD_BITS << SHARD_BITS | (place & 0xff));
+    return &places->places[at & ((SHARDS << SHARD_BITS) - 1)];
 }
 
-INLINE bool find_place(struct spot *spot, u32 number, bool is_needed)
+/* The place that a slot has, or that it would get. */
+INLINE struct place *touch_place(struct spot *spot)
+{
+    u32 place = spot->held;
+    if (place == NO_PLACE)
+        place = spot->shard->places[spot->shard->taken & 0xff];
+    spot->place = place_at(spot->places, spot->number, place);
+    touch((u64 *)&spot->place->key);
+    touch(&spot->place->unused[0]);
+    return spot->place;
+}
+
+INLINE bool find_slot(struct spot *spot, u32 number, bool is_needed)
 {
     u32 zero = 0;
     struct glance *glance = at_a_glance.lookup(&zero);
     if (!glance)
         return false;
-    spot->is_taken = glance->is_taken + (number & (2 * PLACES - 1));
-    if (!is_needed && !*spot->is_taken)
+    spot->number = number & (2 * SLOTS - 1);
+    spot->slot = glance->slots + spot->number;
+    spot->held = *spot->slot;
+    if (!is_needed && spot->held == NO_PLACE)
         return false;
-    spot->place = touch_place(number);
-    return spot->place;
+    u32 shard = spot->number >> SHARD_BITS;
+    spot->shard = SHARD(&shard);
+    spot->places = UNDER_WAY(&zero);
+    return spot->shard && spot->places && touch_place(spot);
 }
 
 INLINE bool is_same(void *one, void *other, u32 bytes)
@@ -976,39 +1012,77 @@ INLINE bool is_at(struct place *place, struct connection *key)
     return place->first_syn_ns && is_same(&place->key, key, sizeof(*key));
 }
 
-/* With the lock held. */
-INLINE void mark_place(struct spot *spot)
+INLINE u32 *elsewhere_of(struct spot *spot)
 {
-    *spot->is_taken = spot->place->first_syn_ns || spot->place->elsewhere;
+    return spot->shard->elsewhere_of + (spot->number & ((1 << SHARD_BITS) - 1));
 }
 
-/* It was deleted from its table, or there was no room for it. */
+/* Are there perhaps some of this slot in the table? */
+INLINE bool has_elsewhere(struct spot *spot)
+{
+    return spot->shard->elsewhere && *elsewhere_of(spot);
+}
+
+/* With the lock held, as all that follows: take a place, if it needs none yet; 0: the table is for it. */
+INLINE struct place *take_place(struct spot *spot)
+{
+    u32 held = *spot->slot;
+    if (held == NO_PLACE || held == ELSEWHERE) {
+        u32 taken = spot->shard->taken;
+        if (taken >= LAST_PLACE)
+            return 0;
+        held = spot->shard->places[taken & 0xff];
+        spot->shard->taken = taken + 1;
+        *spot->slot = held;
+    }
+    return place_at(spot->places, spot->number, held);
+}
+
+INLINE void leave_place(struct spot *spot, struct place *place)
+{
+    u32 taken = spot->shard->taken - 1;
+    place->first_syn_ns = 0;
+    spot->shard->places[taken & 0xff] = spot->held;
+    spot->shard->taken = taken;
+    *spot->slot = has_elsewhere(spot) ? ELSEWHERE : NO_PLACE;
+}
+
+INLINE void enter_table(struct spot *spot)
+{
+    spot->shard->elsewhere++;
+    ++*elsewhere_of(spot);
+    if (*spot->slot == NO_PLACE)
+        *spot->slot = ELSEWHERE;
+}
+
+/* Without the lock: it was deleted from its table, or there was no room for it. */
 INLINE void leave_table(struct spot *spot)
 {
-    bpf_spin_lock(&spot->place->lock);
-    spot->place->elsewhere--;
-    mark_place(spot);
-    bpf_spin_unlock(&spot->place->lock);
+    bpf_spin_lock(&spot->shard->lock);
+    spot->shard->elsewhere--;
+    if (!--*elsewhere_of(spot) && *spot->slot == ELSEWHERE)
+        *spot->slot = NO_PLACE;
+    bpf_spin_unlock(&spot->shard->lock);
 }
 
-INLINE struct outbound *find_outbound(struct spot *spot, struct connection *key, u32 place)
+INLINE struct outbound *find_outbound(struct spot *spot, struct connection *key, u32 slot)
 {
-    if (!find_place(spot, place | OUTBOUND << PLACES_BITS, false))
+    if (!find_slot(spot, slot | OUTBOUND << SLOTS_BITS, false))
         return 0;
     spot->is_elsewhere = !is_at(spot->place, key);
     if (!spot->is_elsewhere)
         return &spot->place->outbound;
-    return spot->place->elsewhere ? pending_outbound.lookup(key) : 0;
+    return has_elsewhere(spot) ? pending_outbound.lookup(key) : 0;
 }
 
-INLINE struct inbound *find_inbound(struct spot *spot, struct connection *key, u32 place)
+INLINE struct inbound *find_inbound(struct spot *spot, struct connection *key, u32 slot)
 {
-    if (!find_place(spot, place | INBOUND << PLACES_BITS, false))
+    if (!find_slot(spot, slot | INBOUND << SLOTS_BITS, false))
         return 0;
     spot->is_elsewhere = !is_at(spot->place, key);
     if (!spot->is_elsewhere)
         return &spot->place->inbound;
-    return spot->place->elsewhere ? pending_inbound.lookup(key) : 0;
+    return has_elsewhere(spot) ? pending_inbound.lookup(key) : 0;
 }
 
 /* Remove the one found; false: another CPU did, or it is not `as_read` any more. Whoever removes it reports it: so each is reported
@@ -1025,15 +1099,14 @@ INLINE bool take_outbound(struct spot *spot, struct connection *key, struct outb
         leave_table(spot);
         return true;
     }
-    bpf_spin_lock(&place->lock);
-    bool is_there = is_at(place, key) && place->outbound.isn == isn &&
+    bpf_spin_lock(&spot->shard->lock);
+    bool is_there = *spot->slot == spot->held && is_at(place, key) && place->outbound.isn == isn &&
                     (!as_read || is_same(&place->outbound, as_read, sizeof(*as_read)));
     if (is_there) {
         *taken = place->outbound;
-        place->first_syn_ns = 0;
-        mark_place(spot);
+        leave_place(spot, place);
     }
-    bpf_spin_unlock(&place->lock);
+    bpf_spin_unlock(&spot->shard->lock);
     return is_there;
 }
 
@@ -1049,15 +1122,14 @@ INLINE bool take_inbound(struct spot *spot, struct connection *key, struct inbou
         leave_table(spot);
         return true;
     }
-    bpf_spin_lock(&place->lock);
-    bool is_there = is_at(place, key) && place->inbound.remote_isn == isn &&
+    bpf_spin_lock(&spot->shard->lock);
+    bool is_there = *spot->slot == spot->held && is_at(place, key) && place->inbound.remote_isn == isn &&
                     (!as_read || is_same(&place->inbound, as_read, sizeof(*as_read)));
     if (is_there) {
         *taken = place->inbound;
-        place->first_syn_ns = 0;
-        mark_place(spot);
+        leave_place(spot, place);
     }
-    bpf_spin_unlock(&place->lock);
+    bpf_spin_unlock(&spot->shard->lock);
     return is_there;
 }
 
@@ -1072,7 +1144,7 @@ INLINE bool was_reported(struct connection *key, u32 isn)
     return mark && *mark == isn && !reported.delete(key);
 }
 
-/* What became of a SYN that is looked up and, if it is new, put in its place. */
+/* What became of a SYN that is looked up and, if it is new, put in a place. */
 #define IS_NEW 0
 #define IS_AGAIN 1
 #define IS_ANOTHER 2 /* Of a port used again: it is put in the old one's place. */
@@ -1093,12 +1165,11 @@ INLINE void syn_out(struct view *view, struct connection *key, struct segment *t
     struct account *account = view->account;
     struct spot spot;
     u64 now = view->now;
-    if (!find_place(&spot, view->place | OUTBOUND << PLACES_BITS, true))
+    if (!find_slot(&spot, view->slot | OUTBOUND << SLOTS_BITS, true))
         return;
-    struct place *place = spot.place;
     u32 isn = bpf_ntohl(tcp->seq);
     u32 old_isn = 0, is_another = false;
-    if (place->elsewhere && !is_at(place, key)) {
+    if (has_elsewhere(&spot) && !is_at(spot.place, key)) {
         struct outbound *pending = pending_outbound.lookup(key);
         if (pending && pending->isn == isn) {
             send_again(pending, stamps, now);
@@ -1123,23 +1194,25 @@ INLINE void syn_out(struct view *view, struct connection *key, struct segment *t
     if (!find_caller(&fresh.caller, view->cookie))
         __builtin_memset(&fresh.caller, 0, sizeof(fresh.caller));
     u32 found = IS_NEW;
-    bpf_spin_lock(&place->lock);
-    if (place->first_syn_ns)
+    bpf_spin_lock(&spot.shard->lock);
+    struct place *place = take_place(&spot);
+    if (!place)
+        found = IS_ELSEWHERE;
+    else if (place->first_syn_ns)
         found = !is_at(place, key)             ? IS_ELSEWHERE
                 : place->outbound.isn == isn ? IS_AGAIN
                                                : IS_ANOTHER;
-    if (found == IS_ANOTHER)
-        old_isn = place->outbound.isn;
-    if (found == IS_ELSEWHERE)
-        place->elsewhere++;
-    else if (found == IS_AGAIN)
+    if (found == IS_ELSEWHERE) {
+        enter_table(&spot);
+    } else if (found == IS_AGAIN) {
         send_again(&place->outbound, stamps, now);
-    else {
+    } else {
+        if (found == IS_ANOTHER)
+            old_isn = place->outbound.isn;
         place->key = *key;
         place->outbound = fresh;
     }
-    mark_place(&spot);
-    bpf_spin_unlock(&place->lock);
+    bpf_spin_unlock(&spot.shard->lock);
     if (found == IS_AGAIN) {
         account->syn_retransmits++;
         return;
@@ -1159,11 +1232,10 @@ INLINE void syn_in(struct view *view, struct connection *key, struct segment *tc
     u32 isn = bpf_ntohl(tcp->seq);
     u64 now = view->now;
     struct spot spot;
-    if (!find_place(&spot, view->place | INBOUND << PLACES_BITS, true))
+    if (!find_slot(&spot, view->slot | INBOUND << SLOTS_BITS, true))
         return;
-    struct place *place = spot.place;
     bool is_another = false;
-    if (place->elsewhere && !is_at(place, key)) {
+    if (has_elsewhere(&spot) && !is_at(spot.place, key)) {
         struct inbound *pending = pending_inbound.lookup(key);
         if (pending && pending->remote_isn == isn) {
             account->syn_retransmits++;
@@ -1180,19 +1252,21 @@ INLINE void syn_in(struct view *view, struct connection *key, struct segment *tc
         .remote_data_bytes = data_bytes,
     };
     u32 found = IS_NEW;
-    bpf_spin_lock(&place->lock);
-    if (place->first_syn_ns)
+    bpf_spin_lock(&spot.shard->lock);
+    struct place *place = take_place(&spot);
+    if (!place)
+        found = IS_ELSEWHERE;
+    else if (place->first_syn_ns)
         found = !is_at(place, key)                   ? IS_ELSEWHERE
                 : place->inbound.remote_isn == isn ? IS_AGAIN
                                                      : IS_ANOTHER;
-    if (found == IS_ELSEWHERE)
-        place->elsewhere++;
-    else if (found != IS_AGAIN) {
+    if (found == IS_ELSEWHERE) {
+        enter_table(&spot);
+    } else if (found != IS_AGAIN) {
         place->key = *key;
         place->inbound = fresh;
     }
-    mark_place(&spot);
-    bpf_spin_unlock(&place->lock);
+    bpf_spin_unlock(&spot.shard->lock);
     if (found == IS_AGAIN) {
         account->syn_retransmits++;
         return;
@@ -1238,10 +1312,10 @@ INLINE void syn_ack_out(struct view *view, struct spot *spot, struct connection 
         answer(pending, isn, ack, stamps, now);
     } else {
         struct place *place = spot->place;
-        bpf_spin_lock(&place->lock);
-        if (is_at(place, key))
+        bpf_spin_lock(&spot->shard->lock);
+        if (*spot->slot == spot->held && is_at(place, key))
             answer(&place->inbound, isn, ack, stamps, now);
-        bpf_spin_unlock(&place->lock);
+        bpf_spin_unlock(&spot->shard->lock);
     }
     await_ack(isn + 1);
 }
@@ -1365,7 +1439,7 @@ INLINE void match(struct view *view, struct connection *key, struct segment *tcp
                   u8 kind)
 {
     struct spot spot;
-    struct outbound *ours = view->ingress && kind != ACK ? find_outbound(&spot, key, view->place) : 0;
+    struct outbound *ours = view->ingress && kind != ACK ? find_outbound(&spot, key, view->slot) : 0;
     u8 outcome = ours ? outcome_of_ours(ours, tcp, kind) : GOES_ON;
     if (view->ingress && kind == (SYN | ACK) && outcome == GOES_ON)
         view->account->unsolicited++;
@@ -1380,7 +1454,7 @@ INLINE void match(struct view *view, struct connection *key, struct segment *tcp
         syn_out(view, key, tcp, stamps, data_bytes);
     if (kind == SYN || (view->ingress && kind == (SYN | ACK)))
         return;
-    struct inbound *theirs = find_inbound(&spot, key, view->place);
+    struct inbound *theirs = find_inbound(&spot, key, view->slot);
     if (!theirs)
         return;
     if (kind == (SYN | ACK)) {
@@ -1886,9 +1960,10 @@ INLINE void look_fully(struct view *view, struct packet *packet, u8 *end)
         key_of(&key, ifindex_of(view->skb), ip->source, ip->destination, tcp->source_port, tcp->destination_port);
     else
         key_of(&key, ifindex_of(view->skb), ip->destination, ip->source, tcp->destination_port, tcp->source_port);
-    view->place = place_number(&key);
+    view->slot = slot_number(&key);
+    struct spot spot;
     if (kind & SYN)
-        touch_place(view->place | (ingress == (kind == SYN) ? INBOUND : OUTBOUND) << PLACES_BITS);
+        find_slot(&spot, view->slot | (ingress == (kind == SYN) ? INBOUND : OUTBOUND) << SLOTS_BITS, true);
     if (kind != QUOTED)
         data_bytes = ip->payload_bytes - header_bytes(tcp);
     if (!(kind & RST) && (kind & ACK || !ingress) && kind != QUOTED && /* Nobody asks for those of a RST, and of their SYN. */
@@ -1972,10 +2047,10 @@ int forget(struct __sk_buff *skb)
     if (bpf_skb_load_bytes(skb, 0, &request, sizeof(request)))
         return 0;
     if (request.direction == OUTBOUND) {
-        struct outbound taken, *ours = find_outbound(&spot, &request.key, place_number(&request.key));
+        struct outbound taken, *ours = find_outbound(&spot, &request.key, slot_number(&request.key));
         return ours && take_outbound(&spot, &request.key, ours, &taken, &request.outbound);
     }
-    struct inbound taken, *theirs = find_inbound(&spot, &request.key, place_number(&request.key));
+    struct inbound taken, *theirs = find_inbound(&spot, &request.key, slot_number(&request.key));
     return theirs && take_inbound(&spot, &request.key, theirs, &taken, &request.inbound);
 }
 

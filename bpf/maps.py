@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import mmap
 import os
 import struct
+from contextlib import ExitStack
 from typing import NamedTuple
 
 from bpf import syscall
@@ -75,6 +77,13 @@ def make_locked(shape: Shape) -> int:
         ]
     )
     return make(shape, Types(btf(types, _NAMES), key=1, value=4))
+
+
+def make_shared(stack: ExitStack, name: str, size: int) -> tuple[int, mmap.mmap]:
+    """Make an array of one value that we can see (Linux 5.5); return its descriptor and memory, gone with `stack`."""
+    map_fd = make(Shape(name, ARRAY, 4, size, 1, MMAPABLE))
+    stack.callback(os.close, map_fd)
+    return map_fd, stack.enter_context(mmap.mmap(map_fd, size, prot=mmap.PROT_READ))
 
 
 def _make(shape: Shape, types: tuple[int, int, int]) -> int:

@@ -1,41 +1,69 @@
-"""Where the kernel program keeps handshakes under way: each in its place (`struct place`), or else in a hash table.
+"""Where the kernel program keeps handshakes under way: each in a place (`struct place`), or else in a hash table.
 
-A place has a lock, so the kernel wants to know its layout. What is read of one is whole; only the program removes any,
-at once with the look whether it has changed, and is run here for that.
+Slots and places are read through shared memory, without their locks: half of what is read may be of a handshake that
+just ended, but the time in it is the next one's then, which nobody gives up yet. Only the program removes any, at once with
+the look whether it has changed: it is run here for that.
 """
 
 from __future__ import annotations
 
 import mmap
+import os
 import re
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import NamedTuple
 
 from bpf import maps, syscall
 from bpf.event import Direction
 
-PLACES = 4096
+SLOTS = 4096
 """In each direction."""
+_SHARD_SLOTS = 256
+PLACES = 254 * SLOTS // _SHARD_SLOTS
+"""In each direction; a shard's are numbered from 1 on."""
+_NO_PLACE, _ELSEWHERE = 0, 255
 KEY_BYTES = 40
 OUTBOUND_BYTES, INBOUND_BYTES = 72, 48
 PLACE_BYTES = 128
-_KEY_OFFSET, _VALUE_OFFSET = 8, 48
+_SHARD = struct.Struct(f"=16x256s{4 * _SHARD_SLOTS}x")
+_NUMBER = struct.Struct("=I")
 _REQUEST = struct.Struct(f"=16x{KEY_BYTES}sQ{OUTBOUND_BYTES}s")
 """`struct request`; what an Ethernet header would be is left empty."""
-_TAKEN = re.compile(rb"[^\0]")
+_USED = re.compile(rb"[^\0]")
 
 
-def make_places() -> int:
-    """Make the map of places, all free; return its descriptor. Raises OSError."""
-    return maps.make_locked(maps.Shape("tcplat_places", maps.ARRAY, 4, PLACE_BYTES, 2 * PLACES))
+class Places:
+    """The places, and what the program knows of those that are free."""
+
+    def __init__(self) -> None:
+        """Make them, all free. Raises OSError."""
+        shards = 2 * SLOTS // _SHARD_SLOTS
+        with ExitStack() as stack:
+            self.shards_fd = maps.make_locked(maps.Shape("tcplat_shards", maps.ARRAY, 4, _SHARD.size, shards))
+            stack.callback(os.close, self.shards_fd)
+            free = _SHARD.pack(bytes(range(_NO_PLACE + 1, _ELSEWHERE)))
+            for shard in range(shards):
+                syscall.update(self.shards_fd, _NUMBER.pack(shard), free)
+            self.places_fd, self._memory = maps.make_shared(stack, "tcplat_places", 2 * SLOTS * PLACE_BYTES)
+            self._leaving = stack.pop_all()
+
+    def place(self, slot: int, held: int) -> bytes:
+        """Read the place that a slot has."""
+        begin = (slot // _SHARD_SLOTS * _SHARD_SLOTS + held) * PLACE_BYTES
+        return self._memory[begin : begin + PLACE_BYTES]
+
+    def close(self) -> None:
+        """Unmap, and close."""
+        self._leaving.close()
 
 
 class UnderWay(NamedTuple):
     """One as it was read."""
 
     number: int | None
-    """Of its place; None: it is in the table."""
+    """Of its slot; None: it is in the table."""
     key: bytes
     value: bytes
     """`struct outbound` or `struct inbound`."""
@@ -47,18 +75,23 @@ class Glance:
     _HEAD = struct.Struct("=I")
 
     def __init__(self, map_fd: int) -> None:
-        size = self._HEAD.size + 2 * PLACES
+        size = self._HEAD.size + 2 * SLOTS
         self._memory = mmap.mmap(map_fd, -(-size // mmap.PAGESIZE) * mmap.PAGESIZE)
 
     def say_reported(self, *, has_any: bool) -> None:
         """Say whether any handshake under way was reported as unanswered."""
         self._HEAD.pack_into(self._memory, 0, has_any)
 
-    def taken(self, direction: Direction) -> list[int]:
-        """Which places are taken, perhaps by some in the table only."""
-        first = direction * PLACES
-        marks = self._memory[self._HEAD.size + first : self._HEAD.size + first + PLACES]
-        return [first + found.start() for found in _TAKEN.finditer(marks)]
+    def used(self, direction: Direction) -> list[int]:
+        """The slots of which there is anything, perhaps in the table only."""
+        first = direction * SLOTS
+        slots = self._memory[self._HEAD.size + first : self._HEAD.size + first + SLOTS]
+        return [first + found.start() for found in _USED.finditer(slots)]
+
+    def held(self, slot: int) -> int:
+        """The place that a slot has; 0: none."""
+        place = self._memory[self._HEAD.size + slot]
+        return _NO_PLACE if place == _ELSEWHERE else place
 
     def close(self) -> None:
         """Unmap."""
@@ -69,10 +102,10 @@ class Table:
     """The handshakes under way in one direction."""
 
     def __init__(
-        self, direction: Direction, places_fd: int, glance: Glance, table_fd: int, forget_fd: int
+        self, direction: Direction, places: Places, glance: Glance, table_fd: int, forget_fd: int
     ) -> None:
         self._direction = direction
-        self._places_fd = places_fd
+        self._places = places
         self._glance = glance
         self._table_fd = table_fd
         self._forget_fd = forget_fd
@@ -80,7 +113,7 @@ class Table:
 
     def entries(self) -> Iterator[UnderWay]:
         """Yield every one; what changes meanwhile may be in it or not."""
-        yield from self._at(self._glance.taken(self._direction))
+        yield from filter(None, map(self._at, self._glance.used(self._direction)))
         for key, value in syscall.entries(self._table_fd, KEY_BYTES, self._value_bytes):
             yield UnderWay(None, key, value)
 
@@ -91,16 +124,16 @@ class Table:
                 return syscall.lookup(self._table_fd, entry.key, self._value_bytes)
             except FileNotFoundError:
                 return b""
-        return next((found.value for found in self._at([entry.number]) if found.key == entry.key), b"")
+        found = self._at(entry.number)
+        return found.value if found and found.key == entry.key else b""
 
     def remove(self, entry: UnderWay) -> bool:
         """Remove it; False: it has changed since, or ended, and is left alone."""
         return bool(syscall.run(self._forget_fd, _REQUEST.pack(entry.key, self._direction, entry.value)))
 
-    def _at(self, numbers: Sequence[int]) -> Iterator[UnderWay]:
-        """Read those in places, as far as they are there."""
-        places = syscall.locked(self._places_fd, numbers, PLACE_BYTES)
-        for number, place in zip(numbers, places, strict=True):
-            value = place[_VALUE_OFFSET : _VALUE_OFFSET + self._value_bytes]
-            if any(value[:8]):
-                yield UnderWay(number, place[_KEY_OFFSET : _KEY_OFFSET + KEY_BYTES], value)
+    def _at(self, slot: int) -> UnderWay | None:
+        """Read the one that has a place by this slot, if there is one."""
+        held = self._glance.held(slot)
+        place = self._places.place(slot, held)
+        value = place[KEY_BYTES : KEY_BYTES + self._value_bytes]
+        return UnderWay(slot, place[:KEY_BYTES], value) if held and any(value[:8]) else None

@@ -18,7 +18,7 @@ from bpf.errors import KernelUnsupported
 from bpf.event import Direction, Flow, Records, decode
 from bpf.flows import SAMPLES_PER_S, slice_budget, socket_storage, ticks_shut
 from bpf.interfaces import Layer
-from bpf.places import Glance, Table, make_places
+from bpf.places import Glance, Places, Table
 from bpf.ring import Bell, Ring
 from bpf.tables import Accounts, AwaitedAcks, Pending, possible_cpus
 
@@ -27,6 +27,7 @@ _ACCOUNT_MARKER, _INGRESS_MARKER, _LINK_HEADER_MARKER = 0x7C91A701, 0x7C91A702, 
 _FLOW_INTERVAL_MARKER, _FLOW_BUDGET_MARKER, _SOCKETS_MARKER = 0x7C91A704, 0x7C91A705, 0x7C91A706
 _TICKS_SHUT_MARKER, _FORWARDING_MARKER, _PLACES_MARKER = 0x7C91A707, 0x7C91A708, 0x7C91A709
 _RING_MARKER, _RECORDS_MARKER, _TURNS_MARKER = 0x7C91A70A, 0x7C91A70B, 0x7C91A70C
+_SHARDS_MARKER = 0x7C91A70D
 """What stands in the code for the constants that `Program.load` writes over them (`LOADED` in handshake.bpf.c)."""
 _LOAD_MAP = 0x18
 _PSEUDO_MAP_FD = 0x10
@@ -88,15 +89,13 @@ class Program:
             stack.callback(linked.close)
             tables = linked.tables
             self._make_maps(stack)
-            code = linked.code["handshake"]
+            self._code = self._with_places(linked.code["handshake"])
             for marker, map_fd in (
-                (_PLACES_MARKER, self._places_fd),
                 (_RING_MARKER, self._ring.counts_fd),
                 (_RECORDS_MARKER, self._ring.records_fd),
                 (_TURNS_MARKER, self._ring.turns_fd),
             ):
-                code = _with_map(code, marker, map_fd)
-            self._code = code
+                self._code = _with_map(self._code, marker, map_fd)
             self._bell = Bell(tables["bell"])
             stack.callback(self._bell.close)
             self.bell_fd = self._bell.fd
@@ -152,24 +151,27 @@ class Program:
     def _make_maps(self, stack: ExitStack) -> None:
         """Make the maps that bcc does not, gone with `stack`."""
         try:
-            self._places_fd = make_places()
-            stack.callback(os.close, self._places_fd)
+            self._places = Places()
+            stack.callback(self._places.close)
             self._ring = stack.enter_context(Ring())
         except OSError as error:
             raise _refused(error) from error
 
+    def _with_places(self, code: bytes) -> bytes:
+        code = _with_map(code, _PLACES_MARKER, self._places.places_fd)
+        return _with_map(code, _SHARDS_MARKER, self._places.shards_fd)
+
     def _pending(self, stack: ExitStack, code: bytes, tables: Mapping[str, int]) -> Pending:
         """Open what is under way; the program `forget` is loaded for it."""
-        code = _with_map(code, _PLACES_MARKER, self._places_fd)
         try:
-            forget_fd = syscall.load_classifier("tcplat_forget", code)
+            forget_fd = syscall.load_classifier("tcplat_forget", self._with_places(code))
         except OSError as error:
             raise _refused(error) from error
         stack.callback(os.close, forget_fd)
         glance = Glance(tables["at_a_glance"])
         stack.callback(glance.close)
         outbound, inbound = (
-            Table(direction, self._places_fd, glance, tables[name], forget_fd)
+            Table(direction, self._places, glance, tables[name], forget_fd)
             for direction, name in (
                 (Direction.OUTBOUND, "pending_outbound"),
                 (Direction.INBOUND, "pending_inbound"),

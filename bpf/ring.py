@@ -31,8 +31,8 @@ class Ring:
         with ExitStack() as stack:
             self.counts_fd = maps.make_locked(maps.Shape("tcplat_ring", maps.ARRAY, 4, _COUNT.size, 2))
             stack.callback(os.close, self.counts_fd)
-            self.records_fd, self._records = _shared(stack, "tcplat_records", RECORDS * RECORD.size)
-            self.turns_fd, self._turns = _shared(stack, "tcplat_turns", RECORDS)
+            self.records_fd, self._records = maps.make_shared(stack, "tcplat_records", RECORDS * RECORD.size)
+            self.turns_fd, self._turns = maps.make_shared(stack, "tcplat_turns", RECORDS)
             self._consumed = 0
             self._leaving = stack.pop_all()
 
@@ -100,13 +100,6 @@ class Bell:
         """Unmap."""
         self._producer.close()
         self._consumer.close()
-
-
-def _shared(stack: ExitStack, name: str, size: int) -> tuple[int, mmap.mmap]:
-    """Make a map of one value that we can see; return its descriptor and its memory, gone with `stack`."""
-    map_fd = maps.make(maps.Shape(name, maps.ARRAY, 4, size, 1, maps.MMAPABLE))
-    stack.callback(os.close, map_fd)
-    return map_fd, stack.enter_context(mmap.mmap(map_fd, size, prot=mmap.PROT_READ))
 
 
 def _leading(turns: bytes, turn: int) -> int:

@@ -13,7 +13,7 @@ import pytest
 from bpf import places, syscall
 from bpf.interfaces import Layer
 from bpf.lab import packets
-from bpf.places import PLACES, Table, UnderWay
+from bpf.places import PLACES, SLOTS, Table, UnderWay
 from bpf.program import Program
 from tests.bpf.both import TIMEOUT_NS, Both
 from tests.bpf.peers import ACK, ADDRESSES, RST, SYN, Peers, connect_in, connect_out
@@ -36,7 +36,7 @@ def crowd(request: pytest.FixtureRequest) -> list[Peers]:
 
 def test_their_number_is_the_programs() -> None:
     program = (Path(places.__file__).parent / "handshake.bpf.c").read_text()
-    assert f"#define PLACES {PLACES}\n#define PLACES_BITS {PLACES.bit_length() - 1}\n" in program
+    assert f"#define SLOTS {SLOTS}\n#define SLOTS_BITS {SLOTS.bit_length() - 1}\n" in program
 
 
 def tables(program: Program) -> tuple[Table, Table]:
@@ -110,7 +110,7 @@ def test_nothing_is_left_of_those_that_ended_or_were_forgotten(
         program.pending.forget(IFINDEX)
         assert [list(table.entries()) for table in tables(program)] == [[], []]
         # Nor does a place think that any of its own are in the table.
-        assert not any(program.pending._glance.taken(table._direction) for table in tables(program))
+        assert not any(program.pending._glance.used(table._direction) for table in tables(program))
 
 
 def test_what_changed_since_it_was_read_is_not_removed(program: Program, wire: Wire, peers: Peers) -> None:
@@ -172,7 +172,7 @@ def test_each_handshake_ends_once_whoever_ends_it(
         assert left in (0, 1)
         assert len(wire.events()) + counters["events_lost"] == counters["established"]
         program.pending.forget(IFINDEX)
-        assert not any(program.pending._glance.taken(table._direction) for table in tables(program))
+        assert not any(program.pending._glance.used(table._direction) for table in tables(program))
 
 
 def in_the_table(program: Program) -> list[UnderWay]:
