@@ -199,13 +199,17 @@
 #define RING_TURNS(number) LOOKED_UP(0x7c91a70c, struct turns, number)
 #define SHARD(number) LOOKED_UP(0x7c91a70d, struct shard, number)
 
-/* The ring of records: how many were put there, and how many the reader has taken, counted with a lock; and for each record on
- * which turn through the ring it was written, so that the reader knows when it is whole. Our own, since BPF_MAP_TYPE_RINGBUF waits,
- * by its barriers, until memory that was not at hand has come to be written; here the packet goes on meanwhile.
- * Where stores are not seen in their order (all machines but x86 and s390), a record is written with the lock held. */
+/* The ring of records: how many were put there, and how many the reader has taken; and for each record on which turn through the
+ * ring it was written, so that the reader knows when it is whole. Our own, since BPF_MAP_TYPE_RINGBUF waits, by its barriers, until
+ * memory that was not at hand has come to be written; here the packet goes on meanwhile.
+ * Records are counted by an atomic operation where the kernel can tell what it found (Linux 5.12) and what one processor writes is
+ * seen by others in that order (x86, s390). Else they are counted with a lock; it is held while one is written where it must. */
 #ifndef STORES_IN_ORDER
 #define STORES_IN_ORDER 0
 #endif
+#define HAS_FETCH_ADD LOADED(0x7c91a70e)
+/* Room that is left for those that find some at the same time: one on each CPU. */
+#define RESERVE 1024
 #define PRODUCED 0
 #define CONSUMED 1
 struct ring_count {
@@ -214,6 +218,7 @@ struct ring_count {
     u64 count;
 };
 _Static_assert(sizeof(struct ring_count) == 16, "bpf/ring.py makes a map of 16 bytes");
+_Static_assert(__builtin_offsetof(struct ring_count, count) == 8, "as it is added to");
 
 struct records {
     u64 words[RECORDS * RECORD_WORDS];
@@ -873,16 +878,32 @@ INLINE bool find_ring(struct writing *writing)
     return writing->produced && writing->consumed && writing->records && writing->turns;
 }
 
+INLINE bool has_room(struct writing *writing)
+{
+    return writing->produced->count - writing->consumed->count < RECORDS - RESERVE;
+}
+
 /* Where the next record goes; 0: there is no room. */
 INLINE void *begin_record(struct writing *writing)
 {
-    bpf_spin_lock(&writing->produced->lock);
-    u64 number = writing->number = writing->produced->count;
-    bool has_room = number - writing->consumed->count < RECORDS;
-    writing->produced->count = number + has_room;
-    if (STORES_IN_ORDER || !has_room)
-        bpf_spin_unlock(&writing->produced->lock);
-    return has_room ? writing->records->words + (number & (RECORDS - 1)) * RECORD_WORDS : 0;
+    u64 number;
+    if (STORES_IN_ORDER && HAS_FETCH_ADD) {
+        if (!has_room(writing))
+            return 0;
+        /* The loader writes the 1 here, and makes the addition tell what was there before: compilers may be older than that. */
+        asm volatile("%0 = 0x7c91a70f; lock *(u64 *)(%1 + 8) += %0" : "=&r"(number) : "r"(writing->produced) : "memory");
+    } else {
+        bpf_spin_lock(&writing->produced->lock);
+        bool is_room = has_room(writing);
+        number = writing->produced->count;
+        writing->produced->count = number + is_room;
+        if (STORES_IN_ORDER || !is_room)
+            bpf_spin_unlock(&writing->produced->lock);
+        if (!is_room)
+            return 0;
+    }
+    writing->number = number;
+    return writing->records->words + (number & (RECORDS - 1)) * RECORD_WORDS;
 }
 
 /* It is written. */

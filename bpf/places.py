@@ -1,8 +1,8 @@
 """Where the kernel program keeps handshakes under way: each in a place (`struct place`), or else in a hash table.
 
 Slots and places are read through shared memory, without their locks: half of what is read may be of a handshake that
-just ended, but the time in it is the next one's then, which nobody gives up yet. Only the program removes any, at once with
-the look whether it has changed: it is run here for that.
+just ended, but the time in it is the next one's then, which nobody gives up yet. Only the program removes any, at once
+with the look whether it has changed: it is run here for that.
 """
 
 from __future__ import annotations

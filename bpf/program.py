@@ -27,7 +27,7 @@ _ACCOUNT_MARKER, _INGRESS_MARKER, _LINK_HEADER_MARKER = 0x7C91A701, 0x7C91A702, 
 _FLOW_INTERVAL_MARKER, _FLOW_BUDGET_MARKER, _SOCKETS_MARKER = 0x7C91A704, 0x7C91A705, 0x7C91A706
 _TICKS_SHUT_MARKER, _FORWARDING_MARKER, _PLACES_MARKER = 0x7C91A707, 0x7C91A708, 0x7C91A709
 _RING_MARKER, _RECORDS_MARKER, _TURNS_MARKER = 0x7C91A70A, 0x7C91A70B, 0x7C91A70C
-_SHARDS_MARKER = 0x7C91A70D
+_SHARDS_MARKER, _HAS_FETCH_ADD_MARKER, _FETCH_ADD_MARKER = 0x7C91A70D, 0x7C91A70E, 0x7C91A70F
 """What stands in the code for the constants that `Program.load` writes over them (`LOADED` in handshake.bpf.c)."""
 _LOAD_MAP = 0x18
 _PSEUDO_MAP_FD = 0x10
@@ -96,6 +96,7 @@ class Program:
                 (_TURNS_MARKER, self._ring.turns_fd),
             ):
                 self._code = _with_map(self._code, marker, map_fd)
+            self._code = _with_fetch_add(self._code, is_there=syscall.has_fetch_add())
             self._bell = Bell(tables["bell"])
             stack.callback(self._bell.close)
             self.bell_fd = self._bell.fd
@@ -254,6 +255,16 @@ def _with_constant(code: bytes, marker: int, value: int) -> bytes:
     assert places, f"the compiled program has no marker {marker:#x}"
     for at in places:
         changed[at : at + 4] = value.to_bytes(4, sys.byteorder)
+    return bytes(changed)
+
+
+def _with_fetch_add(code: bytes, *, is_there: bool) -> bytes:
+    """Make additions tell what was there before, if the kernel can (BPF_FETCH): those right behind their marker."""
+    changed = bytearray(_with_constant(code, _HAS_FETCH_ADD_MARKER, int(is_there)))
+    for at in range(4, len(code), 8):
+        if code[at : at + 4] == _FETCH_ADD_MARKER.to_bytes(4, sys.byteorder):
+            changed[at : at + 4] = (1).to_bytes(4, sys.byteorder)
+            changed[at + 8 : at + 12] = int(is_there).to_bytes(4, sys.byteorder)
     return bytes(changed)
 
 

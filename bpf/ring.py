@@ -1,6 +1,6 @@
 """The ring of records: whole batches through shared memory, no call and no callback per event.
 
-The kernel program counts a record, writes it, then says on which turn through the ring it did. bcc's reader of the
+The kernel program counts a record, writes it, then says on which turn through the ring it did so. bcc's reader of the
 kernel's own ring buffer takes the GIL anew for every event: 2,600 events a second beside a busy screen; this one copies
 millions.
 """
@@ -17,7 +17,8 @@ from bpf import maps, syscall
 from bpf.event import RECORD
 
 RECORDS = 32768
-"""As many as it has room for."""
+RESERVE = 1024
+"""So many are left free for those who find room at the same time."""
 _COUNT = struct.Struct("=8xQ")
 """`struct ring_count`, without its lock."""
 _PRODUCED, _CONSUMED = (struct.pack("=I", number) for number in range(2))

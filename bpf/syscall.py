@@ -42,6 +42,16 @@ TCX_EGRESS = 47
 _SCHED_CLS = 3
 _CGROUP_SOCK_ADDR = 18
 _LOCKED = 4
+_FETCH_ADD = b"".join(
+    struct.pack("=BBhi", *instruction)
+    for instruction in (
+        (0x7A, 10, -8, 0),  # *(u64 *)(r10 - 8) = 0
+        (0xB7, 1, 0, 1),  # r1 = 1
+        (0xDB, 1 << 4 | 10, -8, 1),  # r1 = atomic_fetch_add(r10 - 8, r1)
+        (0xB7, 0, 0, 0),  # r0 = 0
+        (0x95, 0, 0, 0),  # exit
+    )
+)
 _INSTRUCTION_BYTES = 8
 _BATCH = 4096
 _SKB_CONTEXT_BYTES = 192
@@ -144,6 +154,15 @@ def entries(map_fd: int, key_bytes: int, value_bytes: int) -> Iterator[tuple[byt
             value = ctypes.string_at(ctypes.addressof(values) + i * value_bytes, value_bytes)
             yield key, value
         start = ctypes.addressof(position)
+
+
+def has_fetch_add() -> bool:
+    """Whether an atomic addition can tell what was there before (BPF_FETCH, Linux 5.12)."""
+    try:
+        os.close(load_classifier("fetch_add", _FETCH_ADD))
+    except OSError:
+        return False
+    return True
 
 
 def load_classifier(name: str, instructions: bytes) -> int:
