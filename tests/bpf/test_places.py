@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from bpf import places, syscall
+from bpf.event import Direction
 from bpf.interfaces import Layer
 from bpf.lab import packets
 from bpf.places import PLACES, SLOTS, Table, UnderWay
@@ -111,6 +113,18 @@ def test_nothing_is_left_of_those_that_ended_or_were_forgotten(
         assert [list(table.entries()) for table in tables(program)] == [[], []]
         # Nor does a place think that any of its own are in the table.
         assert not any(program.pending._glance.used(table._direction) for table in tables(program))
+
+
+def test_the_place_left_last_is_taken_again(program: Program, wire: Wire, crowd: list[Peers]) -> None:
+    """One after the other: each shard has one for all of its slots."""
+    held: dict[int, set[int]] = defaultdict(set)
+    glance = program.pending._glance
+    for peers in crowd[:1000]:
+        wire.sends(peers.ours(SYN, 1000))
+        (slot,) = glance.used(Direction.OUTBOUND)
+        held[slot // 256].add(glance.held(slot))
+        wire.receives(peers.theirs(RST | ACK, 0, 1001))
+    assert {len(each) for each in held.values()} == {1}
 
 
 def test_what_changed_since_it_was_read_is_not_removed(program: Program, wire: Wire, peers: Peers) -> None:

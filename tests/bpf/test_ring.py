@@ -89,9 +89,7 @@ def counting(request: pytest.FixtureRequest) -> Iterator[Program]:
             yield program
 
 
-def test_what_there_is_no_room_for_is_counted_and_nothing_else_is_lost(
-    counting: Program, peers: Peers
-) -> None:
+def test_what_there_is_no_room_for_is_counted_and_nothing_else_is_lost(counting: Program) -> None:
     room = RECORDS - RESERVE
     with Wire(counting, Layer.IP) as wire:
         for number in range(room + 100):
