@@ -112,7 +112,7 @@
 #define LAST_PLACE 254
 #define NO_PLACE 0
 #define ELSEWHERE 255
-#define CALLERS_MAX 16384
+#define CALLERS_MAX 32768
 #define ACCOUNTS_MAX 256
 #define ACK_SLOTS 65536
 
@@ -133,9 +133,13 @@
 #define TICK_SHIFT 26
 #define DOORS 4096
 #define DOOR_SHIFT 20
+#define OPENINGS 65536
+#define OPENINGS_SHIFT 16
+/* A connection is remembered, on its socket, when it has lived this long: most do not. */
+#define YOUNG_NS 1000000000
 /* How long a flow has the same door: 4.3 s. */
 #define TURN_SHIFT 32
-#define SYN_SENT 2
+#define SOCK_STREAM 1
 
 /* How long an echo is waited for, and after which silence a TSval is new whatever its number: 10 s. A timestamps clock ticks once
  * a second at least (RFC 7323, section 5.4). */
@@ -424,13 +428,13 @@ struct doors {
     u16 opens[DOORS];
 };
 
-/* When our last SYN-ACKs left, by their packets' hash, which is that of all packets of the connection: its first segment may
- * find its door shut. A later one in the same slot takes it over. */
-struct answers {
+/* When connections were opened, by their packets' hash, which all that leaves of one has, SYN and SYN-ACK too. A later one in the
+ * same slot takes it over. */
+struct openings {
     struct {
         u32 hash;
-        u32 left; /* In ticks; 0: none has. */
-    } slots[DOORS];
+        u32 opened; /* The tick that the SYN (or SYN-ACK) left in, twice, and one more for INBOUND; 0: none has. */
+    } slots[OPENINGS];
 };
 
 /* Towards one end of a forwarded connection, here called its host: what passes to it, and what comes back. */
@@ -492,7 +496,7 @@ BPF_F_TABLE("array", u32, struct awaited, awaited_acks, 1, BPF_F_MMAPABLE);
 
 BPF_TABLE("array", u32, struct budget, flow_budget, 1);
 BPF_TABLE("array", u32, struct doors, flow_doors, 1);
-BPF_TABLE("array", u32, struct answers, flow_answers, 1);
+BPF_TABLE("array", u32, struct openings, flow_openings, 1);
 BPF_TABLE("lru_hash", struct connection, struct passing, passings, PASSING_MAX);
 BPF_TABLE("percpu_array", u32, struct newcomer, newcomers, 1);
 
@@ -1560,14 +1564,20 @@ INLINE void count_sample(struct account *account, void *record)
         account->samples_lost++;
 }
 
-INLINE void sample(struct view *view, struct connection *key, struct socket *socket, struct bpf_tcp_sock *tcp, bool closing)
+/* Is there room for a sample of it? And when is its next one due? */
+INLINE bool may_sample(struct view *view, struct socket *socket, u64 now, bool closing)
 {
-    struct writing writing;
-    u64 now = bpf_ktime_get_ns();
     u64 wait_ns = 0;
     bool has_room = is_room(view->account, now, &wait_ns);
     socket->due_ns = closing ? NEVER : now + wait_ns;
-    if (!has_room || !find_ring(&writing))
+    return has_room;
+}
+
+INLINE void sample(struct view *view, struct connection *key, struct socket *socket, struct bpf_tcp_sock *tcp, u64 now,
+                   bool closing)
+{
+    struct writing writing;
+    if (!find_ring(&writing))
         return;
     struct flow *flow = begin_record(&writing);
     count_sample(view->account, flow);
@@ -1610,44 +1620,51 @@ INLINE bool is_first(struct __sk_buff *skb, struct bpf_tcp_sock *tcp)
     return tcp->segs_out <= (skb->gso_segs ?: 1);
 }
 
-INLINE void remember_answer(u32 hash, u64 now)
+INLINE void remember_opening(u32 hash, u64 now, u32 direction)
 {
-    u32 zero = 0;
-    struct answers *answers = flow_answers.lookup(&zero);
-    if (!answers)
+    u32 zero = 0, slot = hash * 0x9e3779b1 >> OPENINGS_SHIFT;
+    struct openings *openings = flow_openings.lookup(&zero);
+    if (!openings)
         return;
-    answers->slots[hash * 0x9e3779b1 >> DOOR_SHIFT].hash = hash;
-    answers->slots[hash * 0x9e3779b1 >> DOOR_SHIFT].left = now >> TICK_SHIFT;
+    openings->slots[slot].hash = hash;
+    openings->slots[slot].opened = (u32)(now >> TICK_SHIFT) << 1 | direction;
 }
 
-/* When our SYN-ACK of this connection left; 0: there was none, or it is not known any more. */
-INLINE u32 answered(u32 hash)
+/* 0: it is not known, or not any more. */
+INLINE u32 opening_of(u32 hash)
 {
-    u32 zero = 0;
-    struct answers *answers = flow_answers.lookup(&zero);
-    if (!answers || answers->slots[hash * 0x9e3779b1 >> DOOR_SHIFT].hash != hash)
-        return 0;
-    return answers->slots[hash * 0x9e3779b1 >> DOOR_SHIFT].left;
+    u32 zero = 0, slot = hash * 0x9e3779b1 >> OPENINGS_SHIFT;
+    struct openings *openings = flow_openings.lookup(&zero);
+    return openings && openings->slots[slot].hash == hash ? openings->slots[slot].opened : 0;
 }
 
-/* Remember the socket, on itself. Its first sample is due at once if it was there before us, else after the interval: the
- * handshake was its first. */
-INLINE struct socket *first_seen(struct __sk_buff *skb, struct bpf_sock *sk, struct bpf_tcp_sock *tcp, u32 state)
+INLINE u64 age_ns(u32 opening, u64 now)
 {
-    struct socket fresh = {.cookie = bpf_get_socket_cookie(skb)};
-    bool has_caller = find_caller(&fresh.caller, fresh.cookie);
-    if (!has_caller) {
-        __builtin_memset(&fresh.caller, 0, sizeof(fresh.caller));
-        fresh.caller.cgroup = bpf_skb_cgroup_id(skb);
-    }
+    return (u64)((u32)(now >> TICK_SHIFT) - (opening >> 1)) << TICK_SHIFT;
+}
+
+INLINE bool is_young(u32 opening, u64 now)
+{
+    u64 age = age_ns(opening, now);
+    return opening && age < YOUNG_NS && age < FLOW_INTERVAL * 1000;
+}
+
+/* What is to be known of a connection that is looked at for the first time. Its first sample is due at once if it was there before
+ * us, else when it is an interval old: the handshake was its first. */
+INLINE void first_seen(struct socket *fresh, struct __sk_buff *skb, struct bpf_tcp_sock *tcp, u32 opening)
+{
     u64 now = bpf_ktime_get_ns();
-    fresh.opened = answered(skb->hash);
-    fresh.direction = fresh.opened ? INBOUND : opened_by(tcp, has_caller || state == SYN_SENT);
-    if (fresh.direction != UNKNOWN)
-        fresh.due_ns = now + FLOW_INTERVAL * 1000;
-    if (!fresh.opened && (state == SYN_SENT || is_first(skb, tcp)))
-        fresh.opened = now >> TICK_SHIFT;
-    return bpf_sk_storage_get(SOCKETS, sk, &fresh, BPF_SK_STORAGE_GET_F_CREATE);
+    fresh->cookie = bpf_get_socket_cookie(skb);
+    bool has_caller = find_caller(&fresh->caller, fresh->cookie);
+    if (!has_caller) {
+        __builtin_memset(&fresh->caller, 0, sizeof(fresh->caller));
+        fresh->caller.cgroup = bpf_skb_cgroup_id(skb);
+    }
+    fresh->opened = opening >> 1;
+    fresh->direction = opening ? opening & 1 : opened_by(tcp, has_caller);
+    if (!opening && is_first(skb, tcp))
+        fresh->opened = now >> TICK_SHIFT;
+    fresh->due_ns = fresh->opened ? now - age_ns(fresh->opened << 1, now) + FLOW_INTERVAL * 1000 : 0;
 }
 
 INLINE u16 *door_of(struct __sk_buff *skb)
@@ -1664,8 +1681,15 @@ INLINE bool is_shut(u16 *door, u64 now)
     return (u16)(*door - (u16)(now >> TICK_SHIFT) - 1) < TICKS_SHUT;
 }
 
-/* A segment leaves that a socket here sends, and its door is open, or it is the connection's first or last: a sample of
- * it, if one is due. */
+/* One that is reset by us is closed already when its RST leaves. */
+INLINE bool may_be_connected(struct bpf_sock *sk, u32 opening)
+{
+    struct bpf_sock *full = bpf_sk_fullsock(sk);
+    return full && full->type == SOCK_STREAM && (opening || CONNECTED >> (full->state & 31) & 1);
+}
+
+/* A segment leaves that a socket here sends, and its door is open, or it is the connection's last: a sample of it, if one is due.
+ * A connection is remembered on its socket once it is not young any more; one that ends before is sampled all the same. */
 INLINE void look_at_socket(struct view *view, struct bpf_sock *sk, u16 ethertype, u32 offset, u8 flags, u64 now)
 {
     struct __sk_buff *skb = view->skb;
@@ -1675,24 +1699,30 @@ INLINE void look_at_socket(struct view *view, struct bpf_sock *sk, u16 ethertype
     struct {
         u16 source, destination;
     } ports;
-    u32 state = sk->state;
-    struct socket *socket = bpf_sk_storage_get(SOCKETS, sk, 0, 0);
+    struct socket fresh, *socket = bpf_sk_storage_get(SOCKETS, sk, 0, 0);
     if (socket && (closing ? socket->due_ns == NEVER : now < socket->due_ns))
+        return;
+    u32 opening = socket ? 0 : opening_of(skb->hash);
+    bool young = is_young(opening, now);
+    if (young && !closing)
         return;
     struct bpf_tcp_sock *tcp = bpf_tcp_sock(sk);
     if (!tcp)
         return;
     if (!socket) {
-        if (!((CONNECTED | 1 << SYN_SENT) >> (state & 31) & 1))
+        if (!may_be_connected(sk, opening))
             return;
-        socket = first_seen(skb, sk, tcp, state);
+        first_seen(&fresh, skb, tcp, opening);
+        socket = young ? &fresh : bpf_sk_storage_get(SOCKETS, sk, &fresh, BPF_SK_STORAGE_GET_F_CREATE);
     }
     if (!socket || !tcp->srtt_us || (!closing && now < socket->due_ns))
         return;
-    if (parse_ip(skb, ethertype, offset, &ip) || bpf_skb_load_bytes(skb, ip.payload_offset, &ports, sizeof(ports)))
+    now = bpf_ktime_get_ns();
+    if (!may_sample(view, socket, now, closing) || parse_ip(skb, ethertype, offset, &ip) ||
+        bpf_skb_load_bytes(skb, ip.payload_offset, &ports, sizeof(ports)))
         return;
-    key_of(&key, ifindex_of(view->skb), ip.source, ip.destination, ports.source, ports.destination);
-    sample(view, &key, socket, tcp, closing);
+    key_of(&key, ifindex_of(skb), ip.source, ip.destination, ports.source, ports.destination);
+    sample(view, &key, socket, tcp, now, closing);
 }
 
 /* TCP stamps what it sends with the time, so that most packets need not ask for it. What has left its network namespace
@@ -1704,14 +1734,14 @@ INLINE void flow_out(struct view *view, u16 ethertype, u32 offset, u8 flags)
     if (!sk) /* Forwarded: no connection of ours. */
         return;
     u64 now = skb->tstamp ?: bpf_ktime_get_ns();
-    if ((flags & (SYN | ACK)) == (SYN | ACK)) { /* Of a socket that is to be. */
-        remember_answer(skb->hash, now);
+    if (flags & SYN) { /* With an ACK it is of a socket that is to be. */
+        remember_opening(skb->hash, now, flags & ACK ? INBOUND : OUTBOUND);
         return;
     }
     u16 *door = door_of(skb);
     if (!door)
         return;
-    if (!(flags & (SYN | FIN | RST))) {
+    if (!(flags & (FIN | RST))) {
         if (is_shut(door, now))
             return;
         *door = (now >> TICK_SHIFT) + TICKS_SHUT;
@@ -1743,9 +1773,11 @@ INLINE void reset_in(struct view *view, u16 ethertype, struct datagram *ip, stru
         return;
     struct socket *socket = bpf_sk_storage_get(SOCKETS, sk, 0, 0);
     struct bpf_tcp_sock *ours = bpf_tcp_sock(sk);
-    if (socket && socket->due_ns != NEVER && ours && ours->srtt_us && ours->rcv_nxt == bpf_ntohl(tcp->seq)) {
+    u64 now = bpf_ktime_get_ns();
+    if (socket && socket->due_ns != NEVER && ours && ours->srtt_us && ours->rcv_nxt == bpf_ntohl(tcp->seq) &&
+        may_sample(view, socket, now, true)) {
         key_of(&key, ifindex_of(view->skb), ip->destination, ip->source, tcp->destination_port, tcp->source_port);
-        sample(view, &key, socket, ours, true);
+        sample(view, &key, socket, ours, now, true);
     }
     bpf_sk_release(sk);
 }

@@ -18,6 +18,7 @@ from bpf import maps, syscall
 from bpf.event import Direction, Flow, address_text
 from bpf.lab import Behaviour, Client, Host, Lab
 from tests.bpf.kernel_maps import map_named
+from tests.bpf.socket_storages import socket_storages
 from tests.end_to_end.open_connections import PATIENCE_S, V4, TcpInfo, connected, settle
 from tests.end_to_end.watching import Watch, watching
 
@@ -202,16 +203,37 @@ def test_an_idle_connection_that_was_there_before_us_has_no_age() -> None:
 def test_a_reset_of_theirs_is_the_last_sample() -> None:
     with (
         Lab("ip", [Host(V4)]) as lab,
-        watching(lab, flow_interval_s=60) as watch,
+        watching(lab, flow_interval_s=INTERVAL_S) as watch,
         connected(lab) as connection,
     ):
-        connection.send(b"x")
-        settle(connection)
+        for _ in exchanges(watch, connection, 1):  # It is known since it is an interval old.
+            pass
         lab.add(Host(V4, data=Behaviour.REFUSES))
         connection.send(b"x")
         wait_for(watch, lambda: watch.flows[-1].is_closing)
         assert connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ECONNRESET
-    assert [flow.is_closing for flow in watch.flows] == [True]
+    assert [flow.is_closing for flow in watch.flows].count(True) == 1
+
+
+@pytest.mark.parametrize("is_reset", [False, True], ids=["closed", "reset"])
+def test_one_that_ends_young_is_sampled_then_and_nothing_is_kept_of_it(lab: Lab, is_reset: bool) -> None:
+    lab.add(Host(V4, data_delay_s=0.02))
+    with watching(lab, flow_interval_s=60) as watch:
+        sockets = map_named("tcplat_sockets")
+        began_ns = time.monotonic_ns()
+        with connected(lab) as connection:
+            cookie = int.from_bytes(connection.getsockopt(socket.SOL_SOCKET, 57, 8), "little")
+            connection.send(b"x")
+            info = settle(connection)
+            assert socket_storages(sockets.fd) == 0
+            if is_reset:
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        wait_for(watch, lambda: True)
+        assert socket_storages(sockets.fd) == 0
+    (flow,) = watch.flows
+    assert (flow.is_closing, flow.srtt_ns, flow.cookie) == (True, info.rtt_us * 1000, cookie)
+    assert (flow.direction, flow.pid) == (Direction.OUTBOUND, os.getpid())
+    assert began_ns - TICK_NS <= flow.opened_ns <= flow.time_ns
 
 
 @pytest.mark.parametrize("address", [V4, V6])
