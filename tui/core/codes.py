@@ -49,10 +49,10 @@ def _scaled(shift: int) -> tuple[int, ...]:
     return tuple(_CODES[bucket_of(ns << shift)] for ns in range(_SCALED))
 
 
-def codes_of(latencies_ns: list[int]) -> list[int]:
-    """What established handshakes count as. `latencies_ns`: at least one; 0: it has none."""
-    shift = min(latencies_ns).bit_length() - 7
-    if shift > 0 and max(latencies_ns) >> shift < _SCALED:
+def codes_of(latencies_ns: list[int], least_ns: int, greatest_ns: int) -> list[int]:
+    """What established handshakes count as. Among `latencies_ns`, 0 is none; the others are their extremes."""
+    shift = least_ns.bit_length() - 7
+    if shift > 0 and greatest_ns >> shift < _SCALED:
         codes = _scaled(shift)
         return [codes[ns >> shift] for ns in latencies_ns]
     codes = _CODES

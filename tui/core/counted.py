@@ -67,12 +67,24 @@ class Counted:
             if not words:
                 return
             newest_ns = max(times_ns)
-        codes = codes_of(words)
+        least_ns, greatest_ns = min(words), max(words)
+        codes = codes_of(words, least_ns, greatest_ns)
         if self._ranked is not None:
             self._ranked.add(codes)
         self.counts.update(codes)
         self.past.add(times_ns, codes, newest_ns)
-        self._add_latencies(times_ns, words)
+        if not least_ns:
+            times_ns, words = list(compress(times_ns, words)), list(filter(None, words))
+            least_ns, newest_ns = min(words, default=0), max(times_ns, default=0)
+        if not words:
+            return
+        self.min_ns = least_ns if self.min_ns is None else min(least_ns, self.min_ns)
+        self.max_ns = max(greatest_ns, self.max_ns)
+        self.sum_ns += sum(words)
+        self.squares_ns2 += sum(map(mul, words, words))
+        last_ns = latest(times_ns, words, newest_ns)
+        if self.last_latency_ns is None or (newest_ns, last_ns) > (self.timed_ns, self.last_latency_ns):
+            self.timed_ns, self.last_latency_ns = newest_ns, last_ns
 
     def _add_places(self, counts: Mapping[int, int]) -> None:
         for place, count in counts.items():
@@ -81,20 +93,6 @@ class Counted:
     def _count(self, slice_: int, code: int, count: int) -> None:
         self.counts[code] += count
         self.past.count(slice_, code, count)
-
-    def _add_latencies(self, times_ns: list[int], words: list[int]) -> None:
-        if 0 in words:
-            times_ns, words = list(compress(times_ns, words)), list(filter(None, words))
-            if not words:
-                return
-        least_ns, greatest_ns = min(words), max(words)
-        self.min_ns = least_ns if self.min_ns is None else min(least_ns, self.min_ns)
-        self.max_ns = max(greatest_ns, self.max_ns)
-        self.sum_ns += sum(words)
-        self.squares_ns2 += sum(map(mul, words, words))
-        timed_ns, last_ns = latest(times_ns, words)
-        if self.last_latency_ns is None or (timed_ns, last_ns) > (self.timed_ns, self.last_latency_ns):
-            self.timed_ns, self.last_latency_ns = timed_ns, last_ns
 
     def merge(self, other: Counted) -> None:
         """Add what another has counted: the same as if all of it had been applied here."""

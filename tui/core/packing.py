@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from tui.core.codes import BUCKETS, CODE_BITS, CODE_MASK, ESTABLISHED_END
@@ -80,3 +80,18 @@ def levels_of(entries: array[int], first: int) -> bytes:
             levels[place] = LEVELS[max(some) >> COUNT_BITS & CODE_MASK]
         begin = end
     return bytes(levels)
+
+
+def established_in(codes: array[int]) -> int:
+    """How many established handshakes are among those kept one by one."""
+    if not codes or max(codes) < ESTABLISHED_END:
+        return len(codes)
+    return sum(map(ESTABLISHED_END.__gt__, codes))
+
+
+def level_of_codes(codes: Collection[int]) -> int:
+    """The level of the slowest; 0: none had a latency."""
+    slowest = max(codes, default=0)
+    if slowest >= BUCKETS:
+        slowest = max([code for code in codes if code < BUCKETS], default=0)
+    return LEVELS[slowest] if slowest else 0

@@ -8,9 +8,8 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Collection
 
-from tui.core.codes import BUCKETS, CODE_BITS, CODE_MASK, ESTABLISHED_END
+from tui.core.codes import CODE_BITS, CODE_MASK, ESTABLISHED_END
 from tui.core.packing import (
     COUNT_BITS,
     COUNT_MASK,
@@ -19,11 +18,13 @@ from tui.core.packing import (
     Slice,
     append_entries,
     append_entry,
+    established_in,
     established_of,
+    level_of_codes,
     levels_of,
     packed,
 )
-from tui.core.trend import LEVELS, SLICE_NS, SLICES
+from tui.core.trend import SLICE_NS, SLICES
 from tui.core.window import COARSE, KEPT_SLICES, first_fine_slice
 
 _LOOSE_ENTRIES = 1024
@@ -107,12 +108,14 @@ class Past:
         """Count some of the newest slice, or a newer one."""
         if slice_ > self._newest:
             self._begin(slice_)
-        self._codes.fromlist(codes)
         begin = self._begins[-1] & _PLACE_MASK
-        if len(self._codes) - begin > _MANY:
+        if len(self._codes) - begin + len(codes) > _MANY:
             self._open = self._open or Counter()
             self._open.update(self._codes[begin:])
+            self._open.update(codes)
             del self._codes[begin:]
+        else:
+            self._codes.fromlist(codes)
 
     def count(self, slice_: int, code: int, count: int) -> None:
         """Count some of a slice that are alike."""
@@ -154,11 +157,11 @@ class Past:
         """Established handshakes from a slice on; which, see `since`."""
         newest = self._begins[-1] & _PLACE_MASK
         if self._ended is None or self._ended[0] != first_slice:
-            kept = _established_in(self._codes[self._place(first_slice) : newest])
+            kept = established_in(self._codes[self._place(first_slice) : newest])
             self._ended = first_slice, kept + established_of(self._packed_from(first_slice))
         total = self._ended[1]
         if self._newest >= first_slice:
-            total += _established_in(self._codes[newest:])
+            total += established_in(self._codes[newest:])
             if self._open:
                 total += sum([count for code, count in self._open.items() if code < ESTABLISHED_END])
         return total
@@ -180,12 +183,12 @@ class Past:
             levels = bytearray(levels_of(self._packed_from(first), first))
             for at, codes in self._kept(first):
                 if at < min(self._newest, first + SLICES):
-                    levels[at - first] = max(levels[at - first], _level_of(codes))
+                    levels[at - first] = max(levels[at - first], level_of_codes(codes))
             self._ended_levels = slice_, bytes(levels)
         levels, at = bytearray(self._ended_levels[1]), self._newest - first
         if 0 <= at < SLICES:
             kept = self._codes[self._begins[-1] & _PLACE_MASK :]
-            levels[at] = max(levels[at], _level_of(kept), _level_of(self._open or ()))
+            levels[at] = max(levels[at], level_of_codes(kept), level_of_codes(self._open or ()))
         return bytes(levels)
 
     def history(self) -> list[Slice]:
@@ -284,17 +287,3 @@ class Past:
     def _packed_from(self, first_slice: int) -> array[int]:
         entries = self._in_order()
         return entries[bisect_left(entries, first_slice << SLICE_SHIFT) :]
-
-
-def _established_in(codes: array[int]) -> int:
-    if not codes or max(codes) < ESTABLISHED_END:
-        return len(codes)
-    return sum(map(ESTABLISHED_END.__gt__, codes))
-
-
-def _level_of(codes: Collection[int]) -> int:
-    """The level of the slowest; 0: none had a latency."""
-    slowest = max(codes, default=0)
-    if slowest >= BUCKETS:
-        slowest = max([code for code in codes if code < BUCKETS], default=0)
-    return LEVELS[slowest] if slowest else 0
