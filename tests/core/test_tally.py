@@ -194,3 +194,17 @@ def test_what_is_merged_later_does_not_hide_what_is_newer() -> None:
         merged.merge(first)
         merged.merge(second)
         assert (merged.last_latency_ns, merged.last_seen_ns) == (2 * MS, 10 * S)
+
+
+def test_entries_that_go_back_and_forth_between_slices_are_counted_in_theirs() -> None:
+    """As several CPUs report them; also where some are of a slice before the newest."""
+    slices = [7, 8, 7, 9, 7, 8, 6]
+    entries = b"".join(ENTRY.pack(each * SLICE_NS, MS) for each in slices)
+    tally = Tally()
+    for _ in range(60):
+        tally.add(entries)
+    recent = [tally.recent(first) for first in (6, 7, 8, 9, 10)]
+    assert recent == [60 * each for each in (7, 6, 3, 1, 0)]
+    assert [(each.first, sum(each.counts.values())) for each in tally.history()] == [
+        (first, 60 * slices.count(first)) for first in (6, 7, 8, 9)
+    ]

@@ -75,9 +75,8 @@ class Past:
     def add(self, times_ns: list[int], codes: list[int], newest_ns: int) -> None:
         """Count handshakes by when they ended, and what they count as. `newest_ns`: when the last one did."""
         oldest, newest = min(times_ns) // SLICE_NS, newest_ns // SLICE_NS
-        if oldest < self._newest or newest > LAST_SLICE:
-            for time_ns, code in sorted(zip(times_ns, codes, strict=True)):
-                self.count(time_ns // SLICE_NS, code, 1)
+        if oldest < self._newest:
+            self._add_mixed(times_ns, codes)
         elif oldest == newest:
             self._extend(newest, codes)
         else:
@@ -85,13 +84,13 @@ class Past:
 
     def _add_slices(self, times_ns: list[int], codes: list[int]) -> None:
         """Of several slices: mostly those of one come before those of the next."""
-        begin = 0
+        begin, slice_ = 0, -1
         while begin < len(codes):
-            slice_ = times_ns[begin] // SLICE_NS
+            before, slice_ = slice_, times_ns[begin] // SLICE_NS
             end_ns = (slice_ + 1) * SLICE_NS
             end = bisect_left(times_ns, end_ns, begin)
-            some, others = times_ns[begin:end], times_ns[end:]
-            if min(some) < slice_ * SLICE_NS or max(some) >= end_ns or min(others, default=end_ns) < end_ns:
+            some = times_ns[begin:end]
+            if slice_ < before or min(some) < end_ns - SLICE_NS or max(some) >= end_ns:
                 self._add_mixed(times_ns[begin:], codes[begin:])
                 return
             self._extend(slice_, codes[begin:end])
@@ -102,7 +101,11 @@ class Past:
         for time_ns, code in zip(times_ns, codes, strict=True):
             found[time_ns // SLICE_NS].append(code)
         for slice_, some in sorted(found.items()):
-            self._extend(slice_, some)
+            if slice_ >= self._newest:
+                self._extend(slice_, some)
+                continue
+            for code, count in Counter(some).items():
+                self._keep_late(slice_, code, count)
 
     def _extend(self, slice_: int, codes: list[int]) -> None:
         """Count some of the newest slice, or a newer one."""
