@@ -61,13 +61,9 @@ def failures_of(times_ns: Sequence[int], words: Sequence[int]) -> Iterator[tuple
                 yield time_ns // SLICE_NS, RETRANSMITS, retransmits
 
 
-def extremes(entries: bytearray) -> tuple[int, int]:
-    """The least and the greatest of what stands beside the times."""
-    if len(entries) == ENTRY.size:
-        _, word = ENTRY.unpack(entries)
-        return word, word
-    words = array("Q", entries)[1::2]
-    return min(words), max(words)
+def words_of(entries: bytearray) -> array[int]:
+    """What stands beside the times."""
+    return array("Q", entries)[1::2]
 
 
 def times_of(entries: bytes | bytearray) -> list[int]:
