@@ -13,6 +13,6 @@ def distinct(handshakes: Sequence[Handshake], name: str) -> set[int]:
     if isinstance(handshakes, Records) and handshakes:
         width = struct.calcsize("=" + CODES[name])
         columns = [handshakes.column(name, byte) for byte in range(width)]
-        if all(column.count(column[0]) == len(column) for column in columns):
+        if all(column == column[:1] * len(column) for column in columns):
             return set(values_of(handshakes[:1], name))
     return set(values_of(handshakes, name))

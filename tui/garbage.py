@@ -11,7 +11,7 @@ from math import inf
 _NEW, _YOUNG, _NEVER = 5000, 2, 1 << 30
 """How many new objects, and rounds of the generation before, let each generation be looked through."""
 _INTERVAL_S = 10.0
-_SHARE = 0.002
+_SHARE = 0.0005
 """Of the time, at most so much goes into looking through what is old, unless it pays:"""
 _GROWTH = 1.25
 """... there are so many times the blocks of memory that the last look left."""

@@ -34,7 +34,7 @@ def test_after_a_look_that_took_long_it_waits_unless_there_is_a_quarter_more_tha
     garbage = Garbage(clock_s=count(step=took_s).__next__)
     garbage.look(100.0)
     assert garbage.look(110.0)
-    assert not garbage.look(110.0 + 0.9 * took_s / 0.002)
+    assert not garbage.look(110.0 + 0.9 * took_s / 0.0005)
     circles = [Circle() for _ in range(sys.getallocatedblocks() // 4)]
     dead = weakref.ref(circles[0])
     del circles
@@ -42,4 +42,4 @@ def test_after_a_look_that_took_long_it_waits_unless_there_is_a_quarter_more_tha
     assert garbage.look(120.0)
     assert dead() is None
     assert not garbage.look(130.1)
-    assert garbage.look(120.0 + 1.1 * took_s / 0.002)
+    assert garbage.look(120.0 + 1.1 * took_s / 0.0005)

@@ -6,6 +6,7 @@ A latency is its histogram bucket (`tui.core.histogram`), below 4,096. Everythin
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from operator import itemgetter, mul
 from typing import Protocol
 
@@ -36,6 +37,30 @@ _fields_of = itemgetter(
         ("time_ns", "latency_ns", "connect_ns", "pid", "cgroup", "retransmits", "outcome"),
     )
 )
+
+_SCALED = 1 << 12
+_CODES = tuple(range(ESTABLISHED_END))
+"""The same objects in all tables: their keys take no room of their own, and are found without a look into them."""
+
+
+@cache
+def _scaled(shift: int) -> tuple[int, ...]:
+    """The buckets of latencies that were shifted by so much, and have no less than 7 bits left."""
+    return tuple(_CODES[bucket_of(ns << shift)] for ns in range(_SCALED))
+
+
+def codes_of(latencies_ns: list[int], least_ns: int, greatest_ns: int) -> list[int]:
+    """What established handshakes count as. Among `latencies_ns`, 0 is none; the others are their extremes."""
+    shift = least_ns.bit_length() - 7
+    if shift > 0 and greatest_ns >> shift < _SCALED:
+        codes = _scaled(shift)
+        return [codes[ns >> shift] for ns in latencies_ns]
+    codes = _CODES
+    # bucket_of, written out: this is run for every handshake.
+    return [
+        codes[(shift << 6) + (ns >> shift) if (shift := ns.bit_length() - 7) > 0 else ns or NO_LATENCY]
+        for ns in latencies_ns
+    ]
 
 
 class Delta:

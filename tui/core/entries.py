@@ -61,13 +61,9 @@ def failures_of(times_ns: Sequence[int], words: Sequence[int]) -> Iterator[tuple
                 yield time_ns // SLICE_NS, RETRANSMITS, retransmits
 
 
-def extremes(entries: bytearray) -> tuple[int, int]:
-    """The least and the greatest of what stands beside the times."""
-    if len(entries) == ENTRY.size:
-        _, word = ENTRY.unpack(entries)
-        return word, word
-    words = array("Q", entries)[1::2]
-    return min(words), max(words)
+def words_of(entries: bytearray) -> array[int]:
+    """What stands beside the times."""
+    return array("Q", entries)[1::2]
 
 
 def times_of(entries: bytes | bytearray) -> list[int]:
@@ -96,9 +92,8 @@ def table_of(entries: bytes | bytearray, first_slice: int = 0) -> dict[int, int]
     return counts
 
 
-def latest(times_ns: list[int], latencies_ns: list[int]) -> tuple[int, int]:
-    """When the latest ended, and its latency; of several that ended at the same time, the greatest."""
-    newest_ns = max(times_ns)
+def latest(times_ns: list[int], latencies_ns: list[int], newest_ns: int) -> int:
+    """The latency of the one that ended at `newest_ns`, the latest time; of several at the same time, the greatest."""
     if times_ns.count(newest_ns) == 1:
-        return newest_ns, latencies_ns[times_ns.index(newest_ns)]
-    return newest_ns, max(ns for at, ns in zip(times_ns, latencies_ns, strict=True) if at == newest_ns)
+        return latencies_ns[times_ns.index(newest_ns)]
+    return max(ns for at, ns in zip(times_ns, latencies_ns, strict=True) if at == newest_ns)

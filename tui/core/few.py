@@ -7,7 +7,7 @@ from bisect import bisect_left
 from math import isqrt
 from operator import mul
 
-from tui.core.entries import FAILURE, columns, latest, table_of
+from tui.core.entries import FAILURE, columns, table_of
 from tui.core.figures import Exact, Figures
 from tui.core.histogram import bucket_of, middle_ns, nearest_rank
 from tui.core.trend import SLICE_NS, SLICES, level_of
@@ -149,7 +149,7 @@ def last_latency_of(entries: bytes) -> int | None:
     if times_ns and 0 < words[-1] < FAILURE and times_ns[-1] > max(times_ns[:-1], default=-1):
         return words[-1]  # They are nearly in order.
     timed = [each for each in zip(times_ns, words, strict=True) if 0 < each[1] < FAILURE]
-    return latest([at for at, _ in timed], [ns for _, ns in timed])[1] if timed else None
+    return max(timed)[1] if timed else None
 
 
 def levels_of(entries: bytes, slice_: int) -> bytes:

@@ -17,8 +17,11 @@ from tui.core.grouping import RowKey
 Place = tuple[float, float, RowKey]
 
 MARGIN = 1000
-"""So many places before and behind those in sight are sorted, too: on the next redraws others will be in sight."""
-_GROWN = 8
+"""At most so many places before and behind those in sight are sorted, too: on the next redraws others will be in
+sight."""
+_LEAST_MARGIN, _MARGIN_SHARE = 200, 8
+"""At least so many; between these, one place in so many."""
+_GROWN = 3
 """With so many times the margin, places are not kept in order any more where they are out of sight."""
 _REBUILD_SHARE = 12
 """With more than one place in 12 to move, merging all anew is quicker than moving each (measured: 1 in 10 to 15)."""
@@ -35,7 +38,7 @@ class Order:
     def __init__(self, places: Callable[[], Iterable[Place]], margin: int = MARGIN) -> None:
         """`places`: all there are at the moment, whenever it is called."""
         self._all = places
-        self._margin = margin
+        self._most = margin
         self._start = self._stop = 0
         """Which were asked for last."""
         self.rebuild()
@@ -48,6 +51,7 @@ class Order:
         """Keep those in order that may be asked for next; all, if there are few."""
         places = list(self._all())
         self._length = len(places)
+        self._margin = min(self._most, max(_LEAST_MARGIN, self._length // _MARGIN_SHARE))
         self._first, self._end, self._before = _FIRST, _END, 0
         if len(places) > _GROWN * self._margin:
             values = sorted(map(itemgetter(0), places))
@@ -106,7 +110,7 @@ class Order:
         start, stop = max(0, start), min(stop, self._length)
         if start >= stop:
             return []
-        if stop - start > self._margin:  # Not a screen's.
+        if stop - start > self._most:  # Not a screen's.
             return [key for _, _, key in sorted(self._all())[start:stop]]
         self._start, self._stop = start, stop
         if start < self._before or stop > self._before + len(self._sorted):

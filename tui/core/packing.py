@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from tui.core.codes import BUCKETS, CODE_BITS, CODE_MASK, ESTABLISHED_END
-from tui.core.trend import LEVELS, SLICE_NS, SLICES
+from tui.core.trend import LEVELS, SLICES
 from tui.core.window import COARSE
 
 COUNT_BITS = 20
@@ -17,7 +16,6 @@ COUNT_MASK = (1 << COUNT_BITS) - 1
 SLICE_SHIFT = CODE_BITS + COUNT_BITS
 _CODE_AND_COUNT = (1 << SLICE_SHIFT) - 1
 _LATENCIES_END, _ESTABLISHED_END = BUCKETS << COUNT_BITS, ESTABLISHED_END << COUNT_BITS
-_FEW = 64
 LAST_SLICE = (1 << 64 - SLICE_SHIFT) - 1
 """170 years: what is stamped later, in a file that lies, is counted there."""
 
@@ -31,11 +29,6 @@ class Slice:
     slices: int
     counts: Mapping[int, int]
     """By code."""
-
-
-def places_of(times_ns: Iterable[int], codes: Iterable[int]) -> list[int]:
-    """Slices and codes."""
-    return [ns // SLICE_NS << CODE_BITS | code for ns, code in zip(times_ns, codes, strict=True)]
 
 
 def append_entry(entries: array[int], place: int, count: int) -> None:
@@ -53,16 +46,6 @@ def append_entries(entries: array[int], base: int, counts: Mapping[int, int]) ->
             append_entry(entries, base | place, count)
     else:
         entries.extend([(base | place) << COUNT_BITS | count for place, count in counts.items()])
-
-
-def entries_of(places: Sequence[int]) -> array[int]:
-    """Entries of a handshake each, in the same order; several of one place become one where that pays."""
-    entries = array("Q")
-    if len(places) > _FEW:
-        append_entries(entries, 0, Counter(places))
-    else:
-        entries.extend([place << COUNT_BITS | 1 for place in places])
-    return entries
 
 
 def packed(entries: Iterable[int], fine_from: int) -> array[int]:
@@ -97,3 +80,18 @@ def levels_of(entries: array[int], first: int) -> bytes:
             levels[place] = LEVELS[max(some) >> COUNT_BITS & CODE_MASK]
         begin = end
     return bytes(levels)
+
+
+def established_in(codes: array[int]) -> int:
+    """How many established handshakes are among those kept one by one."""
+    if not codes or max(codes) < ESTABLISHED_END:
+        return len(codes)
+    return sum(map(ESTABLISHED_END.__gt__, codes))
+
+
+def level_of_codes(codes: Collection[int]) -> int:
+    """The level of the slowest; 0: none had a latency."""
+    slowest = max(codes, default=0)
+    if slowest >= BUCKETS:
+        slowest = max([code for code in codes if code < BUCKETS], default=0)
+    return LEVELS[slowest] if slowest else 0

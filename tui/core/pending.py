@@ -89,18 +89,21 @@ class Pending:
             *(records.column("outcome"), records.column("retransmits"), records.column("retransmits", 1)),
             records.column("latency_ns", _MOST_SIGNIFICANT),
         ]
-        if any(column.count(0) < len(column) for column in odd):
+        zeros = bytes(len(records))
+        if any(column != zeros for column in odd):
             is_odd = list(map(any, zip(*odd, strict=True)))
             self._ingest_each(records.chosen(is_odd))
             records = records.chosen(not each for each in is_odd)
-        pairs = list(_ENTRY_AND_KEY.iter_unpack(_with_keys(records)))
-        entries = self.entries
-        for entry, key in pairs:
-            entries[key] += entry
+        with_keys = _with_keys(records)
+        entries_of = self.entries.__getitem__
+        for entry, key in _ENTRY_AND_KEY.iter_unpack(with_keys):
+            entries = entries_of(key)
+            entries += entry
         if not (_is_zero(records, "pid", 4) and _is_zero(records, "cgroup", 8)):
             pids, cgroups = values_of(records, "pid"), values_of(records, "cgroup")
-            owners = zip((key for _, key in pairs), pids, cgroups, strict=True)
-            self.owners.update(each for each in set(owners) if each[1] or each[2])
+            keys = (key for _, key in _ENTRY_AND_KEY.iter_unpack(with_keys))
+            owners = set(zip(keys, pids, cgroups, strict=True))
+            self.owners.update(each for each in owners if each[1] or each[2])
 
     def _hold(self) -> None:
         for key, entries in self.entries.items():
@@ -127,7 +130,8 @@ class Pending:
 
 def _is_zero(records: Records, name: str, width: int) -> bool:
     """Whether a field of so many bytes is 0 in all of them."""
-    return all(records.column(name, byte).count(0) == len(records) for byte in range(width))
+    zeros = bytes(len(records))  # To compare takes a tenth of what counting does.
+    return all(records.column(name, byte) == zeros for byte in range(width))
 
 
 def _with_keys(records: Records) -> bytearray:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from math import inf
 
 from tui.core.columns import column
-from tui.core.entries import extremes
+from tui.core.entries import words_of
 from tui.core.followed import Followed
 from tui.core.grouping import REST, RowKey
 from tui.core.histogram import bucket_of, end_ns
@@ -110,8 +110,8 @@ class Ranking:
                 del followed[row]
             before = row.place
             if entries is not None and before is not None and not low <= before[0] * sign < high:
-                least, greatest = extremes(entries)
-                if greatest < low if before[0] * sign < low else least >= high:
+                words = words_of(entries)
+                if max(words) < low if before[0] * sign < low else min(words) >= high:
                     self._late[row] = None
                     continue
             value = self._followed_ns(row) or (value_of(row) if row.key else None)

@@ -131,7 +131,7 @@ class Tally:
         is_all = moment.window is Window.ALL
         if self._counted is None:
             return FewFigures(self._few, 0 if is_all else moment.first_slice, is_all)
-        return self.all_time if is_all else Figures(self._read().since(moment.first_slice))
+        return self.all_time if is_all else Figures(self._read().past.since(moment.first_slice))
 
     def quantile_ns(self, q: float) -> int | None:
         """Of all, what `all_time` says; of a few handshakes in a sixth of the time."""
@@ -152,12 +152,12 @@ class Tally:
         """Counts by code, from a slice on that is in the last two minutes, or begins a half minute of the last 15."""
         if self._counted is None:
             return table_of(self._few, first_slice)
-        return self._read().since(first_slice)
+        return self._read().past.since(first_slice)
 
     def recent(self, first_slice: int) -> int:
         """Established handshakes from a slice on; which, see `since`."""
         if self._counted is not None:
-            return self._read().recent(first_slice)
+            return self._read().past.recent(first_slice)
         first_ns = first_slice * SLICE_NS
         if not self.failed:
             return sum(map(first_ns.__le__, times_of(self._few)))
@@ -167,7 +167,7 @@ class Tally:
     def has_between(self, first_slice: int, end_slice: int) -> bool:
         """Whether anything was counted from a slice on, before another; which, see `since`."""
         if self._counted is not None:
-            return self._read().has_between(first_slice, end_slice)
+            return self._read().past.has_between(first_slice, end_slice)
         first_ns, end_ns = first_slice * SLICE_NS, end_slice * SLICE_NS
         times_ns = times_of(self._few)
         # All of one window or none of it, mostly: asked of all rows every 5 s.
@@ -177,8 +177,8 @@ class Tally:
 
     def levels(self, slice_: int) -> bytes:
         """24 levels, oldest first, the last that of `slice_`: the slowest handshake of each; 0: none had a latency."""
-        return levels_of(self._few, slice_) if self._counted is None else self._read().levels(slice_)
+        return levels_of(self._few, slice_) if self._counted is None else self._read().past.levels(slice_)
 
     def history(self) -> list[Slice]:
         """The last fifteen minutes, oldest first: slices of 5 s, and older than two minutes, of half a minute."""
-        return self._read().history()
+        return self._read().past.history()
