@@ -1699,6 +1699,7 @@ INLINE void look_at_socket(struct view *view, struct bpf_sock *sk, u16 ethertype
     struct {
         u16 source, destination;
     } ports;
+    u64 wait_ns = 0;
     struct socket fresh, *socket = bpf_sk_storage_get(SOCKETS, sk, 0, 0);
     if (socket && (closing ? socket->due_ns == NEVER : now < socket->due_ns))
         return;
@@ -1706,23 +1707,28 @@ INLINE void look_at_socket(struct view *view, struct bpf_sock *sk, u16 ethertype
     bool young = is_young(opening, now);
     if (young && !closing)
         return;
+    if (!socket && !may_be_connected(sk, opening))
+        return;
     struct bpf_tcp_sock *tcp = bpf_tcp_sock(sk);
     if (!tcp)
         return;
-    if (!socket) {
-        if (!may_be_connected(sk, opening))
+    if (young) { /* It ends: that there is room comes first, since many do. */
+        if (!tcp->srtt_us || !is_room(view->account, now, &wait_ns))
             return;
         first_seen(&fresh, skb, tcp, opening);
-        socket = young ? &fresh : bpf_sk_storage_get(SOCKETS, sk, &fresh, BPF_SK_STORAGE_GET_F_CREATE);
+        socket = &fresh;
+    } else {
+        if (!socket) {
+            first_seen(&fresh, skb, tcp, opening);
+            socket = bpf_sk_storage_get(SOCKETS, sk, &fresh, BPF_SK_STORAGE_GET_F_CREATE);
+        }
+        if (!socket || !tcp->srtt_us || (!closing && now < socket->due_ns) || !may_sample(view, socket, now, closing))
+            return;
     }
-    if (!socket || !tcp->srtt_us || (!closing && now < socket->due_ns))
-        return;
-    now = bpf_ktime_get_ns();
-    if (!may_sample(view, socket, now, closing) || parse_ip(skb, ethertype, offset, &ip) ||
-        bpf_skb_load_bytes(skb, ip.payload_offset, &ports, sizeof(ports)))
+    if (parse_ip(skb, ethertype, offset, &ip) || bpf_skb_load_bytes(skb, ip.payload_offset, &ports, sizeof(ports)))
         return;
     key_of(&key, ifindex_of(skb), ip.source, ip.destination, ports.source, ports.destination);
-    sample(view, &key, socket, tcp, now, closing);
+    sample(view, &key, socket, tcp, bpf_ktime_get_ns(), closing);
 }
 
 /* TCP stamps what it sends with the time, so that most packets need not ask for it. What has left its network namespace
