@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from tui.core.filter import Filter
 
 _INTERVALS_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+_TIDY_INTERVAL_S = 1.0
 
 
 class Shell(Commands, Exporting, App[None]):
@@ -93,12 +94,13 @@ class Shell(Commands, Exporting, App[None]):
         for number in (signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(number, self.exit)
         self.redraw()
-        self._timer = self.set_interval(self.interval_s, self._tick)
+        self._timer = self.set_interval(self.interval_s, self.redraw)
+        self.set_interval(_TIDY_INTERVAL_S, self._tidy)
         # What it begins takes the processor from the first paint.
         self.call_after_refresh(self.begin)
 
-    def _tick(self) -> None:
-        self.redraw()
+    def _tidy(self) -> None:
+        """However rarely it is redrawn: what keys leave behind does not wait for that."""
         driver = self._driver
         if isinstance(driver, QuietMouseDriver) and driver.has_gap and driver.is_idle:
             driver.has_gap = False
@@ -145,7 +147,8 @@ class Shell(Commands, Exporting, App[None]):
         nearest = min(range(len(_INTERVALS_S)), key=lambda at: abs(_INTERVALS_S[at] - self.interval_s))
         self.interval_s = _INTERVALS_S[min(max(0, nearest + step), len(_INTERVALS_S) - 1)]
         self._timer.stop()
-        self._timer = self.set_interval(self.interval_s, self._tick)
+        self._timer = self.set_interval(self.interval_s, self.redraw)
+        self.redraw()
         self.notify(f"Redrawn every {self.interval_s:g} s", timeout=2, markup=False)
 
     def action_theme(self) -> None:

@@ -11,7 +11,7 @@ from textual.widgets._toast import ToastRack
 
 from bpf.errors import KernelUnsupported
 from tests.tui.played import MS, PATIENCE_S, Played, handshake
-from tests.tui.shown import BY_P95, THREE, opening, shown
+from tests.tui.shown import BY_P95, REDRAW_INTERVAL_S, THREE, opening, shown
 from tui.widgets.table_view import TableView
 
 
@@ -195,9 +195,10 @@ async def test_no_size_is_too_small(keys: list[str]) -> None:
         assert screen.hosts == BY_P95
 
 
-async def test_what_was_told_leaves_nothing_behind() -> None:
+@pytest.mark.parametrize("interval_s", [REDRAW_INTERVAL_S, 3600])
+async def test_what_was_told_leaves_nothing_behind_however_rarely_it_redraws(interval_s: float) -> None:
     """Textual takes the message of a notification away, but not what holds it, if another comes as it expires."""
-    async with shown(Played(*THREE)) as screen:
+    async with opening(Played(), interval_s=interval_s) as screen:
         for _ in range(3):
             screen.app.notify("told", timeout=60)
             await screen.until(lambda: "told" in screen.text)
@@ -205,3 +206,13 @@ async def test_what_was_told_leaves_nothing_behind() -> None:
             await screen.until(lambda: "told" not in screen.text)
         rack = screen.app.screen.query_one(ToastRack)
         await screen.until(lambda: not rack.children)
+
+
+async def test_another_interval_begins_with_a_redraw() -> None:
+    async with opening(Played(THREE[0]), interval_s=3600) as screen:
+        await screen.until(lambda: screen.hosts)
+        screen.source.play(*THREE[1:])
+        await screen.play()
+        assert len(screen.hosts) == 1
+        await screen.press("plus")
+        assert screen.hosts == BY_P95
