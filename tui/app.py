@@ -178,10 +178,11 @@ class TcplatApp(Steering, Shell):
         self.draw()
 
     def draw(self) -> None:
-        situation, rows, now_ns = self.situation, self.model.rows, self.model.now_ns()
-        self.views.draw(empty_text(situation, rows, str(self.model.filter), now_ns))
+        situation, rows = self.situation, self.model.rows
+        wall_ns = self.model.now_ns() + self.model.wall_offset_ns()
+        self.views.draw(empty_text(situation, rows, str(self.model.filter), wall_ns))
         note = note_text(situation, rows, self.options.recording_trouble())
-        self.title_line.draw(Status(situation, note, now_ns))
+        self.title_line.draw(Status(situation, note, wall_ns))
         self.filter_line.draw(rows.shown, len(rows))
         self.account_line.draw(situation.accounts, rows.main)
 
