@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
@@ -125,7 +126,11 @@ class TcplatApp(Steering, Shell):
         self.collector.run(lambda: worker.is_cancelled)
 
     @on(BatchArrived)
-    def _ingest(self, message: BatchArrived) -> None:
+    async def _ingest(self, message: BatchArrived) -> None:
+        # Textual lets nothing else of this thread have its turn while messages wait: no signal, and nothing that draws.
+        await asyncio.sleep(0)
+        if self._exit:
+            return
         is_first = not len(self.model.rows)
         self.model.ingest(message)
         if is_first:

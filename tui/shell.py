@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from textual import on
+from textual import events, on
 from textual.app import App, ComposeResult
 from textual.filter import LineFilter
 from textual.widget import Widget
@@ -98,6 +98,11 @@ class Shell(Commands, Exporting, App[None]):
         self.set_interval(_TIDY_INTERVAL_S, self._tidy)
         # What it begins takes the processor from the first paint.
         self.call_after_refresh(self.begin)
+
+    async def on_event(self, event: events.Event) -> None:
+        # What was typed after the key that ends it would be done to what is being taken away.
+        if not (self._exit and isinstance(event, events.InputEvent)):
+            await super().on_event(event)
 
     def _tidy(self) -> None:
         """However rarely it is redrawn: what keys leave behind does not wait for that."""

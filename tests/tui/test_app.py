@@ -7,11 +7,13 @@ import signal
 import threading
 
 import pytest
+from textual import events
 from textual.widgets._toast import ToastRack
 
 from bpf.errors import KernelUnsupported
 from tests.tui.played import MS, PATIENCE_S, Played, handshake
 from tests.tui.shown import BY_P95, REDRAW_INTERVAL_S, THREE, opening, shown
+from tui.collector import BatchArrived
 from tui.widgets.table_view import TableView
 
 
@@ -171,6 +173,29 @@ async def test_signal_quits(number: signal.Signals) -> None:
         await screen.pilot.pause()
         assert await asyncio.to_thread(source.closed.wait, PATIENCE_S)
     assert screen.app.return_code == 0
+
+
+@pytest.mark.parametrize("keys", ["q2", "q34", "2q3"])
+async def test_what_is_typed_right_after_q_does_nothing(keys: str) -> None:
+    source = Played(*THREE)
+    async with shown(source) as screen:
+        for key in keys:
+            screen.app.post_message(events.Key(key, key))
+        assert await asyncio.to_thread(source.closed.wait, PATIENCE_S)
+    assert screen.app.return_code == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+async def test_signal_quits_though_more_has_come_than_was_taken_over(number: signal.Signals) -> None:
+    """As on a machine that is too busy: what waits may take minutes."""
+    source, batches = Played(), 300
+    async with shown(source) as screen:
+        for _ in range(batches):
+            screen.app.post_message(BatchArrived(THREE * 100, [], {}, {}))
+        signal.raise_signal(number)
+        assert await asyncio.to_thread(source.closed.wait, PATIENCE_S)
+    assert screen.app.return_code == 0
+    assert screen.app.model.events.came < batches * 300 / 10
 
 
 async def test_sorting_while_the_table_has_no_size_changes_nothing() -> None:
