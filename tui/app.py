@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
@@ -25,7 +24,7 @@ from tui.core.row import Row
 from tui.exporting import HEADER, cells
 from tui.model import Model
 from tui.options import DEFAULTS, ScreenOptions
-from tui.shell import Shell
+from tui.shell import Shell, let_others
 from tui.steering import Steering
 from tui.telling import Situation, empty_text, note_text
 from tui.views import Views
@@ -127,8 +126,7 @@ class TcplatApp(Steering, Shell):
 
     @on(BatchArrived)
     async def _ingest(self, message: BatchArrived) -> None:
-        # Textual lets nothing else of this thread have its turn while messages wait: no signal, and nothing that draws.
-        await asyncio.sleep(0)
+        await let_others()
         if self._exit:
             return
         is_first = not len(self.model.rows)

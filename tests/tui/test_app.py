@@ -186,6 +186,18 @@ async def test_what_is_typed_right_after_q_does_nothing(keys: str) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+async def test_signal_quits_though_the_pipe_that_wakes_the_loop_is_full(number: signal.Signals) -> None:
+    """As it is where keys and batches come while something takes long: asyncio then loses the signal."""
+    source = Played(*THREE)
+    async with shown(source) as screen:
+        for _ in range(10_000):
+            asyncio.get_running_loop().call_soon_threadsafe(int)
+        signal.raise_signal(number)
+        assert await asyncio.to_thread(source.closed.wait, PATIENCE_S)
+    assert screen.app.return_code == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 async def test_signal_quits_though_more_has_come_than_was_taken_over(number: signal.Signals) -> None:
     """As on a machine that is too busy: what waits may take minutes."""
     source, batches = Played(), 300
