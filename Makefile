@@ -47,7 +47,7 @@ faults: setup-test ## floods, kills, detached programs, small limits: more and l
 	    tests/end_to_end/test_interface_faults.py tests/end_to_end/test_limits.py \
 	    tests/end_to_end/test_terminal.py tests/end_to_end/test_privileges.py $(ARGS)
 
-soak: setup-test ## changing traffic and keys for MINUTES (10), then look at what it holds and whether its figures are true
+soak: setup-test ## changing traffic and keys for MINUTES (10; from 20 on memory must be flat), then look at what it holds and whether its figures are true
 	$(SUDO) TCPLAT_SOAK_MINUTES=$(or $(MINUTES),10) $(BIN)/pytest -s tests/end_to_end/test_soak.py $(ARGS)
 
 bench: setup-test ## what it costs, every figure beside a reference: make bench ARGS="kernel loss --quick"

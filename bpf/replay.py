@@ -13,6 +13,7 @@ from typing import TypeVar
 from bpf.errors import NoSuchInterface
 from bpf.event import Flow, Handshake
 from bpf.source import ANY, Account, Batch, Playback
+from bpf.steady import Steady
 from bpf.tape import Piece, Tape
 from bpf.tape_reader import TapeReader
 
@@ -39,13 +40,13 @@ class Pace(enum.Enum):
 
 
 class Replay:
-    """A `Player`. Its time is that of the tape: Unix time in nanoseconds, which moves when it is drained."""
+    """A `Player`. Its time is that of the tape, made `Steady`, in nanoseconds; it moves when it is drained."""
 
     def __init__(
         self, open_tape: Callable[[], Tape], title: str, pace: Pace, selection: Sequence[str] = ()
     ) -> None:
         """`open_tape` is called in other threads, again for each step back; `selection`: interfaces; none: all."""
-        self._open_tape = open_tape
+        self._open_tape = open_tape if pace is Pace.AT_ONCE else lambda: Steady(open_tape())
         self._title = title
         self._pace = pace
         self._selection = tuple(selection) or (ANY,)
@@ -67,6 +68,7 @@ class Replay:
         self._piece: Piece | None = None
         self._taken = self._taken_flows = 0
         """How many handshakes and samples of the piece were handed out."""
+        self._wall_offset_ns = 0
         self._is_over = False
         self._accounts: dict[str, Account] = {}
 
@@ -123,8 +125,8 @@ class Replay:
         return time.time_ns() if self._now_ns is None else self._now_ns
 
     def wall_offset_ns(self) -> int:
-        """None: tapes are stamped with Unix time."""
-        return 0
+        """None, unless the tape's clock was set back: tapes are stamped with Unix time. From any thread."""
+        return self._wall_offset_ns
 
     def wake(self) -> None:
         """Nothing to do: a drain never waits for long."""
@@ -257,6 +259,7 @@ class Replay:
                 self._arrive(piece)
 
     def _arrive(self, piece: Piece) -> None:
+        self._wall_offset_ns = piece.wall_offset_ns
         if self._pace is Pace.LIVE:
             # The least delayed one tells what time it is there.
             offset_ns = piece.time_ns - time.monotonic_ns()

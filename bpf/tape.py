@@ -11,7 +11,7 @@ from bpf.source import Account, Names
 
 
 class Piece(NamedTuple):
-    """What a tape yields at a time. Its times are Unix time in nanoseconds, as stamped when it was recorded."""
+    """What a tape yields at a time. Its times are Unix time in nanoseconds, as stamped when recorded."""
 
     time_ns: int
     """Up to when everything is in this piece or in those before. Does not go back."""
@@ -21,6 +21,8 @@ class Piece(NamedTuple):
     """Of every interface, read after these handshakes; empty: there are none here."""
     flows: Sequence[Flow] = ()
     """Samples of open connections, in the order in which they were taken."""
+    wall_offset_ns: int = 0
+    """What to add to its times to get those that were stamped, where they were moved."""
 
 
 class Tape(Names, Protocol):

@@ -24,7 +24,7 @@ from tui.core.row import Row
 from tui.exporting import HEADER, cells
 from tui.model import Model
 from tui.options import DEFAULTS, ScreenOptions
-from tui.shell import Shell
+from tui.shell import Shell, let_others
 from tui.steering import Steering
 from tui.telling import Situation, empty_text, note_text
 from tui.views import Views
@@ -125,7 +125,10 @@ class TcplatApp(Steering, Shell):
         self.collector.run(lambda: worker.is_cancelled)
 
     @on(BatchArrived)
-    def _ingest(self, message: BatchArrived) -> None:
+    async def _ingest(self, message: BatchArrived) -> None:
+        await let_others()
+        if self._exit:
+            return
         is_first = not len(self.model.rows)
         self.model.ingest(message)
         if is_first:
@@ -178,10 +181,11 @@ class TcplatApp(Steering, Shell):
         self.draw()
 
     def draw(self) -> None:
-        situation, rows, now_ns = self.situation, self.model.rows, self.model.now_ns()
-        self.views.draw(empty_text(situation, rows, str(self.model.filter), now_ns))
+        situation, rows = self.situation, self.model.rows
+        wall_ns = self.model.now_ns() + self.model.wall_offset_ns()
+        self.views.draw(empty_text(situation, rows, str(self.model.filter), wall_ns))
         note = note_text(situation, rows, self.options.recording_trouble())
-        self.title_line.draw(Status(situation, note, now_ns))
+        self.title_line.draw(Status(situation, note, wall_ns))
         self.filter_line.draw(rows.shown, len(rows))
         self.account_line.draw(situation.accounts, rows.main)
 

@@ -35,6 +35,11 @@ class QuietMouseDriver(LinuxDriver):
         thread = self._writer_thread
         return thread is None or (thread._queue.empty() and not self._terminal.is_waiting)
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether there is no terminal any more; whoever is not in its session gets no SIGHUP."""
+        return not os.isatty(self.fileno)
+
     def write(self, data: str) -> None:
         """Write to the terminal, but for the request for motion events; what it has no room for is left out."""
         thread = self._writer_thread

@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable
 from math import inf
 
+from textual._styles_cache import StylesCache
+
 _NEW, _YOUNG, _NEVER = 5000, 2, 1 << 30
 """How many new objects, and rounds of the generation before, let each generation be looked through."""
 _INTERVAL_S = 10.0
@@ -46,6 +48,8 @@ class Garbage:
             return False
         if now_s < self._due_s and sys.getallocatedblocks() < self._worth_blocks:
             return False
+        # Textual (8.2) keeps the last 1,024 widgets that were drawn, with their lines, in what is meant for colours.
+        StylesCache.get_inner_outer.cache_clear()
         began_s = self._clock_s()
         gc.collect()
         took_s = self._clock_s() - began_s

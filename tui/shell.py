@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from textual import on
+from textual import events, on
 from textual.app import App, ComposeResult
 from textual.filter import LineFilter
 from textual.widget import Widget
@@ -37,6 +37,15 @@ if TYPE_CHECKING:
     from tui.core.filter import Filter
 
 _INTERVALS_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+_TIDY_INTERVAL_S = 1.0
+
+
+async def let_others() -> None:
+    """Let whatever else this thread does have its turn: signals, and what draws.
+
+    Textual does not while an app has messages, and a busy machine may have them for minutes.
+    """
+    await asyncio.sleep(0)
 
 
 class Shell(Commands, Exporting, App[None]):
@@ -90,19 +99,39 @@ class Shell(Commands, Exporting, App[None]):
         self.set_keymap(dict(self.options.keymap))
         self.set_class(self.options.glyphs is ASCII, "-ascii")
         self.views.focus()
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            asyncio.get_running_loop().add_signal_handler(number, self.exit)
+        self._exit_on_signals()
         self.redraw()
-        self._timer = self.set_interval(self.interval_s, self._tick)
+        self._timer = self.set_interval(self.interval_s, self.redraw)
+        self.set_interval(_TIDY_INTERVAL_S, self._tidy)
         # What it begins takes the processor from the first paint.
         self.call_after_refresh(self.begin)
 
-    def _tick(self) -> None:
-        self.redraw()
+    def _exit_on_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, self.exit)
+            # Once more was posted to the loop than its pipe holds, asyncio loses signals. Python itself does not.
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(self.exit))
+        # ... and need not complain, on the screen.
+        signal.set_wakeup_fd(signal.set_wakeup_fd(-1), warn_on_full_buffer=False)
+
+    async def on_event(self, event: events.Event) -> None:
+        if isinstance(event, events.InputEvent):
+            await let_others()
+            # What was typed after the key that ends it would be done to what is being taken away.
+            if self._exit:
+                return
+        await super().on_event(event)
+
+    def _tidy(self) -> None:
+        """However rarely it is redrawn: what keys leave behind does not wait for that."""
         driver = self._driver
-        if isinstance(driver, QuietMouseDriver) and driver.has_gap and driver.is_idle:
-            driver.has_gap = False
-            self._display(self.screen, self.screen._compositor.render_full_update())
+        if isinstance(driver, QuietMouseDriver):
+            if driver.is_gone:
+                self.exit()
+            elif driver.has_gap and driver.is_idle:
+                driver.has_gap = False
+                self._display(self.screen, self.screen._compositor.render_full_update())
         self._drop_empty_toasts()
         self._garbage.look(time.monotonic())
 
@@ -145,7 +174,8 @@ class Shell(Commands, Exporting, App[None]):
         nearest = min(range(len(_INTERVALS_S)), key=lambda at: abs(_INTERVALS_S[at] - self.interval_s))
         self.interval_s = _INTERVALS_S[min(max(0, nearest + step), len(_INTERVALS_S) - 1)]
         self._timer.stop()
-        self._timer = self.set_interval(self.interval_s, self._tick)
+        self._timer = self.set_interval(self.interval_s, self.redraw)
+        self.redraw()
         self.notify(f"Redrawn every {self.interval_s:g} s", timeout=2, markup=False)
 
     def action_theme(self) -> None:

@@ -74,8 +74,8 @@ def note_text(situation: Situation, rows: Rows, recording_trouble: str) -> str:
     return "  ".join(filter(None, notes))
 
 
-def empty_text(situation: Situation, rows: Rows, filter_: str, now_ns: int) -> str:
-    """Why there is no row, and what to do about it."""
+def empty_text(situation: Situation, rows: Rows, filter_: str, wall_ns: int) -> str:
+    """Why there is no row, and what to do about it. `wall_ns`: Unix time, by the source."""
     if situation.failure:
         return f"{situation.failure}\n\nq quits"
     if not situation.selection:
@@ -87,7 +87,7 @@ def empty_text(situation: Situation, rows: Rows, filter_: str, now_ns: int) -> s
     names = "any interface" if tuple(situation.selection) == (ANY,) else ", ".join(situation.selection)
     playback = situation.playback
     if playback:
-        until = "" if playback.is_over else f" up to {clock_text(now_ns)}"
+        until = "" if playback.is_over else f" up to {clock_text(wall_ns)}"
         return _NOTHING_PLAYED.format(title=playback.title, until=until)
     if situation.gone.issuperset(situation.selection):
         return f"{names} is gone.\n\nWaiting for it to return; i watches another interface."

@@ -117,6 +117,54 @@ def test_long_gap_is_passed_over() -> None:
         assert replay.now_ns() == BEGAN_NS + year_s * SECOND_NS
 
 
+def test_recorded_pace_goes_on_where_the_clock_was_set_back() -> None:
+    hour_s = 3600
+    before, after = [at(0), at(0.1)], [at(-hour_s), at(0.1 - hour_s), at(0.2 - hour_s)]
+    pieces = piece(*before, after[0]), piece(*after[1:], accounts=[Account("eth0", "tcx")], until_s=0.1)
+    began_ns = time.monotonic_ns()
+    arrived = []
+    with playing(Pace.RECORDED, *pieces) as replay:
+        times_ns = [replay.now_ns()]
+        while not replay.is_over:
+            for each in replay.drain(0.05).handshakes:
+                arrived.append((time.monotonic_ns() - began_ns, each.time_ns + replay.wall_offset_ns()))
+                times_ns.append(replay.now_ns())
+        assert replay.wall_offset_ns() == -int((hour_s + 0.1) * SECOND_NS)
+    assert [time_ns for _, time_ns in arrived] == [each.time_ns for each in (*before, *after)]
+    for (since_ns, _), due_s in zip(arrived, (0, 0.1, 0.1, 0.2, 0.3), strict=True):
+        assert due_s * SECOND_NS <= since_ns < PATIENCE_S * SECOND_NS
+    assert times_ns == sorted(times_ns)
+
+
+def test_seeking_back_over_where_the_clock_was_set_back_brings_the_same() -> None:
+    both = [*MINUTE[40:], *MINUTE[:40]]
+    with playing(Pace.RECORDED, *(piece(each) for each in both)) as replay:
+        replay.pause()
+        replay.seek(39 * SECOND_NS)
+        assert [each.remote for each in drained(replay, lambda got: len(got) == 41)]
+        assert replay.now_ns() + replay.wall_offset_ns() == MINUTE[20].time_ns
+        replay.seek(-20 * SECOND_NS)
+        assert len(drained(replay, lambda got: len(got) >= 21)) == 21
+        assert replay.now_ns() + replay.wall_offset_ns() == MINUTE[0].time_ns
+
+
+def test_at_once_leaves_the_times_as_they_were_stamped() -> None:
+    both = [*MINUTE[30:], *MINUTE[:30]]
+    with playing(Pace.AT_ONCE, piece(*both)) as replay:
+        assert [each for batch in all_of(replay) for each in batch.handshakes] == both
+        assert replay.wall_offset_ns() == 0
+
+
+def test_pipe_whose_clock_is_set_back_stays_up_to_date() -> None:
+    with playing(Pace.LIVE, piece(at(0)), piece(at(-3600)), piece(at(-3599))) as replay:
+        came: list[tuple[int, int]] = []
+        while len(came) < 3:
+            batch = replay.drain(0.05)
+            came += [(replay.now_ns() - each.time_ns, replay.wall_offset_ns()) for each in batch.handshakes]
+        assert all(age_ns < PATIENCE_S * SECOND_NS for age_ns, _ in came)
+        assert [offset_ns for _, offset_ns in came] == [0, -3600 * SECOND_NS, -3600 * SECOND_NS]
+
+
 def test_gap_is_not_passed_over_while_paused() -> None:
     with playing(Pace.RECORDED, piece(at(0), at(3600))) as replay:
         replay.drain(0)

@@ -210,6 +210,18 @@ def test_lost_terminal_ends_it(terminal: Terminal, network: Lab) -> None:
     assert attachments(network) == []
 
 
+def test_lost_terminal_ends_it_though_nobody_says_so(terminal: Terminal, network: Lab) -> None:
+    """In a session of its own it gets no SIGHUP."""
+    terminal.run("setsid", "--wait", *tcplat(network.device))
+    terminal.shows("No handshake on lab0 yet.")
+    waiting = terminal.child
+    (pid,) = Path(f"/proc/{waiting}/task/{waiting}/children").read_text().split()
+    process = Path(f"/proc/{pid}")
+    terminal.hang_up()
+    terminal.until(lambda: not process.exists())
+    assert attachments(network) == []
+
+
 def test_what_was_seen_is_saved_after_the_fact(terminal: Terminal, network: Lab, tmp_path: Path) -> None:
     program = shlex.join(tcplat(network.device))
     terminal.type(f"cd {tmp_path} && PYTHONPATH={Path.cwd()} {program}")

@@ -146,9 +146,12 @@ async def shown(
 
 @asynccontextmanager
 async def opening(
-    source: Played, size: tuple[int, int] = (80, 24), options: ScreenOptions = DEFAULTS
+    source: Played,
+    size: tuple[int, int] = (80, 24),
+    options: ScreenOptions = DEFAULTS,
+    interval_s: float = REDRAW_INTERVAL_S,
 ) -> AsyncIterator[Shown]:
     """The screen from its first paint. Its redraw timer is quick whatever the options."""
-    app = TcplatApp(lambda: source, lambda: INTERFACES, replace(options, redraw_interval_s=REDRAW_INTERVAL_S))
+    app = TcplatApp(lambda: source, lambda: INTERFACES, replace(options, redraw_interval_s=interval_s))
     async with app.run_test(size=size, notifications=True) as pilot:
         yield Shown(app, pilot, source)

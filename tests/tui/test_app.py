@@ -7,11 +7,13 @@ import signal
 import threading
 
 import pytest
+from textual import events
 from textual.widgets._toast import ToastRack
 
 from bpf.errors import KernelUnsupported
 from tests.tui.played import MS, PATIENCE_S, Played, handshake
-from tests.tui.shown import BY_P95, THREE, opening, shown
+from tests.tui.shown import BY_P95, REDRAW_INTERVAL_S, THREE, opening, shown
+from tui.collector import BatchArrived
 from tui.widgets.table_view import TableView
 
 
@@ -173,6 +175,41 @@ async def test_signal_quits(number: signal.Signals) -> None:
     assert screen.app.return_code == 0
 
 
+@pytest.mark.parametrize("keys", ["q2", "q34", "2q3"])
+async def test_what_is_typed_right_after_q_does_nothing(keys: str) -> None:
+    source = Played(*THREE)
+    async with shown(source) as screen:
+        for key in keys:
+            screen.app.post_message(events.Key(key, key))
+        assert await asyncio.to_thread(source.closed.wait, PATIENCE_S)
+    assert screen.app.return_code == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+async def test_signal_quits_though_the_pipe_that_wakes_the_loop_is_full(number: signal.Signals) -> None:
+    """As it is where keys and batches come while something takes long: asyncio then loses the signal."""
+    source = Played(*THREE)
+    async with shown(source) as screen:
+        for _ in range(10_000):
+            asyncio.get_running_loop().call_soon_threadsafe(int)
+        signal.raise_signal(number)
+        assert await asyncio.to_thread(source.closed.wait, PATIENCE_S)
+    assert screen.app.return_code == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+async def test_signal_quits_though_more_has_come_than_was_taken_over(number: signal.Signals) -> None:
+    """As on a machine that is too busy: what waits may take minutes."""
+    source, batches = Played(), 300
+    async with shown(source) as screen:
+        for _ in range(batches):
+            screen.app.post_message(BatchArrived(THREE * 100, [], {}, {}))
+        signal.raise_signal(number)
+        assert await asyncio.to_thread(source.closed.wait, PATIENCE_S)
+    assert screen.app.return_code == 0
+    assert screen.app.model.events.came < batches * 300 / 10
+
+
 async def test_sorting_while_the_table_has_no_size_changes_nothing() -> None:
     """As when a key follows the one that brings the table back: it is laid out only after both."""
     async with shown(Played(*THREE)) as screen:
@@ -195,9 +232,10 @@ async def test_no_size_is_too_small(keys: list[str]) -> None:
         assert screen.hosts == BY_P95
 
 
-async def test_what_was_told_leaves_nothing_behind() -> None:
+@pytest.mark.parametrize("interval_s", [REDRAW_INTERVAL_S, 3600])
+async def test_what_was_told_leaves_nothing_behind_however_rarely_it_redraws(interval_s: float) -> None:
     """Textual takes the message of a notification away, but not what holds it, if another comes as it expires."""
-    async with shown(Played(*THREE)) as screen:
+    async with opening(Played(), interval_s=interval_s) as screen:
         for _ in range(3):
             screen.app.notify("told", timeout=60)
             await screen.until(lambda: "told" in screen.text)
@@ -205,3 +243,13 @@ async def test_what_was_told_leaves_nothing_behind() -> None:
             await screen.until(lambda: "told" not in screen.text)
         rack = screen.app.screen.query_one(ToastRack)
         await screen.until(lambda: not rack.children)
+
+
+async def test_another_interval_begins_with_a_redraw() -> None:
+    async with opening(Played(THREE[0]), interval_s=3600) as screen:
+        await screen.until(lambda: screen.hosts)
+        screen.source.play(*THREE[1:])
+        await screen.play()
+        assert len(screen.hosts) == 1
+        await screen.press("plus")
+        assert screen.hosts == BY_P95

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -94,6 +94,41 @@ async def test_keys_scroll_and_stop_at_both_ends() -> None:
         assert "0 below" in screen.lines[-1]
         await screen.press("home", "k", "pageup")
         assert screen.lines == first
+
+
+ACTIONS = {
+    "G": "scroll_to_end(True)",
+    "g": "scroll_to_end(False)",
+    "j": "scroll_lines(1)",
+    "k": "scroll_lines(-1)",
+    "pagedown": "scroll_pages(1)",
+    "pageup": "scroll_pages(-1)",
+}
+
+
+class Eager(Details):
+    """Keys come as soon as it is there, before it has a size."""
+
+    def __init__(self, typed: Sequence[str]) -> None:
+        super().__init__(Writing(Told(), 0, UNICODE))
+        self._typed = typed
+
+    async def on_mount(self) -> None:
+        assert not self.size
+        self.draw(DETAIL)
+        for key in self._typed:
+            await self.run_action(ACTIONS[key])
+
+
+@pytest.mark.parametrize(
+    "keys", [["G"], ["G", "k"], ["G", "g", "j"], ["pagedown", "j"], ["k", "j"], ["G", "pageup"]]
+)
+async def test_keys_that_come_before_the_first_layout_scroll_as_if_after_it(keys: list[str]) -> None:
+    async with detailed() as (screen, _):
+        await screen.press(*keys)
+        later = screen.lines
+    async with viewed(Eager(keys)) as screen:
+        assert screen.lines == later
 
 
 async def test_redraws_when_told_and_says_when_the_row_is_gone() -> None:

@@ -7,6 +7,9 @@ import sys
 import weakref
 from itertools import count
 
+from textual._styles_cache import StylesCache
+from textual.color import Color
+
 from tui.garbage import Garbage
 
 
@@ -27,6 +30,18 @@ def test_what_is_old_goes_after_ten_seconds_and_not_before() -> None:
     assert garbage.look(110.0)
     assert dead() is None
     assert not garbage.look(110.1)
+
+
+def test_what_textual_keeps_of_a_widget_that_is_gone_goes_too() -> None:
+    garbage = Garbage()
+    lines = StylesCache()
+    lines.get_inner_outer(Color(0, 0, 0), Color(0, 0, 0))
+    dead = weakref.ref(lines)
+    del lines
+    garbage.look(100.0)
+    assert dead()
+    assert garbage.look(110.0)
+    assert dead() is None
 
 
 def test_after_a_look_that_took_long_it_waits_unless_there_is_a_quarter_more_than_was_left() -> None:

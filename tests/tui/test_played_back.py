@@ -43,6 +43,13 @@ async def test_title_has_the_file_and_the_recorded_clock() -> None:
         assert screen.title.startswith("tcplat  it.jsonl  2026-11-22 12:00:0")
 
 
+async def test_recorded_clock_is_shown_as_it_was_though_it_was_set_back() -> None:
+    async with playing(piece(at(0)), piece(at(-1800)), piece(at(-1799))) as screen:
+        await screen.until(lambda: screen.title.startswith("END  it.jsonl  2026-11-22 11:30:01"))
+        await screen.press("3")
+        assert [line.split()[0] for line in screen.text.splitlines()[2:4]] == ["11:30:01.000", "11:30:00.000"]
+
+
 async def test_brackets_seek_ahead_and_back() -> None:
     minutes = [piece(at(60 * n, f"198.18.0.{n + 1}"), until_s=60 * n + 59) for n in range(60)]
     async with playing(*minutes) as screen:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -38,6 +38,8 @@ class Page(LineView, can_focus=True):
         self._message = ""
         self._page: Sequence[Line] = ()
         self._top = 0
+        self._early: list[Callable[[], None]] = []
+        """What keys asked for before it had a size: how far that is, the first layout tells."""
 
     def page(self, width: int, rows: int) -> Sequence[Line] | None:
         """All lines, of which `rows` are seen at a time; None: there is nothing to show."""
@@ -64,6 +66,9 @@ class Page(LineView, can_focus=True):
         width, height = self.size
         if width and height:
             self._page = self.page(width, self._page_rows) or ()
+            early, self._early = self._early, []
+            for scroll in early:
+                scroll()
         self._scroll(0)
 
     @property
@@ -71,13 +76,19 @@ class Page(LineView, can_focus=True):
         return max(1, self.size.height - _AROUND)
 
     def action_scroll_lines(self, lines: int) -> None:
-        self._scroll(lines)
+        self._once_laid_out(lambda: self._scroll(lines))
 
     def action_scroll_pages(self, pages: int) -> None:
-        self._scroll(pages * max(1, self._page_rows - 1))
+        self._once_laid_out(lambda: self._scroll(pages * max(1, self._page_rows - 1)))
 
     def action_scroll_to_end(self, is_bottom: bool) -> None:
-        self._scroll(len(self._page) if is_bottom else -self._top)
+        self._once_laid_out(lambda: self._scroll(len(self._page) if is_bottom else -self._top))
+
+    def _once_laid_out(self, scroll: Callable[[], None]) -> None:
+        if self.size:
+            scroll()
+        else:
+            self._early.append(scroll)
 
     def on_mouse_scroll_down(self) -> None:
         self._scroll(_WHEEL_LINES)

@@ -26,8 +26,8 @@ class Status:
     situation: Situation
     note: str
     """What is special; empty: nothing."""
-    now_ns: int
-    """On the source's clock."""
+    wall_ns: int
+    """Unix time, by the source's clock."""
 
 
 class TitleLine(Widget):
@@ -53,7 +53,7 @@ class TitleLine(Widget):
 
     def _parts(self, status: Status) -> list[str]:
         situation = status.situation
-        parts = [*_what_is_shown(situation, status.now_ns), status.note]
+        parts = [*_what_is_shown(situation, status.wall_ns), status.note]
         if not situation.selection:
             return parts
         # Before the figures that they make doubtful: a narrow terminal cuts off the end.
@@ -88,7 +88,7 @@ class TitleLine(Widget):
         )
 
 
-def _what_is_shown(situation: Situation, now_ns: int) -> list[str]:
+def _what_is_shown(situation: Situation, wall_ns: int) -> list[str]:
     playback = situation.playback
     if playback is None:
         attached = {account.attach for account in situation.accounts if account.attach}
@@ -102,4 +102,4 @@ def _what_is_shown(situation: Situation, now_ns: int) -> list[str]:
     name = playback.title.rpartition("/")[2]
     chosen = "" if tuple(situation.selection) == (ANY,) else ",".join(situation.selection)
     speed = "" if playback.speed == 1 else f" x{playback.speed:g}"
-    return [state, f"{name} {chosen}".strip(), clock_text(now_ns) + speed, playback.trouble]
+    return [state, f"{name} {chosen}".strip(), clock_text(wall_ns) + speed, playback.trouble]
