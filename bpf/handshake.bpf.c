@@ -430,11 +430,9 @@ struct doors {
 
 /* When connections were opened, by their packets' hash, which all that leaves of one has, SYN and SYN-ACK too. A later one in the
  * same slot takes it over. */
-struct openings {
-    struct {
-        u32 hash;
-        u32 opened; /* The tick that the SYN (or SYN-ACK) left in, twice, and one more for INBOUND; 0: none has. */
-    } slots[OPENINGS];
+struct opening {
+    u32 hash;
+    u32 opened; /* The tick that the SYN (or SYN-ACK) left in, twice, and one more for INBOUND; 0: none has. */
 };
 
 /* Towards one end of a forwarded connection, here called its host: what passes to it, and what comes back. */
@@ -496,7 +494,7 @@ BPF_F_TABLE("array", u32, struct awaited, awaited_acks, 1, BPF_F_MMAPABLE);
 
 BPF_TABLE("array", u32, struct budget, flow_budget, 1);
 BPF_TABLE("array", u32, struct doors, flow_doors, 1);
-BPF_TABLE("array", u32, struct openings, flow_openings, 1);
+BPF_TABLE("array", u32, struct opening, flow_openings, OPENINGS);
 BPF_TABLE("lru_hash", struct connection, struct passing, passings, PASSING_MAX);
 BPF_TABLE("percpu_array", u32, struct newcomer, newcomers, 1);
 
@@ -1622,20 +1620,20 @@ INLINE bool is_first(struct __sk_buff *skb, struct bpf_tcp_sock *tcp)
 
 INLINE void remember_opening(u32 hash, u64 now, u32 direction)
 {
-    u32 zero = 0, slot = hash * 0x9e3779b1 >> OPENINGS_SHIFT;
-    struct openings *openings = flow_openings.lookup(&zero);
-    if (!openings)
+    u32 slot = hash * 0x9e3779b1 >> OPENINGS_SHIFT;
+    struct opening *opening = flow_openings.lookup(&slot);
+    if (!opening)
         return;
-    openings->slots[slot].hash = hash;
-    openings->slots[slot].opened = (u32)(now >> TICK_SHIFT) << 1 | direction;
+    opening->hash = hash;
+    opening->opened = (u32)(now >> TICK_SHIFT) << 1 | direction;
 }
 
 /* 0: it is not known, or not any more. */
 INLINE u32 opening_of(u32 hash)
 {
-    u32 zero = 0, slot = hash * 0x9e3779b1 >> OPENINGS_SHIFT;
-    struct openings *openings = flow_openings.lookup(&zero);
-    return openings && openings->slots[slot].hash == hash ? openings->slots[slot].opened : 0;
+    u32 slot = hash * 0x9e3779b1 >> OPENINGS_SHIFT;
+    struct opening *opening = flow_openings.lookup(&slot);
+    return opening && opening->hash == hash ? opening->opened : 0;
 }
 
 INLINE u64 age_ns(u32 opening, u64 now)
