@@ -127,6 +127,7 @@ class TcplatApp(Steering, Shell):
     @on(BatchArrived)
     async def _ingest(self, message: BatchArrived) -> None:
         await let_others()
+        self.collector.taken()
         if self._exit:
             return
         is_first = not len(self.model.rows)

@@ -15,6 +15,7 @@ from bpf.distinct import distinct
 from bpf.errors import TcplatError
 from bpf.event import Flow, Handshake, printable
 from bpf.source import Account, Batch, Playback, Player, Source, Taker
+from tui.waiting import Waiting
 
 _DRAIN_S, _IDLE_DRAIN_S = 0.05, 0.25
 """From one drain to the next: at least, and at most."""
@@ -98,6 +99,11 @@ class Collector:
         self._interfaces: dict[int, str] = {}
         self._units: dict[int, str] = {}
         self._given_accounts = -inf
+        self._waiting = Waiting(lambda *batch: post(BatchArrived(*batch)))
+
+    def taken(self) -> None:
+        """Say that the screen has taken a batch. From any thread."""
+        self._waiting.taken()
 
     def now_ns(self) -> int:
         """The time on the source's clock; CLOCK_MONOTONIC while there is no source."""
@@ -143,23 +149,37 @@ class Collector:
                 self._begin(source, source.now_ns())
                 drain_s = _DRAIN_S
                 while not (self._is_ended or is_cancelled()):
-                    batch = source.drain(drain_s)
-                    count = len(batch.handshakes) + len(batch.flows)
-                    drain_s = _DRAIN_S if isinstance(source, Player) else _next_drain_s(drain_s, count)
-                    self._hand_on(source, batch)
+                    if self._waiting.is_full:  # The source says what it loses meanwhile.
+                        time.sleep(drain_s)
+                    else:
+                        drain_s = self._drain(source, drain_s)
+                    self._waiting.go()
                     self._obey(source)
                     self._tell_playback(source)
                 self._give_last(source)
         except TcplatError as error:
-            self._post(SourceFailed(str(error)))
+            self._fail(str(error))
         except Exception as error:  # The thread's edge: a bug here must reach the screen, not vanish.
-            self._post(SourceFailed(printable(f"{type(error).__name__}: {error}")))
+            self._fail(printable(f"{type(error).__name__}: {error}"))
+
+    def _fail(self, reason: str) -> None:
+        self._waiting.go(at_once=True)
+        self._post(SourceFailed(reason))
+
+    def _drain(self, source: Source, drain_s: float) -> float:
+        """Hand on what came; return how long to wait next time."""
+        batch = source.drain(drain_s)
+        self._hand_on(source, batch)
+        if isinstance(source, Player):
+            return _DRAIN_S
+        return _next_drain_s(drain_s, len(batch.handshakes) + len(batch.flows))
 
     def _tell_accounts(self, source: Source, accounts: Sequence[Account]) -> None:
         gone = frozenset(map(printable, source.gone))
         self._post(AccountsRead(_selection(source), _showable(accounts), gone))
 
     def _begin(self, source: Source, began_ns: int) -> None:
+        self._waiting.go(at_once=True)  # What was before it.
         self._post(WatchBegan(_selection(source), _showable(source.accounts()), began_ns))
 
     def _hand_on(self, source: Source, batch: Batch) -> None:
@@ -172,7 +192,7 @@ class Collector:
             cgroups = {each.cgroup for each in batch.flows} | distinct(batch.handshakes, "cgroup")
             interfaces = self._new_names(indices, self._interfaces, source.name_of)
             units = self._new_names(cgroups, self._units, source.unit_of)
-            self._post(BatchArrived(batch.handshakes, batch.flows, interfaces, units))
+            self._waiting.add(batch.handshakes, batch.flows, interfaces, units)
         is_due = time.monotonic() - self._given_accounts >= _GIVEN_ACCOUNTS_INTERVAL_S
         self._give(source, batch if is_due else batch._replace(accounts=[]))
 
