@@ -2007,8 +2007,7 @@ INLINE void look_fully(struct view *view, struct packet *packet, u8 *end)
     u32 data_bytes = 0;
     u8 kind = packet->kind;
     bool ingress = view->ingress;
-    /* First the clock and the cookie, since they wait for whatever was asked of memory before; then the place is asked for, so that
-     * it comes while the rest is read. */
+    /* First the clock, which waits for whatever was asked of memory before. */
     if (kind & SYN)
         view->now = bpf_ktime_get_ns();
     if (kind == SYN && !ingress)
@@ -2018,9 +2017,6 @@ INLINE void look_fully(struct view *view, struct packet *packet, u8 *end)
     else
         key_of(&key, ifindex_of(view->skb), ip->destination, ip->source, tcp->destination_port, tcp->source_port);
     view->slot = slot_number(&key);
-    struct spot spot;
-    if (kind & SYN)
-        find_slot(&spot, view->slot | (ingress == (kind == SYN) ? INBOUND : OUTBOUND) << SLOTS_BITS, true);
     if (kind != QUOTED)
         data_bytes = ip->payload_bytes - header_bytes(tcp);
     if (!(kind & RST) && (kind & ACK || !ingress) && kind != QUOTED && /* Nobody asks for those of a RST, and of their SYN. */
