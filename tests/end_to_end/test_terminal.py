@@ -118,9 +118,10 @@ def test_session_from_start_to_quit(terminal: Terminal, network: Lab) -> None:
 
 
 def test_filter_of_the_command_line(terminal: Terminal, network: Lab) -> None:
-    terminal.run(*tcplat(network.device, "--filter", "p95>20ms"))
+    terminal.run(*tcplat(network.device, "--filter", "min>20ms"))
     terminal.shows("No handshake on lab0 yet.")
-    network.connect_many([(address, 443) for address in (FAST, MIDDLE, SLOW)])
+    for _ in range(5):  # On a busy machine one of them is as quick as it should be.
+        network.connect_many([(address, 443) for address in (FAST, MIDDLE, SLOW)])
     terminal.until(lambda: hosts(terminal) == [SLOW, MIDDLE])
     terminal.shows("2 of 3")
     terminal.press("Escape")
