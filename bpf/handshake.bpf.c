@@ -923,7 +923,9 @@ INLINE void end_record(struct writing *writing)
         bell.ringbuf_discard(stroke, BPF_RB_FORCE_WAKEUP);
 }
 
-INLINE void count_outcome(struct account *account, u8 outcome)
+/* Count a handshake that is over, and begin its record with what all have; 0: there is no room. */
+INLINE struct event *begin_event(struct writing *writing, struct account *account, struct connection *key, u64 now,
+                                 u8 direction, u8 outcome)
 {
     if (outcome == ESTABLISHED)
         account->established++;
@@ -931,11 +933,12 @@ INLINE void count_outcome(struct account *account, u8 outcome)
         account->refused++;
     else
         account->unreachable++;
-}
-
-/* What is the same for all handshakes that are over. */
-INLINE void write_event(struct event *event, struct connection *key, u64 now, u8 direction, u8 outcome)
-{
+    account->emitted++;
+    struct event *event = find_ring(writing) ? begin_record(writing) : 0;
+    if (!event) {
+        account->events_lost++;
+        return 0;
+    }
     __builtin_memset(event, 0, sizeof(*event));
     event->time_ns = now;
     __builtin_memcpy(event->remote, key->remote, 16);
@@ -945,6 +948,7 @@ INLINE void write_event(struct event *event, struct connection *key, u64 now, u8
     event->ifindex = key->ifindex;
     event->direction = direction;
     event->outcome = outcome;
+    return event;
 }
 
 /* When the SYN (or SYN-ACK) left that an answer is to, if it was sent more than once. The answer's timestamp echo tells
@@ -1358,16 +1362,10 @@ INLINE void end_outbound(struct view *view, struct spot *spot, struct connection
     bool is_ambiguous = outcome == ESTABLISHED && !sent_ns;
     account->ambiguous += is_ambiguous;
     account->late += was_reported(key, ours.isn);
-    count_outcome(account, outcome);
-    account->emitted++;
     struct writing writing;
-    if (!find_ring(&writing))
-        return;
-    struct event *event = begin_record(&writing);
-    account->events_lost += !event;
+    struct event *event = begin_event(&writing, account, key, now, OUTBOUND, outcome);
     if (!event)
         return;
-    write_event(event, key, now, OUTBOUND, outcome);
     if (outcome == ESTABLISHED) {
         event->connect_ns = now - ours.first_syn_ns;
         event->latency_ns = sent_ns ? now - sent_ns : 0;
@@ -1396,16 +1394,10 @@ INLINE void end_inbound(struct view *view, struct spot *spot, struct connection 
                               theirs.last_answer_ns);
     bool is_ambiguous = outcome == ESTABLISHED && !sent_ns;
     account->ambiguous += is_ambiguous;
-    count_outcome(account, outcome);
-    account->emitted++;
     struct writing writing;
-    if (!find_ring(&writing))
-        return;
-    struct event *event = begin_record(&writing);
-    account->events_lost += !event;
+    struct event *event = begin_event(&writing, account, key, now, INBOUND, outcome);
     if (!event)
         return;
-    write_event(event, key, now, INBOUND, outcome);
     if (outcome == ESTABLISHED) {
         event->answer_ns = theirs.first_answer_ns - theirs.first_syn_ns;
         event->latency_ns = sent_ns ? now - sent_ns : 0;
