@@ -10,7 +10,7 @@ import errno
 import os
 import platform
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 _SYSCALL_NUMBERS = {
     "x86_64": 321,
@@ -41,7 +41,6 @@ TCX_EGRESS = 47
 
 _SCHED_CLS = 3
 _CGROUP_SOCK_ADDR = 18
-_LOCKED = 4
 _FETCH_ADD = b"".join(
     struct.pack("=BBhi", *instruction)
     for instruction in (
@@ -97,15 +96,6 @@ def lookup(map_fd: int, key: bytes, value_bytes: int) -> bytes:
     value = ctypes.create_string_buffer(value_bytes)
     call(_MAP_LOOKUP_ELEM, _element(map_fd, key_buffer, ctypes.addressof(value)))
     return value.raw
-
-
-def locked(map_fd: int, numbers: Iterable[int], value_bytes: int) -> Iterator[bytes]:
-    """Read values of an array one after another, each with the lock held that is in it."""
-    key, value = ctypes.c_uint32(), ctypes.create_string_buffer(value_bytes)
-    attributes = struct.pack("=IxxxxQQQ", map_fd, ctypes.addressof(key), ctypes.addressof(value), _LOCKED)
-    for key.value in numbers:
-        call(_MAP_LOOKUP_ELEM, attributes)
-        yield value.raw
 
 
 def update(map_fd: int, key: bytes, value: bytes) -> None:
