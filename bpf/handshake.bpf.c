@@ -15,6 +15,10 @@
 #define barrier() asm volatile("" ::: "memory")
 #define INLINE static inline __attribute__((always_inline))
 
+/* What a handshake of ours mostly takes: its code is to lie together, since it comes from memory each time. */
+#define LIKELY(condition) __builtin_expect(!!(condition), 1)
+#define UNLIKELY(condition) __builtin_expect(!!(condition), 0)
+
 /* Under TCX a program that returns 0 (TC_ACT_OK) ends the chain; -1 (TCX_NEXT, and TC_ACT_UNSPEC under clsact) hands the packet on. */
 #define NEXT_PROGRAM (-1)
 
@@ -63,12 +67,15 @@
 /* The verifier follows a loop only as long as offsets stay in the range they had: this keeps them there. */
 #define OFFSET_MASK 0xffff
 #define TCP_FLAGS_OFFSET 13
+#define TCP_SEQ_OFFSET 4
 #define TCP_ACK_OFFSET 8
 #define FIN 0x01
 #define SYN 0x02
 #define RST 0x04
 #define ACK 0x10
 #define IS_TCP 0x100 /* Beside the flags: there are some. */
+/* What a RST has that answers a SYN (RFC 9293, 3.10.7.1). */
+#define REFUSAL_SEQ 0
 
 /* ICMP errors that end a connection attempt (RFC 792, 4443); "fragmentation needed" and "packet too big" do not. */
 #define ICMP_HEADER 8
@@ -106,12 +113,8 @@
 #define PENDING_MAX 65536
 #define SLOTS 4096
 #define SLOTS_BITS 12
-/* A shard's slots, and the places that these have together: 1 to LAST_PLACE. */
-#define SHARD_BITS 8
-#define SHARDS (2 * SLOTS >> SHARD_BITS)
-#define LAST_PLACE 254
 #define NO_PLACE 0
-#define ELSEWHERE 255
+#define ELSEWHERE 0xffff
 #define CALLERS_MAX 32768
 #define ACCOUNTS_MAX 256
 #define ACK_SLOTS 65536
@@ -158,13 +161,13 @@
 #define PASSING_CPU_MASK 0x7ff
 #define PASSING_EPOCH_SHIFT 17
 
-/* Seven constants that the loader writes over these numbers (bpf/program.py), so that one function, compiled once, serves
- * as every interface's own pair of programs, each with an account of its own. To the compiler they are unknown; to the
- * verifier they are constants, and it drops the code that they rule out. */
+/* Constants that the loader writes over these numbers (bpf/program.py), so that one function, compiled once, serves as every
+ * interface's own pair of programs, each with an account of its own. To the compiler they are unknown; to the verifier they are
+ * constants, and it drops the code that they rule out. */
 #define LOADED(marker)                                                                                                 \
     ({                                                                                                                 \
         u64 _value;                                                                                                    \
-        asm volatile("%0 = " #marker : "=r"(_value));                                                                  \
+        asm("%0 = " #marker : "=r"(_value));                                                                           \
         _value;                                                                                                        \
     })
 #define ACCOUNT LOADED(0x7c91a701)
@@ -190,18 +193,31 @@
         asm volatile("%0 = 0x7c91a706 ll" : "=r"(_map));                                                               \
         _map;                                                                                                          \
     })
-/* ... and maps that have locks, or values that bcc takes minutes for: of the handshakes under way, and of the ring. */
-#define LOOKED_UP(marker, type, number)                                                                                \
+/* By how many bits of its number, the lowest, a slot is told apart from others of its shard; and these. */
+#define SHARD_BITS LOADED(0x7c91a710)
+#define SHARD_MASK LOADED(0x7c91a711)
+/* ... and maps of one value each, which is at hand without a call (Linux 5.2). Some of them bcc could not make: it knows no locks,
+ * and takes minutes for large values. */
+#define VALUE(marker, type)                                                                                            \
+    ({                                                                                                                 \
+        type *_value;                                                                                                  \
+        asm("%0 = " #marker " ll" : "=r"(_value));                                                                     \
+        _value;                                                                                                        \
+    })
+#define UNDER_WAY VALUE(0x7c91a709, struct places)
+#define PRODUCED VALUE(0x7c91a70a, struct produced)
+#define RING_RECORDS VALUE(0x7c91a70b, struct records)
+#define RING_TURNS VALUE(0x7c91a70c, struct turns)
+#define CONSUMED VALUE(0x7c91a712, u64)
+#define GLANCE VALUE(0x7c91a713, struct glance)
+#define AWAITED VALUE(0x7c91a714, struct awaited)
+/* ... and one of several values with locks. */
+#define SHARD(number)                                                                                                  \
     ({                                                                                                                 \
         void *_map;                                                                                                    \
-        asm volatile("%0 = " #marker " ll" : "=r"(_map));                                                              \
-        (type *)bpf_map_lookup_elem(_map, number);                                                                     \
+        asm volatile("%0 = 0x7c91a70d ll" : "=r"(_map));                                                               \
+        (struct shard *)bpf_map_lookup_elem(_map, number);                                                             \
     })
-#define UNDER_WAY(number) LOOKED_UP(0x7c91a709, struct places, number)
-#define RING_COUNT(which) LOOKED_UP(0x7c91a70a, struct ring_count, which)
-#define RING_RECORDS(number) LOOKED_UP(0x7c91a70b, struct records, number)
-#define RING_TURNS(number) LOOKED_UP(0x7c91a70c, struct turns, number)
-#define SHARD(number) LOOKED_UP(0x7c91a70d, struct shard, number)
 
 /* The ring of records: how many were put there, and how many the reader has taken; and for each record on which turn through the
  * ring it was written, so that the reader knows when it is whole. Our own, since BPF_MAP_TYPE_RINGBUF waits, by its barriers, until
@@ -214,15 +230,13 @@
 #define HAS_FETCH_ADD LOADED(0x7c91a70e)
 /* Room that is left for those that find some at the same time: one on each CPU. */
 #define RESERVE 1024
-#define PRODUCED 0
-#define CONSUMED 1
-struct ring_count {
+struct produced {
     struct bpf_spin_lock lock;
     u32 unused;
     u64 count;
 };
-_Static_assert(sizeof(struct ring_count) == 16, "bpf/ring.py makes a map of 16 bytes");
-_Static_assert(__builtin_offsetof(struct ring_count, count) == 8, "as it is added to");
+_Static_assert(sizeof(struct produced) == 16, "bpf/ring.py makes a map of 16 bytes");
+_Static_assert(__builtin_offsetof(struct produced, count) == 8, "as it is added to");
 
 struct records {
     u64 words[RECORDS * RECORD_WORDS];
@@ -251,7 +265,9 @@ struct event {
     u8 direction;
     u8 ambiguous;
     u8 repeated; /* For user space to say. */
-    u8 padding[14];
+    u16 unused; /* In pieces as large as they can be: so they are cleared. */
+    u32 unused_too;
+    u64 unused_as_well;
 };
 _Static_assert(sizeof(struct event) == 128, "bpf/event.py decodes 128 bytes");
 _Static_assert(sizeof(struct event) == RECORD_WORDS * sizeof(u64), "records are counted in words");
@@ -294,8 +310,8 @@ _Static_assert(sizeof(struct connection) == 40, "bpf/tables.py decodes 40 bytes"
 /* The process that called connect(). */
 struct caller {
     u64 cgroup;
-    u32 pid;
     u8 name[16];
+    u32 pid;
     u32 padding;
 };
 _Static_assert(sizeof(struct caller) == 32, "no holes: it is a table's value");
@@ -353,27 +369,29 @@ struct place {
 };
 _Static_assert(sizeof(struct place) == 128, "bpf/places.py decodes 128 bytes");
 
-struct places {
-    struct place places[SHARDS << SHARD_BITS];
-};
-
-/* Whatever changes a slot or a place holds the lock of its shard. */
+/* So many slots, and as many places, numbered from 1. Whatever changes one of them holds its lock. The more CPUs there are, the more
+ * shards the loader makes, and no more: what is used by turns has to be fetched from memory each time. */
 struct shard {
     struct bpf_spin_lock lock;
     u32 taken;
-    u32 elsewhere; /* How many of its slots are in the table. */
-    u32 unused;
-    u8 places[1 << SHARD_BITS]; /* From `taken` on: those that are free, the one left last first. */
-    u32 elsewhere_of[1 << SHARD_BITS];
+    u32 elsewhere; /* How many of its handshakes are in the table. */
+    u32 unused[13]; /* Two that are locked at a time have a line each. */
 };
-_Static_assert(sizeof(struct shard) == 1296, "bpf/places.py makes a map of 1296 bytes");
+_Static_assert(sizeof(struct shard) == 64, "bpf/places.py makes a map of 64 bytes");
+
+struct places {
+    struct place places[2 * SLOTS];
+    u32 elsewhere_of[2 * SLOTS]; /* How many of a slot's are in the table. */
+    u16 free[2 * SLOTS];         /* Of each shard, from `taken` on: the place that was left last first. */
+};
+_Static_assert(sizeof(struct places) == 2 * SLOTS * 134, "bpf/places.py writes what is free behind 132 bytes each");
 
 /* What is to be told at a glance, being small enough to stay in the cache: whether any handshake was reported as unanswered (user
  * space says so), and of each slot its place, or ELSEWHERE: there are only some in the table. Nearly all RSTs have nothing to do
  * with either. */
 struct glance {
     u32 has_reported;
-    u8 slots[2 * SLOTS];
+    u16 slots[2 * SLOTS];
 };
 
 /* What user space asks the program `forget` for: to remove a handshake, if it still is as it was read. */
@@ -475,6 +493,8 @@ struct budget {
  * one has expired, so a set slot means "perhaps", a clear one "no". Both pages are written, so that the turn loses nothing. */
 struct awaited {
     u32 page;
+    u32 has_any[2]; /* Of each page: is any slot set? Where nobody connects to us none is, and no RST of ours has to ask for one. */
+    u32 unused;
     u8 slots[2][ACK_SLOTS];
 };
 
@@ -506,6 +526,9 @@ struct view {
     u64 now;    /* 0: not asked for yet. */
     u64 cookie; /* Of the socket that sends a SYN. */
     u32 slot;   /* `slot_number` of its connection. */
+    u16 ethertype;
+    u8 kind;      /* SYN, RST and ACK, or QUOTED; GOES_ON: it has nothing to do with a handshake. */
+    u32 *options; /* Of a segment that is read where it lies; else 0. */
 };
 
 /* Read where it is needed: most packets do not. In assembler, since the verifier refuses it where the compiler adds the offset to
@@ -572,21 +595,33 @@ struct segment {
 };
 _Static_assert(sizeof(struct segment) == TCP_HEADER, "RFC 9293, section 3.1");
 
+/* A segment that may be a step of a handshake, or one that an ICMP error quotes (then without `ack` and what follows it). */
+struct step {
+    struct connection key;
+    u32 seq;
+    u32 ack;
+    u32 data_bytes;
+    u32 options_offset;
+    u32 options_bytes;
+};
+
 INLINE struct called *called_with(u64 cookie)
 {
     u32 number = cookie & (CALLERS_MAX - 1);
     return callers.lookup(&number);
 }
 
-/* Which process called connect()? False: it is not known any more. */
-INLINE bool find_caller(struct caller *caller, u64 cookie)
+/* Which process called connect()? False, and all zero: it is not known any more. */
+INLINE bool take_caller(struct caller *caller, struct called *called, u64 cookie)
 {
-    struct called *called = called_with(cookie);
-    if (!called || !cookie || called->cookie != cookie)
-        return false;
-    *caller = called->caller;
-    barrier();
-    return called->cookie == cookie;
+    if (called && cookie && called->cookie == cookie) {
+        *caller = called->caller;
+        barrier();
+        if (called->cookie == cookie)
+            return true;
+    }
+    __builtin_memset(caller, 0, sizeof(*caller));
+    return false;
 }
 
 INLINE u16 slot_of(u32 ack)
@@ -597,26 +632,28 @@ INLINE u16 slot_of(u32 ack)
 /* Does a handshake perhaps wait for this acknowledgement number? */
 INLINE bool is_awaited(u32 ack)
 {
-    u32 zero = 0;
-    struct awaited *awaited = awaited_acks.lookup(&zero);
-    return awaited && awaited->slots[awaited->page & 1][slot_of(ack)];
+    struct awaited *awaited = AWAITED;
+    u32 page = awaited->page & 1;
+    return awaited->has_any[page] && awaited->slots[page][slot_of(ack)];
 }
 
 INLINE void await_ack(u32 ack)
 {
-    u32 zero = 0;
-    struct awaited *awaited = awaited_acks.lookup(&zero);
-    if (!awaited)
-        return;
+    struct awaited *awaited = AWAITED;
     awaited->slots[0][slot_of(ack)] = 1;
     awaited->slots[1][slot_of(ack)] = 1;
+    if (!awaited->has_any[0] || !awaited->has_any[1])
+        awaited->has_any[0] = awaited->has_any[1] = 1;
 }
 
-/* Beyond SYN and RST, only an ACK that comes in can belong to a handshake. */
-INLINE bool may_matter(u8 flags, u32 ack, bool ingress)
+/* SYNs may, and RSTs and ACKs that come in. A RST that leaves does if it refuses a SYN or, by the number that is to be acknowledged,
+ * gives up what we have answered; nearly all others close a connection. */
+INLINE bool may_matter(u8 flags, u32 seq, u32 ack, bool ingress)
 {
-    if (flags & (SYN | RST))
+    if (LIKELY(flags & SYN || (flags & RST && ingress)))
         return true;
+    if (flags & RST)
+        return bpf_ntohl(seq) == REFUSAL_SEQ || is_awaited(bpf_ntohl(seq));
     return ingress && (flags & ACK) && is_awaited(bpf_ntohl(ack));
 }
 
@@ -625,13 +662,13 @@ INLINE bool may_matter(u8 flags, u32 ack, bool ingress)
 INLINE bool quick_look(u16 ethertype, u8 *ip, u8 *end, bool ingress, u32 *flags)
 {
     u8 *tcp;
-    if (ethertype == bpf_htons(ETH_IPV4)) {
-        if (ip + IPV4_HEADER > end)
+    if (LIKELY(ethertype == bpf_htons(ETH_IPV4))) {
+        if (UNLIKELY(ip + IPV4_HEADER > end))
             return true;
-        if (ip[9] != PROTO_TCP)
+        if (UNLIKELY(ip[9] != PROTO_TCP))
             return ip[9] == PROTO_ICMP;
         tcp = ip + IPV4_HEADER;
-        if (ip[0] != 0x45 || tcp + TCP_HEADER > end)
+        if (UNLIKELY(ip[0] != 0x45 || tcp + TCP_HEADER > end))
             return true;
     } else if (ethertype == bpf_htons(ETH_IPV6)) {
         if (ip + IPV6_HEADER > end)
@@ -646,7 +683,7 @@ INLINE bool quick_look(u16 ethertype, u8 *ip, u8 *end, bool ingress, u32 *flags)
                ethertype == bpf_htons(ETH_PPPOE);
     }
     *flags = tcp[TCP_FLAGS_OFFSET] | IS_TCP;
-    return may_matter(tcp[TCP_FLAGS_OFFSET], *(u32 *)(tcp + TCP_ACK_OFFSET), ingress);
+    return may_matter(tcp[TCP_FLAGS_OFFSET], *(u32 *)(tcp + TCP_SEQ_OFFSET), *(u32 *)(tcp + TCP_ACK_OFFSET), ingress);
 }
 
 /* Two words of a packet as one: what is stored in pieces, and read as one soon after, is waited for. */
@@ -743,54 +780,70 @@ INLINE u32 header_bytes(struct segment *tcp)
     return (tcp->data_offset >> 4) * 4;
 }
 
-INLINE int check_tcp(struct datagram *ip, struct segment *tcp)
+INLINE void key_of(struct connection *key, u32 ifindex, u64 *local, u64 *remote, u16 local_port, u16 remote_port)
 {
-    if (header_bytes(tcp) < TCP_HEADER || header_bytes(tcp) > ip->payload_bytes)
+    __builtin_memcpy(key->remote, remote, 16);
+    __builtin_memcpy(key->local, local, 16);
+    key->remote_port = bpf_ntohs(remote_port);
+    key->local_port = bpf_ntohs(local_port);
+    key->ifindex = ifindex;
+}
+
+/* `is_ours`: this side sent it. Values are chosen, not where they are: the verifier refuses what compilers make of that. */
+INLINE void take_sides(struct step *step, struct view *view, u64 *source, u64 *destination, struct segment *tcp, bool is_ours)
+{
+    u16 source_port = tcp->source_port, destination_port = tcp->destination_port;
+    u64 local[2] = {is_ours ? source[0] : destination[0], is_ours ? source[1] : destination[1]};
+    u64 remote[2] = {is_ours ? destination[0] : source[0], is_ours ? destination[1] : source[1]};
+    key_of(&step->key, ifindex_of(view->skb), local, remote, is_ours ? source_port : destination_port,
+           is_ours ? destination_port : source_port);
+    step->seq = bpf_ntohl(tcp->seq);
+}
+
+INLINE int take_segment(struct step *step, struct view *view, u64 *source, u64 *destination, struct segment *tcp,
+                        u32 payload_offset, u32 payload_bytes)
+{
+    u32 bytes = header_bytes(tcp);
+    if (UNLIKELY(bytes < TCP_HEADER || bytes > payload_bytes))
         return MALFORMED;
+    take_sides(step, view, source, destination, tcp, !view->ingress);
+    step->ack = bpf_ntohl(tcp->ack);
+    step->data_bytes = payload_bytes - bytes;
+    step->options_offset = payload_offset + TCP_HEADER;
+    step->options_bytes = bytes - TCP_HEADER;
     return READABLE;
 }
 
-INLINE int parse_tcp(struct __sk_buff *skb, struct datagram *ip, struct segment *tcp)
-{
-    if (bpf_skb_load_bytes(skb, ip->payload_offset, tcp, sizeof(*tcp)))
-        return TRUNCATED;
-    return check_tcp(ip, tcp);
-}
-
 /* A segment whose headers the quick look has seen is read where they lie, without a call: nearly all are such. */
-INLINE int read_plain(u16 ethertype, u32 offset, u8 *header, u8 *end, struct datagram *ip, struct segment *tcp, u32 **options)
+INLINE int read_plain(struct view *view, u32 offset, u8 *header, u8 *end, struct step *step, u32 **options)
 {
-    struct segment *segment;
-    if (ethertype == bpf_htons(ETH_IPV4)) {
-        struct ipv4 *plain = (struct ipv4 *)header;
-        segment = (struct segment *)(plain + 1);
-        if ((u8 *)(segment + 1) > end)
+    u64 source[2], destination[2];
+    struct segment *tcp;
+    if (LIKELY(view->ethertype == bpf_htons(ETH_IPV4))) {
+        struct ipv4 *ip = (struct ipv4 *)header;
+        tcp = (struct segment *)(ip + 1);
+        if (UNLIKELY((u8 *)(tcp + 1) > end))
             return TRUNCATED;
-        u32 total_bytes = bpf_ntohs(plain->total_bytes);
-        if (total_bytes < IPV4_HEADER)
+        u32 total_bytes = bpf_ntohs(ip->total_bytes);
+        if (UNLIKELY(total_bytes < IPV4_HEADER))
             return MALFORMED;
-        if (plain->fragment & bpf_htons(IPV4_OFFSET))
+        if (UNLIKELY(ip->fragment & bpf_htons(IPV4_OFFSET)))
             return FRAGMENT;
-        map_ipv4(ip->source, plain->source);
-        map_ipv4(ip->destination, plain->destination);
-        ip->payload_offset = offset + IPV4_HEADER;
-        ip->payload_bytes = total_bytes - IPV4_HEADER;
-    } else {
-        struct ipv6 *plain = (struct ipv6 *)header;
-        segment = (struct segment *)(plain + 1);
-        if ((u8 *)(segment + 1) > end)
-            return TRUNCATED;
-        if (plain->version >> 4 != 6)
-            return MALFORMED;
-        copy_ipv6(ip->source, plain->source);
-        copy_ipv6(ip->destination, plain->destination);
-        ip->payload_offset = offset + IPV6_HEADER;
-        ip->payload_bytes = bpf_ntohs(plain->payload_bytes);
+        map_ipv4(source, ip->source);
+        map_ipv4(destination, ip->destination);
+        *options = (u32 *)(tcp + 1);
+        return take_segment(step, view, source, destination, tcp, offset + IPV4_HEADER, total_bytes - IPV4_HEADER);
     }
-    ip->protocol = PROTO_TCP;
-    *tcp = *segment;
-    *options = (u32 *)(segment + 1);
-    return check_tcp(ip, tcp);
+    struct ipv6 *ip = (struct ipv6 *)header;
+    tcp = (struct segment *)(ip + 1);
+    if ((u8 *)(tcp + 1) > end)
+        return TRUNCATED;
+    if (ip->version >> 4 != 6)
+        return MALFORMED;
+    copy_ipv6(source, ip->source);
+    copy_ipv6(destination, ip->destination);
+    *options = (u32 *)(tcp + 1);
+    return take_segment(step, view, source, destination, tcp, offset + IPV6_HEADER, bpf_ntohs(ip->payload_bytes));
 }
 
 /* Find the timestamps where nearly all put them: at the very beginning, or in a SYN behind the MSS and "SACK permitted". `bytes`
@@ -814,10 +867,10 @@ INLINE bool find_usual_stamps(u32 *options, u8 *end, u32 bytes, struct stamps *s
 }
 
 /* Find the timestamps among the options. Options that contradict themselves end the search, as they do in Linux. */
-INLINE void search_stamps(struct __sk_buff *skb, struct datagram *ip, struct segment *tcp, struct stamps *stamps)
+INLINE void search_stamps(struct __sk_buff *skb, struct step *step, struct stamps *stamps)
 {
-    u32 at = (ip->payload_offset + TCP_HEADER) & OFFSET_MASK;
-    u32 end = at - TCP_HEADER + header_bytes(tcp);
+    u32 at = step->options_offset & OFFSET_MASK;
+    u32 end = at + step->options_bytes;
 #pragma clang loop unroll(disable)
     for (int i = 0; i < MAX_TCP_OPTIONS; i++) {
         u8 option[2];
@@ -844,15 +897,6 @@ INLINE void search_stamps(struct __sk_buff *skb, struct datagram *ip, struct seg
     }
 }
 
-INLINE void key_of(struct connection *key, u32 ifindex, u64 *local, u64 *remote, u16 local_port, u16 remote_port)
-{
-    __builtin_memcpy(key->remote, remote, 16);
-    __builtin_memcpy(key->local, local, 16);
-    key->remote_port = bpf_ntohs(remote_port);
-    key->local_port = bpf_ntohs(local_port);
-    key->ifindex = ifindex;
-}
-
 /* Does `ack` acknowledge a SYN with this ISN? With data on the SYN (TCP Fast Open, RFC 7413) all or part or none of the
  * data may be acknowledged along with it. */
 INLINE bool acknowledges(u32 ack, u32 isn, u32 data_bytes)
@@ -862,50 +906,37 @@ INLINE bool acknowledges(u32 ack, u32 isn, u32 data_bytes)
 
 /* What a record is put into the ring with. */
 struct writing {
-    struct ring_count *produced;
-    struct ring_count *consumed;
-    struct records *records;
-    struct turns *turns;
+    struct produced *produced;
     u64 number;
 };
 
-/* False: never. */
-INLINE bool find_ring(struct writing *writing)
+INLINE bool has_room(struct produced *produced)
 {
-    u32 produced = PRODUCED, consumed = CONSUMED;
-    writing->produced = RING_COUNT(&produced);
-    writing->consumed = RING_COUNT(&consumed);
-    writing->records = RING_RECORDS(&produced);
-    writing->turns = RING_TURNS(&produced);
-    return writing->produced && writing->consumed && writing->records && writing->turns;
-}
-
-INLINE bool has_room(struct writing *writing)
-{
-    return writing->produced->count - writing->consumed->count < RECORDS - RESERVE;
+    return produced->count - *CONSUMED < RECORDS - RESERVE;
 }
 
 /* Where the next record goes; 0: there is no room. */
 INLINE void *begin_record(struct writing *writing)
 {
+    struct produced *produced = writing->produced = PRODUCED;
     u64 number;
     if (STORES_IN_ORDER && HAS_FETCH_ADD) {
-        if (!has_room(writing))
+        if (UNLIKELY(!has_room(produced)))
             return 0;
         /* The loader writes the 1 here, and makes the addition tell what was there before: compilers may be older than that. */
-        asm volatile("%0 = 0x7c91a70f; lock *(u64 *)(%1 + 8) += %0" : "=&r"(number) : "r"(writing->produced) : "memory");
+        asm volatile("%0 = 0x7c91a70f; lock *(u64 *)(%1 + 8) += %0" : "=&r"(number) : "r"(produced) : "memory");
     } else {
-        bpf_spin_lock(&writing->produced->lock);
-        bool is_room = has_room(writing);
-        number = writing->produced->count;
-        writing->produced->count = number + is_room;
+        bpf_spin_lock(&produced->lock);
+        bool is_room = has_room(produced);
+        number = produced->count;
+        produced->count = number + is_room;
         if (STORES_IN_ORDER || !is_room)
-            bpf_spin_unlock(&writing->produced->lock);
+            bpf_spin_unlock(&produced->lock);
         if (!is_room)
             return 0;
     }
     writing->number = number;
-    return writing->records->words + (number & (RECORDS - 1)) * RECORD_WORDS;
+    return RING_RECORDS->words + (number & (RECORDS - 1)) * RECORD_WORDS;
 }
 
 /* It is written. */
@@ -913,10 +944,10 @@ INLINE void end_record(struct writing *writing)
 {
     u64 number = writing->number;
     barrier();
-    *(volatile u8 *)&writing->turns->turns[number & (RECORDS - 1)] = number / RECORDS + 1;
+    *(volatile u8 *)&RING_TURNS->turns[number & (RECORDS - 1)] = number / RECORDS + 1;
     if (!STORES_IN_ORDER)
         bpf_spin_unlock(&writing->produced->lock);
-    if (number + 1 - writing->consumed->count != RECORDS / 2)
+    if (LIKELY(number + 1 - *CONSUMED != RECORDS / 2))
         return;
     u64 *stroke = bell.ringbuf_reserve(sizeof(*stroke));
     if (stroke)
@@ -927,19 +958,18 @@ INLINE void end_record(struct writing *writing)
 INLINE struct event *begin_event(struct writing *writing, struct account *account, struct connection *key, u64 now,
                                  u8 direction, u8 outcome)
 {
-    if (outcome == ESTABLISHED)
+    if (LIKELY(outcome == ESTABLISHED))
         account->established++;
     else if (outcome == REFUSED)
         account->refused++;
     else
         account->unreachable++;
     account->emitted++;
-    struct event *event = find_ring(writing) ? begin_record(writing) : 0;
+    struct event *event = begin_record(writing);
     if (!event) {
         account->events_lost++;
         return 0;
     }
-    __builtin_memset(event, 0, sizeof(*event));
     event->time_ns = now;
     __builtin_memcpy(event->remote, key->remote, 16);
     __builtin_memcpy(event->local, key->local, 16);
@@ -948,6 +978,8 @@ INLINE struct event *begin_event(struct writing *writing, struct account *accoun
     event->ifindex = key->ifindex;
     event->direction = direction;
     event->outcome = outcome;
+    event->repeated = 0;
+    event->unused = event->unused_too = event->unused_as_well = 0;
     return event;
 }
 
@@ -965,11 +997,11 @@ INLINE u64 answered_ns(struct stamps *answer, bool stamped, u32 first_stamp, u32
 /* Where a handshake under way is: in a place, or (is_elsewhere) in its direction's table. */
 struct spot {
     struct shard *shard;
-    struct places *places;
     struct place *place; /* One that is free, if the slot has none. */
-    u8 *slot;
-    u32 number;
-    u8 held; /* What the slot said. */
+    u16 *slot;
+    u64 number;
+    u64 held;         /* What the slot said. */
+    u64 first_syn_ns; /* What the place said: nobody who comes to have it later has the same. */
     bool is_elsewhere;
 };
 
@@ -990,39 +1022,40 @@ INLINE void touch(u64 *word)
     (void)*(volatile u64 *)word;
 }
 
-INLINE struct place *place_at(struct places *places, u64 number, u64 place)
+INLINE struct place *place_at(struct spot *spot, u64 held)
 {
-    u64 at = ((number & (2 * SLOTS - 1)) >> SHARD_BITS << SHARD_BITS | (place & 0xff));
-    return &places->places[at & ((SHARDS << SHARD_BITS) - 1)];
+    u64 in_shard = (held - 1) & SHARD_MASK;
+    return &UNDER_WAY->places[(spot->number & ~SHARD_MASK | in_shard) & (2 * SLOTS - 1)];
+}
+
+/* Where it is told which place is the next to be taken, when so many are. */
+INLINE u16 *free_at(struct spot *spot, u64 taken)
+{
+    return &UNDER_WAY->free[(spot->number & ~SHARD_MASK | taken & SHARD_MASK) & (2 * SLOTS - 1)];
 }
 
 /* The place that a slot has, or that it would get. */
 INLINE struct place *touch_place(struct spot *spot)
 {
-    u32 place = spot->held;
-    if (place == NO_PLACE)
-        place = spot->shard->places[spot->shard->taken & 0xff];
-    spot->place = place_at(spot->places, spot->number, place);
-    touch((u64 *)&spot->place->key);
+    u64 held = spot->held;
+    if (held == NO_PLACE)
+        held = *free_at(spot, spot->shard->taken);
+    spot->place = place_at(spot, held);
     touch(&spot->place->unused[0]);
+    spot->first_syn_ns = *(volatile u64 *)&spot->place->first_syn_ns;
     return spot->place;
 }
 
 INLINE bool find_slot(struct spot *spot, u32 number, bool is_needed)
 {
-    u32 zero = 0;
-    struct glance *glance = at_a_glance.lookup(&zero);
-    if (!glance)
-        return false;
     spot->number = number & (2 * SLOTS - 1);
-    spot->slot = glance->slots + spot->number;
+    spot->slot = GLANCE->slots + spot->number;
     spot->held = *spot->slot;
     if (!is_needed && spot->held == NO_PLACE)
         return false;
     u32 shard = spot->number >> SHARD_BITS;
     spot->shard = SHARD(&shard);
-    spot->places = UNDER_WAY(&zero);
-    return spot->shard && spot->places && touch_place(spot);
+    return spot->shard && touch_place(spot);
 }
 
 INLINE bool is_same(void *one, void *other, u32 bytes)
@@ -1034,14 +1067,21 @@ INLINE bool is_same(void *one, void *other, u32 bytes)
     return !differ;
 }
 
-INLINE bool is_at(struct place *place, struct connection *key)
+/* Is it this connection's place? Without its lock: perhaps, only. */
+INLINE bool is_there(struct spot *spot, struct connection *key)
 {
-    return place->first_syn_ns && is_same(&place->key, key, sizeof(*key));
+    return spot->first_syn_ns && is_same(&spot->place->key, key, sizeof(*key));
+}
+
+/* With its lock: does it still have the place that was looked at? */
+INLINE bool is_still_there(struct spot *spot)
+{
+    return *spot->slot == spot->held && spot->place->first_syn_ns == spot->first_syn_ns;
 }
 
 INLINE u32 *elsewhere_of(struct spot *spot)
 {
-    return spot->shard->elsewhere_of + (spot->number & ((1 << SHARD_BITS) - 1));
+    return UNDER_WAY->elsewhere_of + spot->number;
 }
 
 /* Are there perhaps some of this slot in the table? */
@@ -1053,25 +1093,25 @@ INLINE bool has_elsewhere(struct spot *spot)
 /* With the lock held, as all that follows: take a place, if it needs none yet; 0: the table is for it. */
 INLINE struct place *take_place(struct spot *spot)
 {
-    u32 held = *spot->slot;
+    u64 held = *spot->slot;
     if (held == NO_PLACE || held == ELSEWHERE) {
-        u32 taken = spot->shard->taken;
-        if (taken >= LAST_PLACE)
+        u64 taken = spot->shard->taken;
+        if (taken > SHARD_MASK)
             return 0;
-        held = spot->shard->places[taken & 0xff];
+        held = *free_at(spot, taken);
         spot->shard->taken = taken + 1;
         *spot->slot = held;
     }
-    return place_at(spot->places, spot->number, held);
+    return place_at(spot, held);
 }
 
 INLINE void leave_place(struct spot *spot, struct place *place)
 {
-    u32 taken = spot->shard->taken - 1;
+    u64 taken = spot->shard->taken - 1;
     place->first_syn_ns = 0;
-    spot->shard->places[taken & 0xff] = spot->held;
+    *free_at(spot, taken) = spot->held;
     spot->shard->taken = taken;
-    *spot->slot = has_elsewhere(spot) ? ELSEWHERE : NO_PLACE;
+    *spot->slot = UNLIKELY(has_elsewhere(spot)) ? ELSEWHERE : NO_PLACE;
 }
 
 INLINE void enter_table(struct spot *spot)
@@ -1096,7 +1136,7 @@ INLINE struct outbound *find_outbound(struct spot *spot, struct connection *key,
 {
     if (!find_slot(spot, slot | OUTBOUND << SLOTS_BITS, false))
         return 0;
-    spot->is_elsewhere = !is_at(spot->place, key);
+    spot->is_elsewhere = !is_there(spot, key);
     if (!spot->is_elsewhere)
         return &spot->place->outbound;
     return has_elsewhere(spot) ? pending_outbound.lookup(key) : 0;
@@ -1106,7 +1146,7 @@ INLINE struct inbound *find_inbound(struct spot *spot, struct connection *key, u
 {
     if (!find_slot(spot, slot | INBOUND << SLOTS_BITS, false))
         return 0;
-    spot->is_elsewhere = !is_at(spot->place, key);
+    spot->is_elsewhere = !is_there(spot, key);
     if (!spot->is_elsewhere)
         return &spot->place->inbound;
     return has_elsewhere(spot) ? pending_inbound.lookup(key) : 0;
@@ -1119,7 +1159,7 @@ INLINE bool take_outbound(struct spot *spot, struct connection *key, struct outb
 {
     struct place *place = spot->place;
     u32 isn = found->isn;
-    if (spot->is_elsewhere) {
+    if (UNLIKELY(spot->is_elsewhere)) {
         *taken = *found;
         if ((as_read && !is_same(taken, as_read, sizeof(*taken))) || pending_outbound.delete(key))
             return false;
@@ -1127,14 +1167,14 @@ INLINE bool take_outbound(struct spot *spot, struct connection *key, struct outb
         return true;
     }
     bpf_spin_lock(&spot->shard->lock);
-    bool is_there = *spot->slot == spot->held && is_at(place, key) && place->outbound.isn == isn &&
+    bool is_taken = is_still_there(spot) && place->outbound.isn == isn &&
                     (!as_read || is_same(&place->outbound, as_read, sizeof(*as_read)));
-    if (is_there) {
+    if (is_taken) {
         *taken = place->outbound;
         leave_place(spot, place);
     }
     bpf_spin_unlock(&spot->shard->lock);
-    return is_there;
+    return is_taken;
 }
 
 INLINE bool take_inbound(struct spot *spot, struct connection *key, struct inbound *found, struct inbound *taken,
@@ -1142,7 +1182,7 @@ INLINE bool take_inbound(struct spot *spot, struct connection *key, struct inbou
 {
     struct place *place = spot->place;
     u32 isn = found->remote_isn;
-    if (spot->is_elsewhere) {
+    if (UNLIKELY(spot->is_elsewhere)) {
         *taken = *found;
         if ((as_read && !is_same(taken, as_read, sizeof(*taken))) || pending_inbound.delete(key))
             return false;
@@ -1150,22 +1190,20 @@ INLINE bool take_inbound(struct spot *spot, struct connection *key, struct inbou
         return true;
     }
     bpf_spin_lock(&spot->shard->lock);
-    bool is_there = *spot->slot == spot->held && is_at(place, key) && place->inbound.remote_isn == isn &&
+    bool is_taken = is_still_there(spot) && place->inbound.remote_isn == isn &&
                     (!as_read || is_same(&place->inbound, as_read, sizeof(*as_read)));
-    if (is_there) {
+    if (is_taken) {
         *taken = place->inbound;
         leave_place(spot, place);
     }
     bpf_spin_unlock(&spot->shard->lock);
-    return is_there;
+    return is_taken;
 }
 
 /* Had user space reported it? To be asked once it is out of its table, and once. */
 INLINE bool was_reported(struct connection *key, u32 isn)
 {
-    u32 zero = 0;
-    struct glance *glance = at_a_glance.lookup(&zero);
-    if (!glance || !glance->has_reported)
+    if (LIKELY(!GLANCE->has_reported))
         return false;
     u32 *mark = reported.lookup(key);
     return mark && *mark == isn && !reported.delete(key);
@@ -1177,6 +1215,18 @@ INLINE bool was_reported(struct connection *key, u32 isn)
 #define IS_ANOTHER 2 /* Of a port used again: it is put in the old one's place. */
 #define IS_ELSEWHERE 3
 
+INLINE void send_first(struct outbound *pending, u32 isn, u32 data_bytes, struct stamps *stamps, u64 now,
+                       struct called *called, u64 cookie)
+{
+    pending->first_syn_ns = pending->last_syn_ns = now;
+    pending->isn = isn;
+    pending->data_bytes = data_bytes;
+    pending->first_stamp = pending->last_stamp = stamps->value;
+    pending->retransmits = 0;
+    pending->stamped = stamps->present;
+    take_caller(&pending->caller, called, cookie);
+}
+
 INLINE void send_again(struct outbound *pending, struct stamps *stamps, u64 now)
 {
     pending->last_syn_ns = now;
@@ -1187,16 +1237,17 @@ INLINE void send_again(struct outbound *pending, struct stamps *stamps, u64 now)
 
 /* Our SYN. The same ISN again is a retransmission; another one is a new connection from a port used again, of which the
  * old one's answer, should it still come, tells nothing. */
-INLINE void syn_out(struct view *view, struct connection *key, struct segment *tcp, struct stamps *stamps, u32 data_bytes)
+INLINE void syn_out(struct view *view, struct step *step, struct stamps *stamps)
 {
     struct account *account = view->account;
+    struct connection *key = &step->key;
     struct spot spot;
     u64 now = view->now;
     if (!find_slot(&spot, view->slot | OUTBOUND << SLOTS_BITS, true))
         return;
-    u32 isn = bpf_ntohl(tcp->seq);
+    u32 isn = step->seq;
     u32 old_isn = 0, is_another = false;
-    if (has_elsewhere(&spot) && !is_at(spot.place, key)) {
+    if (UNLIKELY(has_elsewhere(&spot)) && !is_there(&spot, key)) {
         struct outbound *pending = pending_outbound.lookup(key);
         if (pending && pending->isn == isn) {
             send_again(pending, stamps, now);
@@ -1209,27 +1260,17 @@ INLINE void syn_out(struct view *view, struct connection *key, struct segment *t
             leave_table(&spot);
         }
     }
-    struct outbound fresh = {
-        .first_syn_ns = now,
-        .last_syn_ns = now,
-        .isn = isn,
-        .data_bytes = data_bytes,
-        .first_stamp = stamps->value,
-        .last_stamp = stamps->value,
-        .stamped = stamps->present,
-    };
-    if (!find_caller(&fresh.caller, view->cookie))
-        __builtin_memset(&fresh.caller, 0, sizeof(fresh.caller));
+    struct called *called = called_with(view->cookie);
     u32 found = IS_NEW;
     bpf_spin_lock(&spot.shard->lock);
     struct place *place = take_place(&spot);
-    if (!place)
+    if (UNLIKELY(!place))
         found = IS_ELSEWHERE;
-    else if (place->first_syn_ns)
-        found = !is_at(place, key)             ? IS_ELSEWHERE
-                : place->outbound.isn == isn ? IS_AGAIN
-                                               : IS_ANOTHER;
-    if (found == IS_ELSEWHERE) {
+    else if (UNLIKELY(place->first_syn_ns))
+        found = !is_same(&place->key, key, sizeof(*key)) ? IS_ELSEWHERE
+                : place->outbound.isn == isn             ? IS_AGAIN
+                                                         : IS_ANOTHER;
+    if (UNLIKELY(found == IS_ELSEWHERE)) {
         enter_table(&spot);
     } else if (found == IS_AGAIN) {
         send_again(&place->outbound, stamps, now);
@@ -1237,7 +1278,7 @@ INLINE void syn_out(struct view *view, struct connection *key, struct segment *t
         if (found == IS_ANOTHER)
             old_isn = place->outbound.isn;
         place->key = *key;
-        place->outbound = fresh;
+        send_first(&place->outbound, isn, step->data_bytes, stamps, now, called, view->cookie);
     }
     bpf_spin_unlock(&spot.shard->lock);
     if (found == IS_AGAIN) {
@@ -1245,24 +1286,37 @@ INLINE void syn_out(struct view *view, struct connection *key, struct segment *t
         return;
     }
     account->syns++;
-    if (found == IS_ELSEWHERE && pending_outbound.update(key, &fresh)) {
-        account->pending_full++;
-        leave_table(&spot);
+    if (UNLIKELY(found == IS_ELSEWHERE)) {
+        struct outbound fresh = {};
+        send_first(&fresh, isn, step->data_bytes, stamps, now, called, view->cookie);
+        if (pending_outbound.update(key, &fresh)) {
+            account->pending_full++;
+            leave_table(&spot);
+        }
     }
     if ((is_another || found == IS_ANOTHER) && !was_reported(key, old_isn))
         account->superseded++;
 }
 
-INLINE void syn_in(struct view *view, struct connection *key, struct segment *tcp, u32 data_bytes)
+INLINE void begin_inbound(struct inbound *pending, u32 isn, u32 data_bytes, u64 now)
+{
+    __builtin_memset(pending, 0, sizeof(*pending));
+    pending->first_syn_ns = now;
+    pending->remote_isn = isn;
+    pending->remote_data_bytes = data_bytes;
+}
+
+INLINE void syn_in(struct view *view, struct step *step)
 {
     struct account *account = view->account;
-    u32 isn = bpf_ntohl(tcp->seq);
+    struct connection *key = &step->key;
+    u32 isn = step->seq;
     u64 now = view->now;
     struct spot spot;
     if (!find_slot(&spot, view->slot | INBOUND << SLOTS_BITS, true))
         return;
     bool is_another = false;
-    if (has_elsewhere(&spot) && !is_at(spot.place, key)) {
+    if (UNLIKELY(has_elsewhere(&spot)) && !is_there(&spot, key)) {
         struct inbound *pending = pending_inbound.lookup(key);
         if (pending && pending->remote_isn == isn) {
             account->syn_retransmits++;
@@ -1273,25 +1327,20 @@ INLINE void syn_in(struct view *view, struct connection *key, struct segment *tc
             leave_table(&spot);
         }
     }
-    struct inbound fresh = {
-        .first_syn_ns = now,
-        .remote_isn = isn,
-        .remote_data_bytes = data_bytes,
-    };
     u32 found = IS_NEW;
     bpf_spin_lock(&spot.shard->lock);
     struct place *place = take_place(&spot);
-    if (!place)
+    if (UNLIKELY(!place))
         found = IS_ELSEWHERE;
-    else if (place->first_syn_ns)
-        found = !is_at(place, key)                   ? IS_ELSEWHERE
-                : place->inbound.remote_isn == isn ? IS_AGAIN
-                                                     : IS_ANOTHER;
-    if (found == IS_ELSEWHERE) {
+    else if (UNLIKELY(place->first_syn_ns))
+        found = !is_same(&place->key, key, sizeof(*key)) ? IS_ELSEWHERE
+                : place->inbound.remote_isn == isn       ? IS_AGAIN
+                                                         : IS_ANOTHER;
+    if (UNLIKELY(found == IS_ELSEWHERE)) {
         enter_table(&spot);
     } else if (found != IS_AGAIN) {
         place->key = *key;
-        place->inbound = fresh;
+        begin_inbound(&place->inbound, isn, step->data_bytes, now);
     }
     bpf_spin_unlock(&spot.shard->lock);
     if (found == IS_AGAIN) {
@@ -1301,9 +1350,13 @@ INLINE void syn_in(struct view *view, struct connection *key, struct segment *tc
     account->syns++;
     if (is_another || found == IS_ANOTHER)
         account->superseded++;
-    if (found == IS_ELSEWHERE && pending_inbound.update(key, &fresh)) {
-        account->pending_full++;
-        leave_table(&spot);
+    if (UNLIKELY(found == IS_ELSEWHERE)) {
+        struct inbound fresh;
+        begin_inbound(&fresh, isn, step->data_bytes, now);
+        if (pending_inbound.update(key, &fresh)) {
+            account->pending_full++;
+            leave_table(&spot);
+        }
     }
 }
 
@@ -1327,21 +1380,19 @@ INLINE void answer(struct inbound *pending, u32 isn, u32 ack, struct stamps *sta
 }
 
 /* Our SYN-ACK. */
-INLINE void syn_ack_out(struct view *view, struct spot *spot, struct connection *key, struct inbound *pending,
-                        struct segment *tcp, struct stamps *stamps)
+INLINE void syn_ack_out(struct view *view, struct spot *spot, struct inbound *pending, struct step *step,
+                        struct stamps *stamps)
 {
-    u32 ack = bpf_ntohl(tcp->ack);
-    u32 isn = bpf_ntohl(tcp->seq);
+    u32 ack = step->ack, isn = step->seq;
     if (!acknowledges(ack, pending->remote_isn, pending->remote_data_bytes))
         return;
     u64 now = view->now;
     if (spot->is_elsewhere) {
         answer(pending, isn, ack, stamps, now);
     } else {
-        struct place *place = spot->place;
         bpf_spin_lock(&spot->shard->lock);
-        if (*spot->slot == spot->held && is_at(place, key))
-            answer(&place->inbound, isn, ack, stamps, now);
+        if (is_still_there(spot))
+            answer(&spot->place->inbound, isn, ack, stamps, now);
         bpf_spin_unlock(&spot->shard->lock);
     }
     await_ack(isn + 1);
@@ -1357,7 +1408,7 @@ INLINE void end_outbound(struct view *view, struct spot *spot, struct connection
     if (!take_outbound(spot, key, found, &ours, 0))
         return;
     u64 sent_ns = ours.first_syn_ns;
-    if (ours.retransmits)
+    if (UNLIKELY(ours.retransmits))
         sent_ns = answered_ns(stamps, ours.stamped, ours.first_stamp, ours.last_stamp, ours.first_syn_ns, ours.last_syn_ns);
     bool is_ambiguous = outcome == ESTABLISHED && !sent_ns;
     account->ambiguous += is_ambiguous;
@@ -1366,11 +1417,10 @@ INLINE void end_outbound(struct view *view, struct spot *spot, struct connection
     struct event *event = begin_event(&writing, account, key, now, OUTBOUND, outcome);
     if (!event)
         return;
-    if (outcome == ESTABLISHED) {
-        event->connect_ns = now - ours.first_syn_ns;
-        event->latency_ns = sent_ns ? now - sent_ns : 0;
-        event->ambiguous = is_ambiguous;
-    }
+    event->connect_ns = outcome == ESTABLISHED ? now - ours.first_syn_ns : 0;
+    event->latency_ns = outcome == ESTABLISHED && sent_ns ? now - sent_ns : 0;
+    event->answer_ns = 0;
+    event->ambiguous = is_ambiguous;
     event->retransmits = ours.retransmits;
     event->identity = (u64)ours.isn << 32 | remote_isn;
     event->cgroup = ours.caller.cgroup;
@@ -1389,7 +1439,7 @@ INLINE void end_inbound(struct view *view, struct spot *spot, struct connection 
     if (!take_inbound(spot, key, found, &theirs, 0))
         return;
     u64 sent_ns = theirs.first_answer_ns;
-    if (theirs.retransmits)
+    if (UNLIKELY(theirs.retransmits))
         sent_ns = answered_ns(stamps, theirs.stamped, theirs.first_stamp, theirs.last_stamp, theirs.first_answer_ns,
                               theirs.last_answer_ns);
     bool is_ambiguous = outcome == ESTABLISHED && !sent_ns;
@@ -1398,24 +1448,26 @@ INLINE void end_inbound(struct view *view, struct spot *spot, struct connection 
     struct event *event = begin_event(&writing, account, key, now, INBOUND, outcome);
     if (!event)
         return;
-    if (outcome == ESTABLISHED) {
-        event->answer_ns = theirs.first_answer_ns - theirs.first_syn_ns;
-        event->latency_ns = sent_ns ? now - sent_ns : 0;
-        event->ambiguous = is_ambiguous;
-    }
+    event->answer_ns = outcome == ESTABLISHED ? theirs.first_answer_ns - theirs.first_syn_ns : 0;
+    event->latency_ns = outcome == ESTABLISHED && sent_ns ? now - sent_ns : 0;
+    event->connect_ns = 0;
+    event->ambiguous = is_ambiguous;
     event->retransmits = theirs.retransmits;
     event->identity = (u64)theirs.remote_isn << 32 | theirs.isn;
+    event->cgroup = 0;
+    event->pid = 0;
+    __builtin_memset(event->process, 0, sizeof(event->process));
     end_record(&writing);
 }
 
 /* How what comes in ends a handshake of ours. A SYN-ACK or a RST that acknowledges our SYN does, and an ICMP error that quotes
  * it. A bare ACK (a challenge ACK, RFC 5961: the far side still has an old connection of these ports) does not: our side resets
  * the old one and sends its SYN again, and that one's answer is told by its timestamp. */
-INLINE u8 outcome_of_ours(struct outbound *ours, struct segment *tcp, u8 kind)
+INLINE u8 outcome_of_ours(struct outbound *ours, struct step *step, u8 kind)
 {
     if (kind == QUOTED)
-        return bpf_ntohl(tcp->seq) == ours->isn ? UNREACHABLE : GOES_ON;
-    if (!(kind & ACK) || !acknowledges(bpf_ntohl(tcp->ack), ours->isn, ours->data_bytes))
+        return step->seq == ours->isn ? UNREACHABLE : GOES_ON;
+    if (!(kind & ACK) || !acknowledges(step->ack, ours->isn, ours->data_bytes))
         return GOES_ON;
     return kind & RST ? REFUSED : ESTABLISHED;
 }
@@ -1423,60 +1475,60 @@ INLINE u8 outcome_of_ours(struct outbound *ours, struct segment *tcp, u8 kind)
 /* How what comes in ends a handshake of theirs: the acknowledgement of our SYN-ACK, a RST in answer to it, which acknowledges
  * nothing and has the number that our SYN-ACK asked for (RFC 9293, 3.10.7.1: they never meant to connect, or no longer do), or
  * an ICMP error that quotes it. */
-INLINE u8 outcome_of_theirs(struct inbound *theirs, struct segment *tcp, u8 kind)
+INLINE u8 outcome_of_theirs(struct inbound *theirs, struct step *step, u8 kind)
 {
-    u32 seq = bpf_ntohl(tcp->seq);
     if (!theirs->first_answer_ns)
         return GOES_ON;
     if (kind == QUOTED)
-        return seq == theirs->isn ? UNREACHABLE : GOES_ON;
+        return step->seq == theirs->isn ? UNREACHABLE : GOES_ON;
     if (kind & RST)
-        return acknowledges(seq, theirs->remote_isn, theirs->remote_data_bytes) ? REFUSED : GOES_ON;
-    return bpf_ntohl(tcp->ack) == theirs->isn + 1 ? ESTABLISHED : GOES_ON;
+        return acknowledges(step->seq, theirs->remote_isn, theirs->remote_data_bytes) ? REFUSED : GOES_ON;
+    return step->ack == theirs->isn + 1 ? ESTABLISHED : GOES_ON;
 }
 
 /* How we end a handshake of theirs: we refuse their SYN by a RST or, a firewall, by an ICMP error that quotes it; or we give the
  * handshake up after our SYN-ACK. */
-INLINE u8 outcome_by_us(struct inbound *theirs, struct segment *tcp, u8 kind)
+INLINE u8 outcome_by_us(struct inbound *theirs, struct step *step, u8 kind)
 {
-    u32 seq = bpf_ntohl(tcp->seq);
     if (kind == QUOTED)
-        return seq == theirs->remote_isn ? UNREACHABLE : GOES_ON;
+        return step->seq == theirs->remote_isn ? UNREACHABLE : GOES_ON;
     if (theirs->first_answer_ns)
-        return seq == theirs->isn + 1 ? REFUSED : GOES_ON;
-    return kind & ACK && acknowledges(bpf_ntohl(tcp->ack), theirs->remote_isn, theirs->remote_data_bytes) ? REFUSED : GOES_ON;
+        return step->seq == theirs->isn + 1 ? REFUSED : GOES_ON;
+    if (!(kind & ACK) || step->seq != REFUSAL_SEQ)
+        return GOES_ON;
+    return acknowledges(step->ack, theirs->remote_isn, theirs->remote_data_bytes) ? REFUSED : GOES_ON;
 }
 
 /* Whose handshake is it that a segment, or an ICMP error that quotes one, belongs to, and what becomes of it? A SYN-ACK to
  * nobody is counted: a scan with a forged source, or an answer that came after its SYN was forgotten. A duplicate of one already
  * seen looks the same here, the entry being gone. */
-INLINE void match(struct view *view, struct connection *key, struct segment *tcp, struct stamps *stamps, u32 data_bytes,
-                  u8 kind)
+INLINE void match(struct view *view, struct step *step, struct stamps *stamps, u8 kind)
 {
     struct spot spot;
+    struct connection *key = &step->key;
     struct outbound *ours = view->ingress && kind != ACK ? find_outbound(&spot, key, view->slot) : 0;
-    u8 outcome = ours ? outcome_of_ours(ours, tcp, kind) : GOES_ON;
+    u8 outcome = ours ? outcome_of_ours(ours, step, kind) : GOES_ON;
     if (view->ingress && kind == (SYN | ACK) && outcome == GOES_ON)
         view->account->unsolicited++;
     if (ours) { /* Also their SYN: a simultaneous open (RFC 9293, figure 7) is one connection, and their SYN-ACK will answer ours. */
         if (outcome != GOES_ON)
-            end_outbound(view, &spot, key, ours, outcome, stamps, kind == (SYN | ACK) ? bpf_ntohl(tcp->seq) : 0);
+            end_outbound(view, &spot, key, ours, outcome, stamps, kind == (SYN | ACK) ? step->seq : 0);
         return;
     }
     if (kind == SYN && view->ingress)
-        syn_in(view, key, tcp, data_bytes);
+        syn_in(view, step);
     else if (kind == SYN)
-        syn_out(view, key, tcp, stamps, data_bytes);
+        syn_out(view, step, stamps);
     if (kind == SYN || (view->ingress && kind == (SYN | ACK)))
         return;
     struct inbound *theirs = find_inbound(&spot, key, view->slot);
     if (!theirs)
         return;
     if (kind == (SYN | ACK)) {
-        syn_ack_out(view, &spot, key, theirs, tcp, stamps);
+        syn_ack_out(view, &spot, theirs, step, stamps);
         return;
     }
-    outcome = view->ingress ? outcome_of_theirs(theirs, tcp, kind) : outcome_by_us(theirs, tcp, kind);
+    outcome = view->ingress ? outcome_of_theirs(theirs, step, kind) : outcome_by_us(theirs, step, kind);
     if (outcome != GOES_ON)
         end_inbound(view, &spot, key, theirs, outcome, stamps);
 }
@@ -1491,13 +1543,17 @@ INLINE bool is_error(u8 protocol, u8 type, u8 code)
 
 /* An ICMP error quotes the packet it answers: its IP header and at least 8 bytes more, so ports and sequence number. One
  * that comes in may quote our SYN or our SYN-ACK, one that goes out (a firewall that rejects) their SYN. */
-INLINE bool read_quote(struct view *view, u16 ethertype, struct datagram *ip, struct segment *tcp)
+INLINE bool read_quote(struct view *view, struct datagram *ip, struct step *step)
 {
     u8 header[ICMP_HEADER];
     u32 at = ip->payload_offset;
-    return !bpf_skb_load_bytes(view->skb, at, header, sizeof(header)) && is_error(ip->protocol, header[0], header[1]) &&
-           !parse_ip(view->skb, ethertype, at + ICMP_HEADER, ip) && ip->protocol == PROTO_TCP &&
-           !bpf_skb_load_bytes(view->skb, ip->payload_offset, tcp, TCP_PORTS_AND_SEQ);
+    struct segment tcp = {};
+    if (bpf_skb_load_bytes(view->skb, at, header, sizeof(header)) || !is_error(ip->protocol, header[0], header[1]) ||
+        parse_ip(view->skb, view->ethertype, at + ICMP_HEADER, ip) || ip->protocol != PROTO_TCP ||
+        bpf_skb_load_bytes(view->skb, ip->payload_offset, &tcp, TCP_PORTS_AND_SEQ))
+        return false;
+    take_sides(step, view, ip->source, ip->destination, &tcp, view->ingress); /* It went the other way. */
+    return true;
 }
 
 /* Is there room for another sample in this slice of time? 0: no; else how many intervals its flow should then let the others
@@ -1567,8 +1623,6 @@ INLINE void sample(struct view *view, struct connection *key, struct socket *soc
                    bool closing)
 {
     struct writing writing;
-    if (!find_ring(&writing))
-        return;
     struct flow *flow = begin_record(&writing);
     count_sample(view->account, flow);
     if (!flow)
@@ -1645,11 +1699,9 @@ INLINE void first_seen(struct socket *fresh, struct __sk_buff *skb, struct bpf_t
 {
     u64 now = bpf_ktime_get_ns();
     fresh->cookie = bpf_get_socket_cookie(skb);
-    bool has_caller = find_caller(&fresh->caller, fresh->cookie);
-    if (!has_caller) {
-        __builtin_memset(&fresh->caller, 0, sizeof(fresh->caller));
+    bool has_caller = take_caller(&fresh->caller, called_with(fresh->cookie), fresh->cookie);
+    if (!has_caller)
         fresh->caller.cgroup = bpf_skb_cgroup_id(skb);
-    }
     fresh->opened = opening >> 1;
     fresh->direction = opening ? opening & 1 : opened_by(tcp, has_caller);
     if (!opening && is_first(skb, tcp))
@@ -1747,21 +1799,21 @@ INLINE void flow_out(struct view *view, u16 ethertype, u32 offset, u8 flags)
 
 /* A RST comes in. TCP takes it if it has exactly the number that is due (RFC 5961, section 3.2), so it is the last of the
  * connection, of which nothing will leave any more. Without a round trip (it refuses our SYN) there was none. */
-INLINE void reset_in(struct view *view, u16 ethertype, struct datagram *ip, struct segment *tcp)
+INLINE void reset_in(struct view *view, struct step *step)
 {
     struct bpf_sock_tuple tuple = {};
-    struct connection key;
-    bool is_ipv4 = ethertype == bpf_htons(ETH_IPV4);
+    struct connection *key = &step->key;
+    bool is_ipv4 = view->ethertype == bpf_htons(ETH_IPV4);
     if (is_ipv4) {
-        tuple.ipv4.saddr = ((u32 *)ip->source)[3];
-        tuple.ipv4.daddr = ((u32 *)ip->destination)[3];
-        tuple.ipv4.sport = tcp->source_port;
-        tuple.ipv4.dport = tcp->destination_port;
+        tuple.ipv4.saddr = ((u32 *)key->remote)[3];
+        tuple.ipv4.daddr = ((u32 *)key->local)[3];
+        tuple.ipv4.sport = bpf_htons(key->remote_port);
+        tuple.ipv4.dport = bpf_htons(key->local_port);
     } else {
-        __builtin_memcpy(tuple.ipv6.saddr, ip->source, 16);
-        __builtin_memcpy(tuple.ipv6.daddr, ip->destination, 16);
-        tuple.ipv6.sport = tcp->source_port;
-        tuple.ipv6.dport = tcp->destination_port;
+        __builtin_memcpy(tuple.ipv6.saddr, key->remote, 16);
+        __builtin_memcpy(tuple.ipv6.daddr, key->local, 16);
+        tuple.ipv6.sport = bpf_htons(key->remote_port);
+        tuple.ipv6.dport = bpf_htons(key->local_port);
     }
     u32 bytes = is_ipv4 ? sizeof(tuple.ipv4) : sizeof(tuple.ipv6);
     struct bpf_sock *sk = bpf_sk_lookup_tcp(view->skb, &tuple, bytes, BPF_F_CURRENT_NETNS, 0);
@@ -1770,11 +1822,9 @@ INLINE void reset_in(struct view *view, u16 ethertype, struct datagram *ip, stru
     struct socket *socket = bpf_sk_storage_get(SOCKETS, sk, 0, 0);
     struct bpf_tcp_sock *ours = bpf_tcp_sock(sk);
     u64 now = bpf_ktime_get_ns();
-    if (socket && socket->due_ns != NEVER && ours && ours->srtt_us && ours->rcv_nxt == bpf_ntohl(tcp->seq) &&
-        may_sample(view, socket, now, true)) {
-        key_of(&key, ifindex_of(view->skb), ip->destination, ip->source, tcp->destination_port, tcp->source_port);
-        sample(view, &key, socket, ours, now, true);
-    }
+    if (socket && socket->due_ns != NEVER && ours && ours->srtt_us && ours->rcv_nxt == step->seq &&
+        may_sample(view, socket, now, true))
+        sample(view, key, socket, ours, now, true);
     bpf_sk_release(sk);
 }
 
@@ -1788,7 +1838,7 @@ INLINE void report(struct view *view, struct connection *key, struct half *half,
         return;
     bool has_room = is_room(view->account, now, &wait_ns);
     half->due_ns = now + wait_ns;
-    if (!has_room || !find_ring(&writing))
+    if (!has_room)
         return;
     struct flow *flow = begin_record(&writing);
     count_sample(view->account, flow);
@@ -1958,72 +2008,56 @@ INLINE void pass(struct view *view, u16 ethertype, u32 offset, u8 *ip, u8 *end, 
     follow_passing(view, &key, tcp, bpf_ntohl(option.value), bpf_ntohl(option.echo), bytes);
 }
 
-/* What is to be known of a packet that the full look sees. */
-struct packet {
+/* Read what the quick look could not. READABLE with another `kind` than GOES_ON: it may belong to a handshake. */
+INLINE int parse(struct view *view, u32 offset, struct step *step)
+{
     struct datagram ip;
     struct segment tcp;
-    u16 ethertype;
-    u8 kind;
-    u32 *options; /* Of a segment that is read where it lies; else 0. */
-};
-
-/* Read what the quick look could not. READABLE with another `kind` than GOES_ON: it may belong to a handshake. */
-INLINE int parse(struct view *view, u32 offset, struct packet *packet)
-{
-    struct datagram *ip = &packet->ip;
-    u16 ethertype = packet->ethertype;
+    u16 ethertype = view->ethertype;
     if (ethertype != bpf_htons(ETH_IPV4) && ethertype != bpf_htons(ETH_IPV6))
         return READABLE;
-    int unreadable = parse_ip(view->skb, ethertype, offset, ip);
+    int unreadable = parse_ip(view->skb, ethertype, offset, &ip);
     if (unreadable)
         return unreadable;
-    if (ip->protocol == (ethertype == bpf_htons(ETH_IPV4) ? PROTO_ICMP : PROTO_ICMPV6)) {
-        if (read_quote(view, ethertype, ip, &packet->tcp))
-            packet->kind = QUOTED;
+    if (ip.protocol == (ethertype == bpf_htons(ETH_IPV4) ? PROTO_ICMP : PROTO_ICMPV6)) {
+        if (read_quote(view, &ip, step))
+            view->kind = QUOTED;
         return READABLE;
     }
-    if (ip->protocol != PROTO_TCP)
+    if (ip.protocol != PROTO_TCP)
         return READABLE;
-    unreadable = parse_tcp(view->skb, ip, &packet->tcp);
-    if (!unreadable && may_matter(packet->tcp.flags, packet->tcp.ack, view->ingress))
-        packet->kind = packet->tcp.flags & (SYN | RST | ACK);
+    if (bpf_skb_load_bytes(view->skb, ip.payload_offset, &tcp, sizeof(tcp)))
+        return TRUNCATED;
+    unreadable = take_segment(step, view, ip.source, ip.destination, &tcp, ip.payload_offset, ip.payload_bytes);
+    if (!unreadable && may_matter(tcp.flags, tcp.seq, tcp.ack, view->ingress))
+        view->kind = tcp.flags & (SYN | RST | ACK);
     return unreadable;
 }
 
-INLINE void look_fully(struct view *view, struct packet *packet, u8 *end)
+/* The compiler makes three of it: one for our SYNs, one for the SYN-ACKs that answer them, one for whatever else there is. */
+INLINE void look_fully(struct view *view, struct step *step, u8 *end, bool ingress, u8 kind)
 {
-    struct datagram *ip = &packet->ip;
-    struct segment *tcp = &packet->tcp;
     struct stamps stamps = {};
-    struct connection key;
-    u32 data_bytes = 0;
-    u8 kind = packet->kind;
-    bool ingress = view->ingress;
+    view->ingress = ingress;
     /* First the clock, which waits for whatever was asked of memory before. */
     if (kind & SYN)
         view->now = bpf_ktime_get_ns();
     if (kind == SYN && !ingress)
         view->cookie = bpf_get_socket_cookie(view->skb);
-    if (ingress == (kind == QUOTED)) /* What is quoted went the other way. */
-        key_of(&key, ifindex_of(view->skb), ip->source, ip->destination, tcp->source_port, tcp->destination_port);
-    else
-        key_of(&key, ifindex_of(view->skb), ip->destination, ip->source, tcp->destination_port, tcp->source_port);
-    view->slot = slot_number(&key);
-    if (kind != QUOTED)
-        data_bytes = ip->payload_bytes - header_bytes(tcp);
+    view->slot = slot_number(&step->key);
     if (!(kind & RST) && (kind & ACK || !ingress) && kind != QUOTED && /* Nobody asks for those of a RST, and of their SYN. */
-        !find_usual_stamps(packet->options, end, header_bytes(tcp) - TCP_HEADER, &stamps))
-        search_stamps(view->skb, ip, tcp, &stamps);
-    match(view, &key, tcp, &stamps, data_bytes, kind);
+        UNLIKELY(!find_usual_stamps(view->options, end, step->options_bytes, &stamps)))
+        search_stamps(view->skb, step, &stamps);
+    match(view, step, &stamps, kind);
     if (FLOW_INTERVAL && ingress && kind & RST)
-        reset_in(view, packet->ethertype, ip, tcp);
+        reset_in(view, step);
 }
 
 /* What the device did not strip comes before the packet's own type: VLAN tags, then PPPoE. Other wrappings (IP in IP,
  * GRE, VXLAN) are packets of their own kind; what is in them is measured where it is unwrapped, on the tunnel's device. */
-INLINE int unwrap(struct view *view, u32 offset, struct packet *packet)
+INLINE int unwrap(struct view *view, u32 offset, struct step *step)
 {
-    u16 ethertype = packet->ethertype;
+    u16 ethertype = view->ethertype;
     for (int i = 0; i < MAX_VLAN_TAGS; i++) {
         if (ethertype != bpf_htons(ETH_VLAN) && ethertype != bpf_htons(ETH_QINQ))
             break;
@@ -2040,8 +2074,8 @@ INLINE int unwrap(struct view *view, u32 offset, struct packet *packet)
         ethertype = protocol == bpf_htons(PPP_IPV4) ? bpf_htons(ETH_IPV4) : bpf_htons(ETH_IPV6);
         offset += PPPOE_HEADER;
     }
-    packet->ethertype = ethertype;
-    return parse(view, offset, packet);
+    view->ethertype = ethertype;
+    return parse(view, offset, step);
 }
 
 /* Count the packet; look closer if need be; hand it on. Devices without a link header (TUN, WireGuard, PPP) do not say
@@ -2054,33 +2088,38 @@ int handshake(struct __sk_buff *skb)
     u32 offset = LINK_HEADER;
     bool ingress = IS_INGRESS;
     struct account *account = accounts.lookup(&number);
-    if (!account || data + ETH_HEADER > end)
+    if (UNLIKELY(!account || data + ETH_HEADER > end))
         return NEXT_PROGRAM;
     account->packets++;
-    u16 ethertype = offset             ? *(u16 *)(data + ETH_TYPE_OFFSET)
+    u16 ethertype = LIKELY(offset)             ? *(u16 *)(data + ETH_TYPE_OFFSET)
                     : data[0] >> 4 == 6 ? bpf_htons(ETH_IPV6)
                                         : bpf_htons(ETH_IPV4);
     u32 flags = 0;
     bool matters = quick_look(ethertype, data + offset, end, ingress, &flags);
-    struct view view = {.skb = skb, .account = account, .ingress = ingress};
-    if (!ingress && flags && FLOW_INTERVAL)
+    struct view view = {.skb = skb, .account = account, .ingress = ingress, .ethertype = ethertype, .kind = GOES_ON};
+    if (UNLIKELY(!ingress && flags && FLOW_INTERVAL))
         flow_out(&view, ethertype, offset, flags);
     if (IS_FORWARDING && flags && (ingress || !skb->sk))
         pass(&view, ethertype, offset, data + offset, end, flags);
-    if (!matters)
+    if (UNLIKELY(!matters))
         return NEXT_PROGRAM;
-    struct packet packet = {.ethertype = ethertype, .kind = GOES_ON};
+    struct step step;
     int unreadable;
-    if (flags) {
-        unreadable = read_plain(ethertype, offset, data + offset, end, &packet.ip, &packet.tcp, &packet.options);
-        packet.kind = flags & (SYN | RST | ACK);
+    if (LIKELY(flags)) {
+        unreadable = read_plain(&view, offset, data + offset, end, &step, &view.options);
+        view.kind = flags & (SYN | RST | ACK);
     } else {
-        unreadable = unwrap(&view, offset, &packet);
+        __builtin_memset(&step, 0, sizeof(step));
+        unreadable = unwrap(&view, offset, &step);
     }
-    if (unreadable > READABLE && unreadable <= TOO_DEEP)
+    if (UNLIKELY(unreadable > READABLE && unreadable <= TOO_DEEP))
         account->unreadable[unreadable]++;
-    else if (packet.kind != GOES_ON)
-        look_fully(&view, &packet, end);
+    else if (LIKELY(view.kind == SYN && !ingress))
+        look_fully(&view, &step, end, false, SYN);
+    else if (LIKELY(view.kind == (SYN | ACK) && ingress))
+        look_fully(&view, &step, end, true, SYN | ACK);
+    else if (view.kind != GOES_ON)
+        look_fully(&view, &step, end, ingress, view.kind);
     return NEXT_PROGRAM;
 }
 

@@ -79,11 +79,15 @@ def make_locked(shape: Shape) -> int:
     return make(shape, Types(btf(types, _NAMES), key=1, value=4))
 
 
-def make_shared(stack: ExitStack, name: str, size: int) -> tuple[int, mmap.mmap]:
-    """Make an array of one value that we can see (Linux 5.5); return its descriptor and memory, gone with `stack`."""
+def make_shared(stack: ExitStack, name: str, size: int, *, is_written: bool = False) -> tuple[int, mmap.mmap]:
+    """Make an array of one value that we can see (Linux 5.5); return its descriptor and memory, gone with `stack`.
+
+    `is_written`: the memory is not only read.
+    """
+    prot = mmap.PROT_READ | (mmap.PROT_WRITE if is_written else 0)
     map_fd = make(Shape(name, ARRAY, 4, size, 1, MMAPABLE))
     stack.callback(os.close, map_fd)
-    return map_fd, stack.enter_context(mmap.mmap(map_fd, size, prot=mmap.PROT_READ))
+    return map_fd, stack.enter_context(mmap.mmap(map_fd, size, prot=prot))
 
 
 def _make(shape: Shape, types: tuple[int, int, int]) -> int:

@@ -121,8 +121,11 @@ def quick_look(data: bytes, ethertype: int, offset: int, is_ingress: bool | None
 
 def _may_matter(data: bytes, tcp: int, is_ingress: bool | None, awaited: bytearray) -> bool:
     flags = data[tcp + 13]
-    if flags & (SYN | RST):
+    if flags & SYN or (flags & RST and is_ingress is not False):
         return True
+    if flags & RST:
+        high, low = _halves(data, tcp + 4)
+        return not high | low or bool(awaited[high ^ low])  # It refuses a SYN, or takes our SYN-ACK back.
     if is_ingress is False or not flags & ACK:
         return False
     high, low = _halves(data, tcp + 8)

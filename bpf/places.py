@@ -11,6 +11,7 @@ import mmap
 import os
 import re
 import struct
+from array import array
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import NamedTuple
@@ -20,39 +21,56 @@ from bpf.event import Direction
 
 SLOTS = 4096
 """In each direction."""
-_SHARD_SLOTS = 256
-PLACES = 254 * SLOTS // _SHARD_SLOTS
-"""In each direction; a shard's are numbered from 1 on."""
-_NO_PLACE, _ELSEWHERE = 0, 255
+_SLOTS_BITS = SLOTS.bit_length() - 1
+_SHARDS_MAX = 16
+"""In each direction."""
+_CPUS_EACH = 2
+_NO_PLACE, _ELSEWHERE = 0, 0xFFFF
 KEY_BYTES = 40
 OUTBOUND_BYTES, INBOUND_BYTES = 72, 48
 PLACE_BYTES = 128
-_SHARD = struct.Struct(f"=16x256s{4 * _SHARD_SLOTS}x")
-_NUMBER = struct.Struct("=I")
+_SHARD_BYTES = 64
+_ELSEWHERE_OF_BYTES = 4
+"""What is known of each slot behind all places; what is free comes behind that."""
+_SLOT_BYTES = 2
+_SLOT = struct.Struct("=H")
 _REQUEST = struct.Struct(f"=16x{KEY_BYTES}sQ{OUTBOUND_BYTES}s")
 """`struct request`; what an Ethernet header would be is left empty."""
 _USED = re.compile(rb"[^\0]")
 
 
+def shards_for(cpus: int) -> int:
+    """How many shards a direction has: few, since each that is used has to be fetched; one for two CPUs, mostly."""
+    return min(_SHARDS_MAX, 1 << (max(1, cpus // _CPUS_EACH) - 1).bit_length())
+
+
 class Places:
     """The places, and what the program knows of those that are free."""
 
-    def __init__(self) -> None:
+    def __init__(self, cpus: int) -> None:
         """Make them, all free. Raises OSError."""
-        shards = 2 * SLOTS // _SHARD_SLOTS
+        shards = 2 * shards_for(cpus)
+        self.shard_bits = _SLOTS_BITS + 1 - (shards.bit_length() - 1)
+        """A shard's slots are told apart by so many bits; it has as many places, from 1 on."""
+        free = array("H", range(_NO_PLACE + 1, (1 << self.shard_bits) + 1)).tobytes() * shards
+        all_free = bytes(2 * SLOTS * (PLACE_BYTES + _ELSEWHERE_OF_BYTES)) + free
         with ExitStack() as stack:
-            self.shards_fd = maps.make_locked(maps.Shape("tcplat_shards", maps.ARRAY, 4, _SHARD.size, shards))
+            self.shards_fd = maps.make_locked(
+                maps.Shape("tcplat_shards", maps.ARRAY, 4, _SHARD_BYTES, shards)
+            )
             stack.callback(os.close, self.shards_fd)
-            free = _SHARD.pack(bytes(range(_NO_PLACE + 1, _ELSEWHERE)))
-            for shard in range(shards):
-                syscall.update(self.shards_fd, _NUMBER.pack(shard), free)
-            self.places_fd, self._memory = maps.make_shared(stack, "tcplat_places", 2 * SLOTS * PLACE_BYTES)
+            self.places_fd, self._memory = maps.make_shared(stack, "tcplat_places", len(all_free))
+            syscall.update(self.places_fd, bytes(4), all_free)
             self._leaving = stack.pop_all()
 
     def place(self, slot: int, held: int) -> bytes:
         """Read the place that a slot has."""
-        begin = (slot // _SHARD_SLOTS * _SHARD_SLOTS + held) * PLACE_BYTES
+        begin = self.offset(slot, held)
         return self._memory[begin : begin + PLACE_BYTES]
+
+    def offset(self, slot: int, held: int) -> int:
+        """Where the place that a slot has begins."""
+        return ((slot >> self.shard_bits << self.shard_bits) + held - 1) * PLACE_BYTES
 
     def close(self) -> None:
         """Unmap, and close."""
@@ -75,7 +93,8 @@ class Glance:
     _HEAD = struct.Struct("=I")
 
     def __init__(self, map_fd: int) -> None:
-        size = self._HEAD.size + 2 * SLOTS
+        size = self._HEAD.size + 2 * SLOTS * _SLOT_BYTES
+        self.fd = map_fd
         self._memory = mmap.mmap(map_fd, -(-size // mmap.PAGESIZE) * mmap.PAGESIZE)
 
     def say_reported(self, *, has_any: bool) -> None:
@@ -85,13 +104,14 @@ class Glance:
     def used(self, direction: Direction) -> list[int]:
         """The slots of which there is anything, perhaps in the table only."""
         first = direction * SLOTS
-        slots = self._memory[self._HEAD.size + first : self._HEAD.size + first + SLOTS]
-        return [first + found.start() for found in _USED.finditer(slots)]
+        begin = self._HEAD.size + first * _SLOT_BYTES
+        slots = self._memory[begin : begin + SLOTS * _SLOT_BYTES]
+        return list(dict.fromkeys(first + found.start() // _SLOT_BYTES for found in _USED.finditer(slots)))
 
     def held(self, slot: int) -> int:
         """The place that a slot has; 0: none."""
-        place = self._memory[self._HEAD.size + slot]
-        return _NO_PLACE if place == _ELSEWHERE else place
+        (place,) = _SLOT.unpack_from(self._memory, self._HEAD.size + slot * _SLOT_BYTES)
+        return _NO_PLACE if place == _ELSEWHERE else int(place)
 
     def close(self) -> None:
         """Unmap."""

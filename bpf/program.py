@@ -26,12 +26,15 @@ _LINK_HEADER_BYTES = {Layer.ETHERNET: 14, Layer.IP: 0}
 _ACCOUNT_MARKER, _INGRESS_MARKER, _LINK_HEADER_MARKER = 0x7C91A701, 0x7C91A702, 0x7C91A703
 _FLOW_INTERVAL_MARKER, _FLOW_BUDGET_MARKER, _SOCKETS_MARKER = 0x7C91A704, 0x7C91A705, 0x7C91A706
 _TICKS_SHUT_MARKER, _FORWARDING_MARKER, _PLACES_MARKER = 0x7C91A707, 0x7C91A708, 0x7C91A709
-_RING_MARKER, _RECORDS_MARKER, _TURNS_MARKER = 0x7C91A70A, 0x7C91A70B, 0x7C91A70C
+_PRODUCED_MARKER, _RECORDS_MARKER, _TURNS_MARKER = 0x7C91A70A, 0x7C91A70B, 0x7C91A70C
 _SHARDS_MARKER, _HAS_FETCH_ADD_MARKER, _FETCH_ADD_MARKER = 0x7C91A70D, 0x7C91A70E, 0x7C91A70F
+_SHARD_BITS_MARKER, _SHARD_MASK_MARKER, _CONSUMED_MARKER = 0x7C91A710, 0x7C91A711, 0x7C91A712
+_GLANCE_MARKER, _AWAITED_MARKER = 0x7C91A713, 0x7C91A714
 """What stands in the code for the constants that `Program.load` writes over them (`LOADED` in handshake.bpf.c)."""
 _LOAD_MAP = 0x18
-_PSEUDO_MAP_FD = 0x10
-"""The instruction that loads 64 bits, and what its second byte says when they are a map's descriptor."""
+_PSEUDO_MAP_FD, _PSEUDO_MAP_VALUE = 0x10, 0x20
+"""The instruction that loads 64 bits, and what its second byte says when they are a map's descriptor: for the map, or
+for the only value that it has."""
 _LARGEST = (1 << 31) - 1
 """... which are sign-extended."""
 
@@ -89,13 +92,19 @@ class Program:
             stack.callback(linked.close)
             tables = linked.tables
             self._make_maps(stack)
+            self._glance = Glance(tables["at_a_glance"])
+            stack.callback(self._glance.close)
+            self.awaited_acks = AwaitedAcks(tables["awaited_acks"])
+            stack.callback(self.awaited_acks.close)
             self._code = self._with_places(linked.code["handshake"])
             for marker, map_fd in (
-                (_RING_MARKER, self._ring.counts_fd),
+                (_PRODUCED_MARKER, self._ring.produced_fd),
+                (_CONSUMED_MARKER, self._ring.consumed_fd),
                 (_RECORDS_MARKER, self._ring.records_fd),
                 (_TURNS_MARKER, self._ring.turns_fd),
+                (_AWAITED_MARKER, self.awaited_acks.fd),
             ):
-                self._code = _with_map(self._code, marker, map_fd)
+                self._code = _with_value(self._code, marker, map_fd)
             self._code = _with_fetch_add(self._code, is_there=syscall.has_fetch_add())
             self._bell = Bell(tables["bell"])
             stack.callback(self._bell.close)
@@ -103,8 +112,6 @@ class Program:
             """Polls readable when the ring is half full."""
             self.accounts = Accounts(tables["accounts"], possible_cpus())
             self.pending = self._pending(stack, linked.code["forget"], tables)
-            self.awaited_acks = AwaitedAcks(tables["awaited_acks"])
-            stack.callback(self.awaited_acks.close)
             self.callers = stack.enter_context(callers(linked.code_of)) if self._has_callers else ""
             """Whether processes are known; else why not."""
             if self._flow_interval_us:
@@ -152,14 +159,17 @@ class Program:
     def _make_maps(self, stack: ExitStack) -> None:
         """Make the maps that bcc does not, gone with `stack`."""
         try:
-            self._places = Places()
+            self._places = Places(os.cpu_count() or 1)
             stack.callback(self._places.close)
             self._ring = stack.enter_context(Ring())
         except OSError as error:
             raise _refused(error) from error
 
     def _with_places(self, code: bytes) -> bytes:
-        code = _with_map(code, _PLACES_MARKER, self._places.places_fd)
+        code = _with_value(code, _PLACES_MARKER, self._places.places_fd)
+        code = _with_value(code, _GLANCE_MARKER, self._glance.fd)
+        code = _with_constant(code, _SHARD_BITS_MARKER, self._places.shard_bits)
+        code = _with_constant(code, _SHARD_MASK_MARKER, (1 << self._places.shard_bits) - 1)
         return _with_map(code, _SHARDS_MARKER, self._places.shards_fd)
 
     def _pending(self, stack: ExitStack, code: bytes, tables: Mapping[str, int]) -> Pending:
@@ -169,16 +179,14 @@ class Program:
         except OSError as error:
             raise _refused(error) from error
         stack.callback(os.close, forget_fd)
-        glance = Glance(tables["at_a_glance"])
-        stack.callback(glance.close)
         outbound, inbound = (
-            Table(direction, self._places, glance, tables[name], forget_fd)
+            Table(direction, self._places, self._glance, tables[name], forget_fd)
             for direction, name in (
                 (Direction.OUTBOUND, "pending_outbound"),
                 (Direction.INBOUND, "pending_inbound"),
             )
         )
-        return Pending(outbound, inbound, tables["reported"], glance, self._timeout_ns)
+        return Pending(outbound, inbound, tables["reported"], self._glance, self._timeout_ns)
 
     def _open_sockets(self, stack: ExitStack) -> None:
         """Make the storage of the samples; without it, do without them."""
@@ -268,11 +276,16 @@ def _with_fetch_add(code: bytes, *, is_there: bool) -> bytes:
     return bytes(changed)
 
 
-def _with_map(code: bytes, marker: int, map_fd: int) -> bytes:
+def _with_value(code: bytes, marker: int, map_fd: int) -> bytes:
+    """Make what loads the marker load where the map's only value is."""
+    return _with_map(code, marker, map_fd, _PSEUDO_MAP_VALUE)
+
+
+def _with_map(code: bytes, marker: int, map_fd: int, kind: int = _PSEUDO_MAP_FD) -> bytes:
     """Make what loads the marker load the map."""
     changed = bytearray(code)
     for at in range(0, len(code), 8):
         if code[at] == _LOAD_MAP and code[at + 4 : at + 8] == marker.to_bytes(4, sys.byteorder):
             # A nibble each: the register loaded is in the one left alone.
-            changed[at + 1] |= _PSEUDO_MAP_FD
+            changed[at + 1] |= kind
     return _with_constant(bytes(changed), marker, map_fd)

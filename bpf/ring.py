@@ -19,9 +19,9 @@ from bpf.event import RECORD
 RECORDS = 32768
 RESERVE = 1024
 """So many are left free for those who find room at the same time."""
-_COUNT = struct.Struct("=8xQ")
-"""`struct ring_count`, without its lock."""
-_PRODUCED, _CONSUMED = (struct.pack("=I", number) for number in range(2))
+_PRODUCED = struct.Struct("=8xQ")
+"""`struct produced`, without its lock."""
+_CONSUMED_BYTES = 8
 
 
 class Ring:
@@ -30,8 +30,13 @@ class Ring:
     def __init__(self) -> None:
         """Make an empty one. Raises OSError."""
         with ExitStack() as stack:
-            self.counts_fd = maps.make_locked(maps.Shape("tcplat_ring", maps.ARRAY, 4, _COUNT.size, 2))
-            stack.callback(os.close, self.counts_fd)
+            self.produced_fd = maps.make_locked(maps.Shape("tcplat_ring", maps.ARRAY, 4, _PRODUCED.size, 1))
+            stack.callback(os.close, self.produced_fd)
+            self.consumed_fd, consumed = maps.make_shared(
+                stack, "tcplat_consumed", _CONSUMED_BYTES, is_written=True
+            )
+            # In one piece, which `struct` does not promise: the program may read it at any time.
+            self._told = stack.enter_context(memoryview(consumed).cast("Q"))
             self.records_fd, self._records = maps.make_shared(stack, "tcplat_records", RECORDS * RECORD.size)
             self.turns_fd, self._turns = maps.make_shared(stack, "tcplat_turns", RECORDS)
             self._consumed = 0
@@ -44,7 +49,7 @@ class Ring:
             return b""
         records = self._between(begin % RECORDS * RECORD.size, end % RECORDS * RECORD.size)
         self._consumed = end
-        syscall.update(self.counts_fd, _CONSUMED, _COUNT.pack(end))
+        self._told[0] = end
         return records
 
     def _between(self, first: int, behind: int) -> bytes:
@@ -53,7 +58,7 @@ class Ring:
         return self._records[first:] + self._records[:behind]
 
     def _produced(self) -> int:
-        (count,) = _COUNT.unpack(syscall.lookup(self.counts_fd, _PRODUCED, _COUNT.size))
+        (count,) = _PRODUCED.unpack(syscall.lookup(self.produced_fd, bytes(4), _PRODUCED.size))
         return int(count)
 
     def _complete(self, produced: int) -> int:

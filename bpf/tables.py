@@ -17,7 +17,7 @@ from bpf.matching import COUNTERS, FORGET_NS, Sweep
 from bpf.places import Glance, Table, UnderWay
 
 _CONNECTION = struct.Struct("=16s16sHHI")
-_OUTBOUND = struct.Struct("=QQIIIIHB5xQI16s4x")
+_OUTBOUND = struct.Struct("=QQIIIIHB5xQ16sI4x")
 _INBOUND = struct.Struct("=QQQIIIIIHBB")
 _NUMBER = struct.Struct("=I")
 
@@ -32,8 +32,8 @@ class _Outbound(NamedTuple):
     retransmits: int
     stamped: int
     cgroup: int
-    pid: int
     process: bytes
+    pid: int
 
 
 class _Inbound(NamedTuple):
@@ -207,9 +207,12 @@ class AwaitedAcks:
 
     _SLOTS = 65536
     _PAGE = struct.Struct("=I")
+    _HAS_ANY = struct.Struct("=I")
+    _HEAD_BYTES = 16
 
     def __init__(self, map_fd: int) -> None:
-        size = self._PAGE.size + 2 * self._SLOTS
+        self.fd = map_fd
+        size = self._HEAD_BYTES + 2 * self._SLOTS
         pages = -(-size // mmap.PAGESIZE) * mmap.PAGESIZE
         self._memory = mmap.mmap(map_fd, pages)
         self._is_wiped = True
@@ -224,8 +227,10 @@ class AwaitedAcks:
         if self._is_wiped:
             return
         self._is_wiped = True
-        begin = self._PAGE.size + (1 - self._in_use()) * self._SLOTS
+        page = 1 - self._in_use()
+        begin = self._HEAD_BYTES + page * self._SLOTS
         self._memory[begin : begin + self._SLOTS] = bytes(self._SLOTS)
+        self._HAS_ANY.pack_into(self._memory, self._PAGE.size + page * self._HAS_ANY.size, 0)
 
     def _in_use(self) -> int:
         (page,) = self._PAGE.unpack_from(self._memory)

@@ -127,10 +127,10 @@ class Inbound:
         )
 
     def is_reset_by_us(self, rst: Segment) -> bool:
-        """Does our RST refuse their SYN, or take our SYN-ACK back?"""
+        """Does our RST refuse their SYN (RFC 9293, 3.10.7.1), or take our SYN-ACK back?"""
         if self.first_answer_ns is not None:
             return rst.seq == after(self.isn)
-        return bool(rst.flags & ACK) and self.is_answered_by(rst)
+        return bool(rst.flags & ACK) and rst.seq == 0 and self.is_answered_by(rst)
 
     def established(self, time_ns: int, connection: Connection, answer: Segment) -> Handshake:
         """Say that their acknowledgement came."""

@@ -145,7 +145,7 @@ def write_back(table: places.Table, entry: places.UnderWay) -> None:
         syscall.update(table._table_fd, entry.key, entry.value)
         return
     held = table._glance.held(entry.number)
-    begin = (entry.number // 256 * 256 + held) * places.PLACE_BYTES + places.KEY_BYTES
+    begin = table._places.offset(entry.number, held) + places.KEY_BYTES
     with mmap.mmap(table._places.places_fd, 2 * places.SLOTS * places.PLACE_BYTES) as memory:
         memory[begin : begin + len(entry.value)] = entry.value
 

@@ -15,7 +15,7 @@ from bpf import places, syscall
 from bpf.event import Direction
 from bpf.interfaces import Layer
 from bpf.lab import packets
-from bpf.places import PLACES, SLOTS, Table, UnderWay
+from bpf.places import SLOTS, Table, UnderWay, shards_for
 from bpf.program import Program
 from tests.bpf.both import TIMEOUT_NS, Both
 from tests.bpf.peers import ACK, ADDRESSES, RST, SYN, Peers, connect_in, connect_out
@@ -23,7 +23,7 @@ from tests.bpf.wire import IFINDEX, Wire
 
 pytestmark = pytest.mark.kernel
 
-COUNT = PLACES * 3 // 2
+COUNT = SLOTS * 3 // 2
 RUNS = 3_000_000
 ENOUGH = 1000
 PATIENCE_S = 60
@@ -50,6 +50,19 @@ def some(crowd: list[Peers], rest: int) -> Iterator[tuple[int, Peers]]:
     return ((number, crowd[number]) for number in range(rest, len(crowd), 4))
 
 
+@pytest.fixture(params=[1, 64], ids=["one CPU", "64 CPUs"])
+def _cpus(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: request.param)
+
+
+@pytest.mark.parametrize(
+    ("cpus", "shards"), [(1, 1), (2, 1), (3, 1), (4, 2), (8, 4), (12, 8), (64, 16), (512, 16)]
+)
+def test_shards(cpus: int, shards: int) -> None:
+    assert shards_for(cpus) == shards
+
+
+@pytest.mark.usefixtures("_cpus")
 def test_ours(program: Program, crowd: list[Peers]) -> None:
     with Both(program, Layer.IP) as both:
         for number, peers in enumerate(crowd):
@@ -75,6 +88,7 @@ def test_ours(program: Program, crowd: list[Peers]) -> None:
         assert both.counters()["late"] == COUNT // 4
 
 
+@pytest.mark.usefixtures("_cpus")
 def test_theirs(program: Program, crowd: list[Peers]) -> None:
     with Both(program, Layer.IP) as both:
         for number, peers in enumerate(crowd):
@@ -96,6 +110,7 @@ def test_theirs(program: Program, crowd: list[Peers]) -> None:
         both.check_account()
 
 
+@pytest.mark.usefixtures("_cpus")
 @pytest.mark.parametrize("is_ours", [True, False], ids=["ours", "theirs"])
 def test_nothing_is_left_of_those_that_ended_or_were_forgotten(
     program: Program, crowd: list[Peers], is_ours: bool
@@ -115,6 +130,7 @@ def test_nothing_is_left_of_those_that_ended_or_were_forgotten(
         assert not any(program.pending._glance.used(table._direction) for table in tables(program))
 
 
+@pytest.mark.usefixtures("_cpus")
 def test_the_place_left_last_is_taken_again(program: Program, wire: Wire, crowd: list[Peers]) -> None:
     """One after the other: each shard has one for all of its slots."""
     held: dict[int, set[int]] = defaultdict(set)
@@ -122,7 +138,7 @@ def test_the_place_left_last_is_taken_again(program: Program, wire: Wire, crowd:
     for peers in crowd[:1000]:
         wire.sends(peers.ours(SYN, 1000))
         (slot,) = glance.used(Direction.OUTBOUND)
-        held[slot // 256].add(glance.held(slot))
+        held[slot >> program._places.shard_bits].add(glance.held(slot))
         wire.receives(peers.theirs(RST | ACK, 0, 1001))
     assert {len(each) for each in held.values()} == {1}
 

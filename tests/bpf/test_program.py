@@ -136,6 +136,28 @@ def test_refused_by_us(wire: Wire, peers: Peers) -> None:
     assert (event.direction, event.outcome) == (Direction.INBOUND, Outcome.REFUSED)
 
 
+@pytest.mark.parametrize(("seq", "ack"), [(1, 5001), (0, 5000), (0, 5002)])
+def test_a_rst_of_ours_that_does_not_answer_their_syn_refuses_nothing(
+    wire: Wire, peers: Peers, seq: int, ack: int
+) -> None:
+    wire.receives(peers.theirs(SYN, 5000))
+    wire.sends(peers.ours(RST | ACK, seq, ack))
+    assert wire.events() == []
+
+
+@pytest.mark.parametrize("seq", [1000, 1002, 1001 + 0xFFFF])
+def test_a_rst_of_ours_with_another_number_does_not_take_our_answer_back(
+    wire: Wire, peers: Peers, seq: int
+) -> None:
+    """The last one's slot of awaited acknowledgements is the one that is set."""
+    wire.receives(peers.theirs(SYN, 5000))
+    wire.sends(peers.ours(SYN | ACK, 1000, 5001))
+    wire.sends(peers.ours(RST, seq))
+    assert wire.events() == []
+    wire.sends(peers.ours(RST, 1001))
+    assert only(wire.events()).outcome == Outcome.REFUSED
+
+
 def test_icmp_error_that_quotes_our_syn(wire: Wire, peers: Peers) -> None:
     syn = peers.ours(SYN, 1000)
     wire.sends(syn)

@@ -11,7 +11,7 @@ import pytest
 from bpf.event import Direction, Outcome
 from bpf.interfaces import Layer
 from bpf.matcher import PENDING_MAX
-from bpf.places import PLACES, Table, UnderWay
+from bpf.places import SLOTS, Table, UnderWay
 from bpf.program import Program
 from bpf.tables import AwaitedAcks
 from tests.bpf.peers import (
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.kernel
 
 def test_full_table_is_counted_and_leaves_the_other_alone(program: Program) -> None:
     peers = Peers(*ADDRESSES[4])
-    count = PENDING_MAX + PLACES + 100  # More than a table and places hold.
+    count = PENDING_MAX + SLOTS + 100  # More than a table and places hold.
     with Wire(program, Layer.IP) as wire:
         for number in range(count):
             source = replace(
@@ -37,7 +37,7 @@ def test_full_table_is_counted_and_leaves_the_other_alone(program: Program) -> N
             )
             wire.receives(source.theirs(SYN, number))
         left_out = wire.counters()["pending_full"]
-        assert 100 <= left_out <= 100 + PLACES
+        assert 100 <= left_out <= 100 + SLOTS
         assert program.pending.sweep(time.monotonic_ns()).pending[IFINDEX] == count - left_out
         connect_out(wire, peers)
         assert peers.is_of(only(wire.events()))

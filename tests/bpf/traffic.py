@@ -174,7 +174,7 @@ def segment(
     """A segment with the numbers that its kind should have, when the first SYN carries this data."""
     ours, theirs = connection
     sender, receiver = (theirs, ours) if is_ingress else (ours, theirs)
-    seq = sender.isn + (not flags & SYN)
+    seq = 0 if flags == RST | ACK else sender.isn + (not flags & SYN)  # That answers a SYN.
     ack = receiver.isn + 1 + (len(syn_data) if flags & SYN else 0) if flags & ACK else 0
     payload = syn_data if flags == SYN else b""
     return (

@@ -10,8 +10,6 @@ from bpf import syscall
 from bpf.event import RECORD
 from bpf.ring import RECORDS, Ring
 
-_PRODUCED = struct.pack("=I", 0)
-
 
 class Stand:
     """The ring, and the program's side of it. One thread; as root."""
@@ -36,7 +34,7 @@ class Stand:
         """Say that so many are being written; return the first one's number."""
         first = self._counted
         self._counted += records
-        syscall.update(self.ring.counts_fd, _PRODUCED, struct.pack("=8xQ", self._counted))
+        syscall.update(self.ring.produced_fd, bytes(4), struct.pack("=8xQ", self._counted))
         return first
 
     def write(self, first: int, written: bytes) -> None:
