@@ -1278,6 +1278,7 @@ INLINE void syn_out(struct view *view, struct step *step, struct stamps *stamps)
         if (found == IS_ANOTHER)
             old_isn = place->outbound.isn;
         place->key = *key;
+        barrier();
         send_first(&place->outbound, isn, step->data_bytes, stamps, now, called, view->cookie);
     }
     bpf_spin_unlock(&spot.shard->lock);
@@ -1340,6 +1341,7 @@ INLINE void syn_in(struct view *view, struct step *step)
         enter_table(&spot);
     } else if (found != IS_AGAIN) {
         place->key = *key;
+        barrier();
         begin_inbound(&place->inbound, isn, step->data_bytes, now);
     }
     bpf_spin_unlock(&spot.shard->lock);

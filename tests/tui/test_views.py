@@ -183,7 +183,7 @@ async def test_interface_that_cannot_be_watched_leaves_the_old_one() -> None:
         await screen.press("end", "enter")
         await screen.until(lambda: "no interface 'nosuch'; choose one of: eth0" in screen.prose)
         assert "eth0 tcx" in screen.title
-        assert screen.hosts == BY_P95
+        await screen.until(lambda: screen.hosts == BY_P95)
 
 
 async def test_b_goes_through_the_interfaces_that_can_be_watched() -> None:
