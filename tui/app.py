@@ -101,6 +101,7 @@ class TcplatApp(Steering, Shell):
         super().__init__(options)
         self.list_interfaces = list_interfaces
         self.collector = Collector(open_source, self.post_message, options.takers)
+        self.collector.redraw_interval_s = self.interval_s
         self.model = Model(self.collector, options)
         self.views = Views(self.model, options, self.draw)
         self.title_line = TitleLine(self.model.rows, options.glyphs)
@@ -169,6 +170,10 @@ class TcplatApp(Steering, Shell):
     def _tell_source_failed(self, message: SourceFailed) -> None:
         self.situation.failure = message.reason
         self.redraw()
+
+    def action_interval(self, step: int) -> None:
+        super().action_interval(step)
+        self.collector.redraw_interval_s = self.interval_s
 
     def _take_over(self) -> None:
         if not self.situation.is_paused and self.model.refresh():

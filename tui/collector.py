@@ -17,9 +17,12 @@ from bpf.event import Flow, Handshake, printable
 from bpf.source import Account, Batch, Playback, Player, Source, Taker
 from tui.waiting import Waiting
 
-_DRAIN_S, _IDLE_DRAIN_S = 0.05, 0.25
-"""From one drain to the next: at least, and at most."""
-_BATCH = 2000
+_DRAIN_S = 0.05
+"""From one drain to the next, at least."""
+_DRAIN_MAX_S = 0.5
+_DRAINS_A_REDRAW = 2
+"""... at most."""
+_BATCH = 5000
 """Handshakes and samples in a batch that holds up no key, and costs more than its way to the screen."""
 _GIVEN_ACCOUNTS_INTERVAL_S = 9.5
 """A recording has accounts about every 10 s, the screen's come every second."""
@@ -100,6 +103,8 @@ class Collector:
         self._units: dict[int, str] = {}
         self._given_accounts = -inf
         self._waiting = Waiting(lambda *batch: post(BatchArrived(*batch)))
+        self.redraw_interval_s = 1.0
+        """How often the screen is drawn: what comes for it need not come more often than twice as often."""
 
     def taken(self) -> None:
         """Say that the screen has taken a batch. From any thread."""
@@ -172,7 +177,12 @@ class Collector:
         self._hand_on(source, batch)
         if isinstance(source, Player):
             return _DRAIN_S
-        return _next_drain_s(drain_s, len(batch.handshakes) + len(batch.flows))
+        return self._next_drain_s(drain_s, len(batch.handshakes) + len(batch.flows))
+
+    def _next_drain_s(self, before_s: float, count: int) -> float:
+        """How long to wait for a batch, when `count` came within the time before."""
+        at_most_s = max(_DRAIN_S, min(_DRAIN_MAX_S, self.redraw_interval_s / _DRAINS_A_REDRAW))
+        return max(_DRAIN_S, min(at_most_s, before_s * _BATCH / count)) if count else at_most_s
 
     def _tell_accounts(self, source: Source, accounts: Sequence[Account]) -> None:
         gone = frozenset(map(printable, source.gone))
@@ -239,11 +249,6 @@ class Collector:
 
 def _selection(source: Source) -> list[str]:
     return [printable(name) for name in source.selection]
-
-
-def _next_drain_s(before_s: float, count: int) -> float:
-    """How long to wait for a batch, when `count` came within the time before."""
-    return max(_DRAIN_S, min(_IDLE_DRAIN_S, before_s * _BATCH / count)) if count else _IDLE_DRAIN_S
 
 
 def _showable(accounts: Sequence[Account]) -> list[Account]:

@@ -33,11 +33,20 @@ class Steady(Played):
 
 
 @pytest.mark.parametrize(
-    ("rate", "wait_s"), [(0, 0.25), (10, 0.25), (1000, 0.25), (4000, 0.25), (10_000, 0.2), (100_000, 0.05)]
+    ("rate", "wait_s"), [(0, 0.5), (10, 0.5), (1000, 0.5), (4000, 0.5), (20_000, 0.25), (100_000, 0.05)]
 )
 def test_it_is_drained_as_often_as_what_comes_makes_it_worth(rate: int, wait_s: float) -> None:
     source = Steady(rate)
     collector = Collector(lambda: source, lambda _: None)
+    collector.run(lambda: len(source.waits_s) == DRAINS)
+    assert source.waits_s[-1] == pytest.approx(wait_s)
+
+
+@pytest.mark.parametrize(("redraw_interval_s", "wait_s"), [(0.2, 0.1), (0.01, 0.05), (60, 0.5)])
+def test_it_is_drained_as_often_as_the_screen_is_drawn(redraw_interval_s: float, wait_s: float) -> None:
+    source = Steady(0)
+    collector = Collector(lambda: source, lambda _: None)
+    collector.redraw_interval_s = redraw_interval_s
     collector.run(lambda: len(source.waits_s) == DRAINS)
     assert source.waits_s[-1] == pytest.approx(wait_s)
 

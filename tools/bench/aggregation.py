@@ -24,9 +24,9 @@ from tui.core.rows import Rows
 
 TARGET_US = 2.0
 _HOSTS = 10_000
-_DRAINED = 2500
-"""Handshakes in a batch: 50 ms of 50,000 a second."""
-_BATCHES_A_REDRAW = 20
+_DRAINED = 5000
+"""Handshakes in a batch: 100 ms of 50,000 a second."""
+_BATCHES_A_REDRAW = 10
 _BUSY_TURNS = 200
 
 

@@ -13,7 +13,7 @@ from tools.bench.children import Generator
 from tools.bench.connecting import connecting
 from tools.bench.effort import Effort
 from tools.bench.injected import injected
-from tools.bench.kernel import EMPTY, HANDSHAKE_TARGET_NS
+from tools.bench.kernel import EMPTY
 from tools.bench.network import OURS, Pair
 from tools.bench.report import Figure
 
@@ -57,7 +57,7 @@ def figures(effort: Effort) -> Iterator[Figure]:
         [2 * (each.ours - each.empty) for each in crafted],
         "ns a packet, an empty program",
         [each.empty for each in crafted],
-        HANDSHAKE_TARGET_NS,
+        None,
         {"handshakes/s": [each.rate for each in crafted]},
     )
 
