@@ -19,6 +19,8 @@ from bpf.places import Glance, Table, UnderWay
 _CONNECTION = struct.Struct("=16s16sHHI")
 _OUTBOUND = struct.Struct("=QQIIIIHB5xQ16sI4x")
 _INBOUND = struct.Struct("=QQQIIIIIHBB")
+_FIRST_SYN_NS = struct.Struct("=Q")
+"""... with which both begin."""
 _NUMBER = struct.Struct("=I")
 
 
@@ -102,10 +104,11 @@ class Pending:
         reported = dict(syscall.entries(self._reported_fd, _CONNECTION.size, _NUMBER.size))
         self._glance.say_reported(has_any=bool(reported))
         for found in self._outbound.entries():
-            entry = _Outbound._make(_OUTBOUND.unpack(found.value))
-            if now_ns - entry.first_syn_ns < self._timeout_ns:
+            (first_syn_ns,) = _FIRST_SYN_NS.unpack_from(found.value)
+            if now_ns - first_syn_ns < self._timeout_ns:  # Nearly all.
                 sweep.pending[_ifindex_of(found.key)] += 1
                 continue
+            entry = _Outbound._make(_OUTBOUND.unpack(found.value))
             if reported.get(found.key) != _NUMBER.pack(entry.isn) and self._report(found, entry.isn):
                 unanswered = _unanswered(
                     found.key, Direction.OUTBOUND, entry.retransmits, entry.isn << 32, now_ns
@@ -170,7 +173,7 @@ class Pending:
 
 
 def _ifindex_of(key: bytes) -> int:
-    return int(_CONNECTION.unpack(key)[-1])
+    return int(_NUMBER.unpack_from(key, _CONNECTION.size - _NUMBER.size)[0])
 
 
 def _unanswered(key: bytes, direction: Direction, retransmits: int, identity: int, now_ns: int) -> Handshake:
