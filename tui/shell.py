@@ -125,6 +125,8 @@ class Shell(Commands, Exporting, App[None]):
 
     def _tidy(self) -> None:
         """However rarely it is redrawn: what keys leave behind does not wait for that."""
+        if not self.screen_stack:  # Timers may still fire when it has ended.
+            return
         driver = self._driver
         if isinstance(driver, QuietMouseDriver):
             if driver.is_gone:

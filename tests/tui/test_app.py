@@ -38,6 +38,14 @@ async def test_first_handshake_makes_a_row() -> None:
         assert "No handshake" not in screen.text
 
 
+async def test_timers_that_fire_when_it_has_ended_do_nothing() -> None:
+    async with shown(Played(*THREE)) as screen:
+        app = screen.app
+    assert not app.screen_stack
+    app._tidy()
+    app.redraw()
+
+
 async def test_no_color_shows_the_same_text(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     async with shown(Played(*THREE)) as screen:
