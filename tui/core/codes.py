@@ -38,24 +38,15 @@ _fields_of = itemgetter(
     )
 )
 
-_SCALED = 1 << 14
+_SCALED = 1 << 12
 _CODES = tuple(range(ESTABLISHED_END))
 """The same objects in all tables: their keys take no room of their own, and are found without a look into them."""
 
 
 @cache
-def _buckets() -> tuple[int, ...]:
-    return tuple(map(bucket_of, range(_SCALED)))
-
-
-@cache
 def _scaled(shift: int) -> tuple[int, ...]:
-    """The buckets of latencies that were shifted by so much, and have no less than 7 bits left.
-
-    Twice a latency is 64 buckets on. Those beyond the last bucket are of more than 64 bits.
-    """
-    last, further = BUCKETS - 1, shift << 6
-    return tuple([_CODES[min(bucket + further, last)] for bucket in _buckets()])
+    """The buckets of latencies that were shifted by so much, and have no less than 7 bits left."""
+    return tuple(_CODES[bucket_of(ns << shift)] for ns in range(_SCALED))
 
 
 def codes_of(latencies_ns: list[int], least_ns: int, greatest_ns: int) -> list[int]:
