@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+import resource
 import signal
 from collections.abc import Callable, Collection
 from pathlib import Path
@@ -40,6 +41,17 @@ class Children:
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
         self._children.append((pid, os.pidfd_open(pid)))
+
+    def may_get_back(self, niceness: int) -> bool:
+        """Whether they may have this one again, once they have gone after others and we have given up our privileges.
+
+        What decides is their RLIMIT_NICE (getrlimit(2)): `begin` raises it, if it has CAP_SYS_RESOURCE.
+        """
+        try:
+            allowed = [resource.prlimit(pid, resource.RLIMIT_NICE)[0] for pid, _ in self._children]
+        except OSError:
+            return False
+        return all(each == resource.RLIM_INFINITY or each >= 20 - niceness for each in allowed)
 
     def set_niceness(self, niceness: int) -> None:
         """Let them all go before others, or after (nice(2)); where that is not allowed, they stay as they are."""

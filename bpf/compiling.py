@@ -22,7 +22,6 @@ from bpf.compiled import Compiled, decoded
 from bpf.compiler import cannot_prepare, compile_program, compiler_files, ingredients
 from bpf.errors import KernelUnsupported, MissingBcc, NotPermitted, TcplatError
 from bpf.kept import Kept
-from bpf.requirements import may_raise_priority
 
 _READ_BYTES = 1 << 20
 _LAST = 19
@@ -33,8 +32,9 @@ _FAILURES = {each.__name__: each for each in (KernelUnsupported, MissingBcc, Not
 class Compiling:
     """Begun when entered, in the main thread, while it is the only one; `take` it in any thread.
 
-    Until it is told to hurry, or waited for, it uses only what others leave of the processor: the screen is drawn
-    meanwhile. When it is left there is no process any more, whether it had done its work or not.
+    Until it is told to hurry, or waited for, it uses only what others leave of the processor, if it may be given its
+    share again: the screen is drawn meanwhile. When it is left there is no process any more, whether it had done its
+    work or not.
     """
 
     def __init__(self, directory: Path | None, *, is_forwarding: bool) -> None:
@@ -58,7 +58,7 @@ class Compiling:
                 raise
             finally:
                 os.close(told_on)
-        if may_raise_priority():
+        if self._children.may_get_back(os.getpriority(os.PRIO_PROCESS, 0)):
             self._children.set_niceness(_LAST)
         return self
 

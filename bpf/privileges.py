@@ -19,7 +19,7 @@ from pathlib import Path
 from bpf import prctl
 from bpf.errors import TcplatError
 
-CAP_DAC_OVERRIDE, CAP_NET_ADMIN, CAP_SYS_ADMIN, CAP_SYS_NICE, CAP_PERFMON, CAP_BPF = 1, 12, 21, 23, 38, 39
+CAP_DAC_OVERRIDE, CAP_NET_ADMIN, CAP_SYS_ADMIN, CAP_PERFMON, CAP_BPF = 1, 12, 21, 38, 39
 """Bits of capabilities(7)."""
 _CAPABILITY_VERSION_3 = 0x20080522
 _LAST_CAPABILITY = Path("/proc/sys/kernel/cap_last_cap")
@@ -109,9 +109,10 @@ def give_up(who: Caller | None, *, is_watching: bool) -> None:
 
 @contextmanager
 def forking(environment: Mapping[str, str]) -> Iterator[None]:
-    """What is forked meanwhile can be ended and hurried by us even when we have given up our privileges.
+    """What is forked meanwhile can be ended by us, and mostly hurried, even when we have given up our privileges.
 
-    kill(2) and setpriority(2) ask who the other is really, and what priority it may have; all else stays as it is.
+    kill(2) and setpriority(2) ask who the other is really, and what priority it may have, which takes CAP_SYS_RESOURCE
+    to change; all else stays as it is.
     """
     who = caller(environment)
     before = resource.getrlimit(resource.RLIMIT_NICE)

@@ -8,7 +8,7 @@ import resource
 from pathlib import Path
 
 from bpf.errors import MissingBcc, NotPermitted
-from bpf.privileges import CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON, CAP_SYS_ADMIN, CAP_SYS_NICE, capabilities
+from bpf.privileges import CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON, CAP_SYS_ADMIN, capabilities
 
 _COMMANDS = {
     "debian": "apt install python3-bpfcc",
@@ -71,8 +71,3 @@ def require_files() -> None:
     if soft < _FILES_MIN:
         what = f"this process may have {soft} files open, and needs {_FILES_MIN}"
         raise NotPermitted(what, f"allow it more: ulimit -Hn {_FILES_MIN}, as root")
-
-
-def may_raise_priority() -> bool:
-    """Whether this process may give back to another the priority that it took from it."""
-    return bool(capabilities() >> CAP_SYS_NICE & 1)

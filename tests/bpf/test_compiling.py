@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -97,6 +99,28 @@ def test_it_ends_with_whoever_no_longer_wants_it(monkeypatch: pytest.MonkeyPatch
     with Compiling(None, is_forwarding=False):
         assert children() != before
     assert (children(), open_fds()) == (before, fds)
+
+
+NICENESS_WHEN_HURRIED = """
+import os, signal
+from pathlib import Path
+from bpf import compiling, privileges
+
+compiling.compile_program = lambda **_: signal.pause()
+with compiling.Compiling(None, is_forwarding=False) as there:
+    privileges.give_up(None, is_watching=True)
+    there.hurry()
+    child, = Path("/proc/thread-self/children").read_text().split()
+    print(os.getpriority(os.PRIO_PROCESS, int(child)))
+"""
+
+
+@pytest.mark.kernel
+@pytest.mark.parametrize("dropped", ["setpriv", "setpriv --bounding-set=-sys_resource"])
+def test_who_hurries_it_is_heard_with_few_capabilities(dropped: str) -> None:
+    command = [*dropped.split(), "--", sys.executable, "-c", NICENESS_WHEN_HURRIED]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    assert (done.stdout, done.stderr) == (f"{os.getpriority(os.PRIO_PROCESS, 0)}\n", "")
 
 
 @pytest.mark.kernel

@@ -21,6 +21,10 @@ pytestmark = pytest.mark.kernel
 
 CLIENT, SERVER, PORT = "192.0.2.1", "192.0.2.2", 8000
 CONNECTIONS = 16
+AT_ONCE = 6
+PAGE_BYTES = (
+    20_000  # More than a first congestion window: others' pages are in the queue while one is fetched.
+)
 ROUNDS = 3
 FIELDS = ("frame.time_epoch", "tcp.srcport", "tcp.dstport", "tcp.flags.ack", "tcp.analysis.ack_rtt")
 
@@ -53,8 +57,8 @@ def pair() -> Iterator[Pair]:
         )
         server.configure([f"addr add {SERVER}/24 dev veth1", "link set veth1 up"])
         # Without a delay there would be nothing to agree about. A token bucket is the one qdisc with a delay that
-        # every kernel has: at 25 kB/s, answers queue for tens of milliseconds behind what else the server says.
-        delay = "qdisc add dev veth1 root tbf rate 200kbit burst 2000 latency 5s"
+        # every kernel has: at 500 kB/s, answers queue for tens of milliseconds behind the pages on their way to others.
+        delay = "qdisc add dev veth1 root tbf rate 4mbit burst 2000 latency 5s"
         subprocess.run(inside(server.path, "tc", *delay.split()), check=True)
         yield Pair(client.path, server.path)
 
@@ -78,8 +82,8 @@ def ended(child: subprocess.Popen[bytes]) -> Iterator[None]:
 
 def curl(pair: Pair, times: int) -> None:
     """Fetch a page, some at a time; the server speaks HTTP/1.0, so each is a connection."""
-    pages = [word for _ in range(times) for word in ("-o", "/dev/null", f"http://{SERVER}:{PORT}/")]
-    words = ["curl", "-sS", "--parallel", "--parallel-max", "6", "--parallel-immediate", *pages]
+    pages = [word for _ in range(times) for word in ("-o", "/dev/null", f"http://{SERVER}:{PORT}/page")]
+    words = ["curl", "-sS", "--parallel", "--parallel-max", str(AT_ONCE), "--parallel-immediate", *pages]
     subprocess.run(inside(pair.client, *words), check=True, timeout=PATIENCE_S)
 
 
@@ -105,7 +109,8 @@ def seen_by_tshark(text: str) -> dict[int, tuple[float, float]]:
 )
 def test_latencies_agree_with_tsharks(pair: Pair, tmp_path: Path) -> None:
     served, captured, measured = (tmp_path / name for name in ("served", "captured", "measured"))
-    (tmp_path / "page").mkdir()
+    (tmp_path / "pages").mkdir()
+    (tmp_path / "pages" / "page").write_bytes(bytes(PAGE_BYTES))
     server = [
         sys.executable,
         "-u",
@@ -115,7 +120,7 @@ def test_latencies_agree_with_tsharks(pair: Pair, tmp_path: Path) -> None:
         "--bind",
         SERVER,
         "-d",
-        str(tmp_path / "page"),
+        str(tmp_path / "pages"),
     ]
     tshark = ["tshark", "-n", "-l", "-i", "veth0", "-f", "tcp", "-Y", "tcp.flags.syn==1", "-T", "fields"]
     with ExitStack() as stack:
