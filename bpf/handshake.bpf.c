@@ -73,7 +73,6 @@
 #define SYN 0x02
 #define RST 0x04
 #define ACK 0x10
-#define IS_TCP 0x100 /* Beside the flags: there are some. */
 /* What a RST has that answers a SYN (RFC 9293, 3.10.7.1). */
 #define REFUSAL_SEQ 0
 
@@ -657,33 +656,24 @@ INLINE bool may_matter(u8 flags, u32 seq, u32 ack, bool ingress)
     return ingress && (flags & ACK) && is_awaited(bpf_ntohl(ack));
 }
 
-/* The quick look at an IP packet: false for what certainly has nothing to do with a handshake. Tells the flags of a TCP
- * segment that needs no closer look to be found. */
-INLINE bool quick_look(u16 ethertype, u8 *ip, u8 *end, bool ingress, u32 *flags)
+/* The quick look: where the TCP header lies, if it follows a bare IP header that follows this ethertype; NULL: it does not. */
+INLINE u8 *plain_tcp(u16 ethertype, u8 *ip, u8 *end)
 {
-    u8 *tcp;
-    if (LIKELY(ethertype == bpf_htons(ETH_IPV4))) {
-        if (UNLIKELY(ip + IPV4_HEADER > end))
-            return true;
-        if (UNLIKELY(ip[9] != PROTO_TCP))
-            return ip[9] == PROTO_ICMP;
-        tcp = ip + IPV4_HEADER;
-        if (UNLIKELY(ip[0] != 0x45 || tcp + TCP_HEADER > end))
-            return true;
-    } else if (ethertype == bpf_htons(ETH_IPV6)) {
-        if (ip + IPV6_HEADER > end)
-            return true;
-        if (ip[6] == PROTO_UDP)
-            return false;
-        tcp = ip + IPV6_HEADER;
-        if (ip[6] != PROTO_TCP || tcp + TCP_HEADER > end)
-            return true;
-    } else {
-        return ethertype == bpf_htons(ETH_VLAN) || ethertype == bpf_htons(ETH_QINQ) ||
-               ethertype == bpf_htons(ETH_PPPOE);
-    }
-    *flags = tcp[TCP_FLAGS_OFFSET] | IS_TCP;
-    return may_matter(tcp[TCP_FLAGS_OFFSET], *(u32 *)(tcp + TCP_SEQ_OFFSET), *(u32 *)(tcp + TCP_ACK_OFFSET), ingress);
+    if (LIKELY(ethertype == bpf_htons(ETH_IPV4)))
+        return LIKELY(ip + IPV4_HEADER + TCP_HEADER <= end && ip[9] == PROTO_TCP && ip[0] == 0x45) ? ip + IPV4_HEADER : NULL;
+    if (LIKELY(ethertype == bpf_htons(ETH_IPV6)))
+        return LIKELY(ip + IPV6_HEADER + TCP_HEADER <= end && ip[6] == PROTO_TCP) ? ip + IPV6_HEADER : NULL;
+    return NULL;
+}
+
+/* May what the quick look cannot read have to do with a handshake? */
+INLINE bool may_hide(u16 ethertype, u8 *ip, u8 *end)
+{
+    if (ethertype == bpf_htons(ETH_IPV4))
+        return ip + IPV4_HEADER > end || ip[9] == PROTO_TCP || ip[9] == PROTO_ICMP;
+    if (ethertype == bpf_htons(ETH_IPV6))
+        return ip + IPV6_HEADER > end || ip[6] != PROTO_UDP;
+    return ethertype == bpf_htons(ETH_VLAN) || ethertype == bpf_htons(ETH_QINQ) || ethertype == bpf_htons(ETH_PPPOE);
 }
 
 /* Two words of a packet as one: what is stored in pieces, and read as one soon after, is waited for. */
@@ -782,11 +772,14 @@ INLINE u32 header_bytes(struct segment *tcp)
 
 INLINE void key_of(struct connection *key, u32 ifindex, u64 *local, u64 *remote, u16 local_port, u16 remote_port)
 {
+    u32 ports[] = {bpf_ntohs(remote_port), bpf_ntohs(local_port)};
     __builtin_memcpy(key->remote, remote, 16);
     __builtin_memcpy(key->local, local, 16);
-    key->remote_port = bpf_ntohs(remote_port);
-    key->local_port = bpf_ntohs(local_port);
-    key->ifindex = ifindex;
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    *(u64 *)&key->remote_port = pair(ports[1] << 16 | ports[0], ifindex);
+#else
+    *(u64 *)&key->remote_port = pair(ports[0] << 16 | ports[1], ifindex);
+#endif
 }
 
 /* `is_ours`: this side sent it. Values are chosen, not where they are: the verifier refuses what compilers make of that. */
@@ -2036,7 +2029,8 @@ INLINE int parse(struct view *view, u32 offset, struct step *step)
     return unreadable;
 }
 
-/* The compiler makes three of it: one for our SYNs, one for the SYN-ACKs that answer them, one for whatever else there is. */
+/* The compiler makes three of it: one for our SYNs, one for the SYN-ACKs that answer them, one for whatever else there is, and for
+ * those in what the quick look cannot read. */
 INLINE void look_fully(struct view *view, struct step *step, u8 *end, bool ingress, u8 kind)
 {
     struct stamps stamps = {};
@@ -2096,30 +2090,37 @@ int handshake(struct __sk_buff *skb)
     u16 ethertype = LIKELY(offset)             ? *(u16 *)(data + ETH_TYPE_OFFSET)
                     : data[0] >> 4 == 6 ? bpf_htons(ETH_IPV6)
                                         : bpf_htons(ETH_IPV4);
-    u32 flags = 0;
-    bool matters = quick_look(ethertype, data + offset, end, ingress, &flags);
+    u8 *ip = data + offset;
+    u8 *tcp = plain_tcp(ethertype, ip, end);
     struct view view = {.skb = skb, .account = account, .ingress = ingress, .ethertype = ethertype, .kind = GOES_ON};
-    if (UNLIKELY(!ingress && flags && FLOW_INTERVAL))
-        flow_out(&view, ethertype, offset, flags);
-    if (IS_FORWARDING && flags && (ingress || !skb->sk))
-        pass(&view, ethertype, offset, data + offset, end, flags);
-    if (UNLIKELY(!matters))
-        return NEXT_PROGRAM;
     struct step step;
     int unreadable;
-    if (LIKELY(flags)) {
-        unreadable = read_plain(&view, offset, data + offset, end, &step, &view.options);
+    if (LIKELY(tcp)) {
+        u8 flags = tcp[TCP_FLAGS_OFFSET];
+        if (!ingress && FLOW_INTERVAL)
+            flow_out(&view, ethertype, offset, flags);
+        if (IS_FORWARDING && (ingress || !skb->sk))
+            pass(&view, ethertype, offset, ip, end, flags);
+        if (UNLIKELY(!may_matter(flags, *(u32 *)(tcp + TCP_SEQ_OFFSET), *(u32 *)(tcp + TCP_ACK_OFFSET), ingress)))
+            return NEXT_PROGRAM;
+        unreadable = read_plain(&view, offset, ip, end, &step, &view.options);
         view.kind = flags & (SYN | RST | ACK);
+        if (LIKELY(view.kind == SYN && !ingress && !unreadable)) {
+            look_fully(&view, &step, end, false, SYN);
+            return NEXT_PROGRAM;
+        }
+        if (LIKELY(view.kind == (SYN | ACK) && ingress && !unreadable)) {
+            look_fully(&view, &step, end, true, SYN | ACK);
+            return NEXT_PROGRAM;
+        }
     } else {
+        if (!may_hide(ethertype, ip, end))
+            return NEXT_PROGRAM;
         __builtin_memset(&step, 0, sizeof(step));
         unreadable = unwrap(&view, offset, &step);
     }
-    if (UNLIKELY(unreadable > READABLE && unreadable <= TOO_DEEP))
+    if (unreadable > READABLE && unreadable <= TOO_DEEP)
         account->unreadable[unreadable]++;
-    else if (LIKELY(view.kind == SYN && !ingress))
-        look_fully(&view, &step, end, false, SYN);
-    else if (LIKELY(view.kind == (SYN | ACK) && ingress))
-        look_fully(&view, &step, end, true, SYN | ACK);
     else if (view.kind != GOES_ON)
         look_fully(&view, &step, end, ingress, view.kind);
     return NEXT_PROGRAM;
