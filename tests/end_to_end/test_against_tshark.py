@@ -22,9 +22,8 @@ pytestmark = pytest.mark.kernel
 CLIENT, SERVER, PORT = "192.0.2.1", "192.0.2.2", 8000
 CONNECTIONS = 16
 AT_ONCE = 6
-PAGE_BYTES = (
-    20_000  # More than a first congestion window: others' pages are in the queue while one is fetched.
-)
+PAGE_BYTES = 20_000
+"""More than a first congestion window: while a page is fetched, those of others are in the queue."""
 ROUNDS = 3
 FIELDS = ("frame.time_epoch", "tcp.srcport", "tcp.dstport", "tcp.flags.ack", "tcp.analysis.ack_rtt")
 
