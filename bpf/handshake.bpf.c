@@ -112,8 +112,15 @@
 #define PENDING_MAX 65536
 #define SLOTS 4096
 #define SLOTS_BITS 12
+#define SPARES 1024
+#define PLACES (2 * SLOTS + SPARES)
+#define PLACE_BITS 14
+#define PLACE_MASK ((1 << PLACE_BITS) - 1)
+#define SHARDS 32
 #define NO_PLACE 0
-#define ELSEWHERE 0xffff
+#define BUSY PLACE_MASK
+/* How often something is tried that another CPU came in the way of. */
+#define ATTEMPTS 4
 #define CALLERS_MAX 32768
 #define ACCOUNTS_MAX 256
 #define ACK_SLOTS 65536
@@ -192,9 +199,8 @@
         asm volatile("%0 = 0x7c91a706 ll" : "=r"(_map));                                                               \
         _map;                                                                                                          \
     })
-/* By how many bits of its number, the lowest, a slot is told apart from others of its shard; and these. */
+/* By how many bits of its number, the lowest, a slot is told apart from others of its shard. */
 #define SHARD_BITS LOADED(0x7c91a710)
-#define SHARD_MASK LOADED(0x7c91a711)
 /* ... and maps of one value each, which is at hand without a call (Linux 5.2). Some of them bcc could not make: it knows no locks,
  * and takes minutes for large values. */
 #define VALUE(marker, type)                                                                                            \
@@ -209,24 +215,26 @@
 #define RING_TURNS VALUE(0x7c91a70c, struct turns)
 #define CONSUMED VALUE(0x7c91a712, u64)
 #define GLANCE VALUE(0x7c91a713, struct glance)
-#define AWAITED VALUE(0x7c91a714, struct awaited)
-/* ... and one of several values with locks. */
-#define SHARD(number)                                                                                                  \
-    ({                                                                                                                 \
-        void *_map;                                                                                                    \
-        asm volatile("%0 = 0x7c91a70d ll" : "=r"(_map));                                                               \
-        (struct shard *)bpf_map_lookup_elem(_map, number);                                                             \
-    })
-
+#define AWAITED VALUE(0x7c91a70d, struct awaited)
 /* The ring of records: how many were put there, and how many the reader has taken; and for each record on which turn through the
  * ring it was written, so that the reader knows when it is whole. Our own, since BPF_MAP_TYPE_RINGBUF waits, by its barriers, until
  * memory that was not at hand has come to be written; here the packet goes on meanwhile.
  * Records are counted by an atomic operation where the kernel can tell what it found (Linux 5.12) and what one processor writes is
- * seen by others in that order (x86, s390). Else they are counted with a lock; it is held while one is written where it must. */
+ * seen by others in that order (x86, s390). Else they are counted with a lock; it is held while one is written where it must.
+ * The same lock stands in for other atomic operations. */
 #ifndef STORES_IN_ORDER
 #define STORES_IN_ORDER 0
 #endif
-#define HAS_FETCH_ADD LOADED(0x7c91a70e)
+#define HAS_ATOMICS LOADED(0x7c91a70e)
+/* Atomic operations that compilers may be older than: the loader makes them. Where an addition has a marker two instructions before
+ * it, it shall tell what was there before, or be an exchange. */
+#define FETCH_ADD "%0 = 0x7c91a70f; %0 = 1; lock *(u64 *)(%1 + 8) += %0"
+#define EXCHANGE "%0 = 0x7c91a711; %0 = %2; lock *(u64 *)(%1 + 0) += %0"
+/* To compare and exchange, the kernel wants what is expected in r0, and leaves there what it found. To tell a compiler of r0 takes a
+ * call: so there are two, to functions of these numbers, for the loader to write over. */
+#define COMPARE_AND_EXCHANGE_32(word, old, new) ((void (*)(void *, u64, u64))0x7c91a714)(word, old, new)
+#define COMPARE_AND_EXCHANGE_64(word, old, new) ((void (*)(void *, u64, u64))0x7c91a715)(word, old, new)
+#define FOUND() ((u64(*)(void))0x7c91a716)()
 /* Room that is left for those that find some at the same time: one on each CPU. */
 #define RESERVE 1024
 struct produced {
@@ -356,42 +364,55 @@ _Static_assert(sizeof(struct inbound) == 48, "bpf/tables.py decodes 48 bytes");
 
 /* A handshake under way. It has a slot, by its connection's hash, which tells its place; of the places that are free the one that
  * was left last is taken: it is the one that is at hand, where all others have to be fetched from memory. Where two that are under
- * way have the same slot, or all places of their shard are taken, the later one goes into the hash table of its direction. */
+ * way have the same slot, the later one goes into the hash table of its direction.
+ *
+ * No lock is taken. A place belongs to whoever took it, then to all from when its slot tells it until somebody makes the slot tell
+ * something else; meanwhile nobody changes it. So what was read of a place was right, and the handshake is his who read it, if the
+ * slot still tells the same when he replaces that. A place is told by its number (from 1) and, above that, how often it had been
+ * left before: so it is not mistaken for what it was earlier. */
 struct place {
     struct connection key;
     union {
-        u64 first_syn_ns; /* 0: it is free. */
+        u64 first_syn_ns;
         struct outbound outbound;
         struct inbound inbound;
     };
-    u64 unused[2];
+    u64 next; /* That is free, as that is told; BUSY: to be written. */
+    u64 times_left;
 };
 _Static_assert(sizeof(struct place) == 128, "bpf/places.py decodes 128 bytes");
+_Static_assert(__builtin_offsetof(struct place, next) == 112, "bpf/places.py writes it");
 
-/* So many slots, and as many places, numbered from 1. Whatever changes one of them holds its lock. The more CPUs there are, the more
- * shards the loader makes, and no more: what is used by turns has to be fetched from memory each time. */
-struct shard {
-    struct bpf_spin_lock lock;
-    u32 taken;
-    u32 elsewhere; /* How many of its handshakes are in the table. */
-    u32 unused[13]; /* Two that are locked at a time have a line each. */
+/* How a place is told that is free. By itself in its line of memory: some are one CPU's, others are awaited by many. */
+struct told {
+    u64 place;
+    u64 unused[7];
 };
-_Static_assert(sizeof(struct shard) == 64, "bpf/places.py makes a map of 64 bytes");
+_Static_assert(sizeof(struct told) == 64, "bpf/places.py writes 64 bytes");
 
+/* Slots are in shards that have as many places: the more CPUs there are, the more shards the loader makes, and no more, since what
+ * is used by turns has to be fetched from memory each time. And each CPU has a place to spare: what is to be changed is written
+ * there, and put where it was. */
 struct places {
-    struct place places[2 * SLOTS];
-    u32 elsewhere_of[2 * SLOTS]; /* How many of a slot's are in the table. */
-    u16 free[2 * SLOTS];         /* Of each shard, from `taken` on: the place that was left last first. */
+    struct place places[PLACES];
+    struct told free[SHARDS]; /* The one that was left last. */
+    struct told spare[SPARES];
 };
-_Static_assert(sizeof(struct places) == 2 * SLOTS * 134, "bpf/places.py writes what is free behind 132 bytes each");
+_Static_assert(PLACES < PLACE_MASK, "as they are numbered");
+
+struct slot {
+    u32 place;     /* As it is told, without the upper half; BUSY: somebody will write it. */
+    u32 elsewhere; /* How many of its handshakes are in the table. */
+};
 
 /* What is to be told at a glance, being small enough to stay in the cache: whether any handshake was reported as unanswered (user
- * space says so), and of each slot its place, or ELSEWHERE: there are only some in the table. Nearly all RSTs have nothing to do
- * with either. */
+ * space says so), and the slots. Nearly all RSTs have nothing to do with either. */
 struct glance {
     u32 has_reported;
-    u16 slots[2 * SLOTS];
+    u32 unused[15];
+    struct slot slots[2 * SLOTS];
 };
+_Static_assert(__builtin_offsetof(struct glance, slots) == 64, "bpf/places.py reads what is behind 64 bytes");
 
 /* What user space asks the program `forget` for: to remove a handshake, if it still is as it was read. */
 struct request {
@@ -913,11 +934,10 @@ INLINE void *begin_record(struct writing *writing)
 {
     struct produced *produced = writing->produced = PRODUCED;
     u64 number;
-    if (STORES_IN_ORDER && HAS_FETCH_ADD) {
+    if (STORES_IN_ORDER && HAS_ATOMICS) {
         if (UNLIKELY(!has_room(produced)))
             return 0;
-        /* The loader writes the 1 here, and makes the addition tell what was there before: compilers may be older than that. */
-        asm volatile("%0 = 0x7c91a70f; lock *(u64 *)(%1 + 8) += %0" : "=&r"(number) : "r"(produced) : "memory");
+        asm volatile(FETCH_ADD : "=&r"(number) : "r"(produced) : "memory");
     } else {
         bpf_spin_lock(&produced->lock);
         bool is_room = has_room(produced);
@@ -989,14 +1009,60 @@ INLINE u64 answered_ns(struct stamps *answer, bool stamped, u32 first_stamp, u32
 
 /* Where a handshake under way is: in a place, or (is_elsewhere) in its direction's table. */
 struct spot {
-    struct shard *shard;
-    struct place *place; /* One that is free, if the slot has none. */
-    u16 *slot;
-    u64 number;
-    u64 held;         /* What the slot said. */
-    u64 first_syn_ns; /* What the place said: nobody who comes to have it later has the same. */
+    struct slot *slot;
+    u64 number;          /* The slot's. */
+    u64 held;            /* What the slot told. */
+    struct place *place; /* ... which is there; 0: none. */
     bool is_elsewhere;
 };
+
+/* What is done with a lock where there is nothing better. */
+#define LOCKED(steps)                                                                                                  \
+    do {                                                                                                               \
+        struct produced *_locked = PRODUCED;                                                                           \
+        if (!STORES_IN_ORDER) { /* What was written before is to be seen before. */                                    \
+            bpf_spin_lock(&_locked->lock);                                                                             \
+            bpf_spin_unlock(&_locked->lock);                                                                           \
+        }                                                                                                              \
+        bpf_spin_lock(&_locked->lock);                                                                                 \
+        steps;                                                                                                         \
+        bpf_spin_unlock(&_locked->lock);                                                                               \
+    } while (0)
+
+#define REPLACE(bits, word, old, new)                                                                                  \
+    ({                                                                                                                 \
+        u64 _found, _old = (old), _new = (new);                                                                        \
+        u##bits *_word = (word);                                                                                       \
+        if (HAS_ATOMICS) {                                                                                             \
+            COMPARE_AND_EXCHANGE_##bits(_word, _old, _new);                                                            \
+            _found = FOUND();                                                                                          \
+        } else {                                                                                                       \
+            LOCKED(_found = *_word; if (_found == _old) *_word = _new);                                                \
+        }                                                                                                              \
+        _found == _old;                                                                                                \
+    })
+
+/* Write the new one where the old one is; false: something else is there, and stays. */
+INLINE bool replace_u32(u32 *word, u64 old, u64 new)
+{
+    return REPLACE(32, word, old, new);
+}
+
+INLINE bool replace_u64(u64 *word, u64 old, u64 new)
+{
+    return REPLACE(64, word, old, new);
+}
+
+/* Write a word; return what was there. */
+INLINE u64 exchange(u64 *word, u64 new)
+{
+    u64 found;
+    if (HAS_ATOMICS)
+        asm volatile(EXCHANGE : "=&r"(found) : "r"(word), "r"(new) : "memory");
+    else
+        LOCKED(found = *word; *word = new);
+    return found;
+}
 
 /* The number of its slot, in either direction. */
 INLINE u32 slot_number(struct connection *key)
@@ -1015,40 +1081,87 @@ INLINE void touch(u64 *word)
     (void)*(volatile u64 *)word;
 }
 
-INLINE struct place *place_at(struct spot *spot, u64 held)
+/* The place that is told so; 0: none is. */
+INLINE struct place *place_at(u64 told)
 {
-    u64 in_shard = (held - 1) & SHARD_MASK;
-    return &UNDER_WAY->places[(spot->number & ~SHARD_MASK | in_shard) & (2 * SLOTS - 1)];
+    u64 index = (told & PLACE_MASK) - 1;
+    bool is_one = index < PLACES;
+    if (UNLIKELY(!is_one))
+        index = 0;
+    asm volatile("" : "+r"(index)); /* The compiler may add it before it is compared. */
+    return LIKELY(is_one) ? &UNDER_WAY->places[index] : 0;
 }
 
-/* Where it is told which place is the next to be taken, when so many are. */
-INLINE u16 *free_at(struct spot *spot, u64 taken)
+INLINE u64 *free_of(struct spot *spot)
 {
-    return &UNDER_WAY->free[(spot->number & ~SHARD_MASK | taken & SHARD_MASK) & (2 * SLOTS - 1)];
+    return &UNDER_WAY->free[spot->number >> SHARD_BITS & (SHARDS - 1)].place;
 }
 
-/* The place that a slot has, or that it would get. */
-INLINE struct place *touch_place(struct spot *spot)
+INLINE u64 *spare(void)
 {
-    u64 held = spot->held;
-    if (held == NO_PLACE)
-        held = *free_at(spot, spot->shard->taken);
-    spot->place = place_at(spot, held);
-    touch(&spot->place->unused[0]);
-    spot->first_syn_ns = *(volatile u64 *)&spot->place->first_syn_ns;
-    return spot->place;
+    return &UNDER_WAY->spare[bpf_get_smp_processor_id() & (SPARES - 1)].place;
 }
 
-INLINE bool find_slot(struct spot *spot, u32 number, bool is_needed)
+INLINE void look_again(struct spot *spot)
+{
+    spot->held = *(volatile u32 *)&spot->slot->place;
+    spot->place = place_at(spot->held);
+}
+
+/* False: the slot has none, here or in the table. */
+INLINE bool find_slot(struct spot *spot, u64 number)
 {
     spot->number = number & (2 * SLOTS - 1);
     spot->slot = GLANCE->slots + spot->number;
-    spot->held = *spot->slot;
-    if (!is_needed && spot->held == NO_PLACE)
-        return false;
-    u32 shard = spot->number >> SHARD_BITS;
-    spot->shard = SHARD(&shard);
-    return spot->shard && touch_place(spot);
+    spot->is_elsewhere = false;
+    look_again(spot);
+    return spot->held != NO_PLACE || spot->slot->elsewhere;
+}
+
+/* Take a place that is free; return how it is told, or NO_PLACE: there is none, or others came in the way too often. */
+INLINE u64 take_place(struct spot *spot, struct place **place)
+{
+    u64 *free = free_of(spot);
+#pragma clang loop unroll(disable)
+    for (int i = 0; i < ATTEMPTS; i++) {
+        u64 told = *(volatile u64 *)free;
+        struct place *first = place_at(told);
+        if (UNLIKELY(!first))
+            break;
+        touch((u64 *)first);
+        u64 next = *(volatile u64 *)&first->next;
+        if (UNLIKELY(next == BUSY))
+            break;
+        if (LIKELY(replace_u64(free, told, next))) {
+            *place = first;
+            return told;
+        }
+    }
+    return NO_PLACE;
+}
+
+/* Take what this CPU has to spare. There is none only where programs may interrupt each other, or above 1,024 CPUs. */
+INLINE u64 take_spare(struct place **place)
+{
+    u64 told = exchange(spare(), NO_PLACE);
+    *place = place_at(told);
+    return *place ? told : NO_PLACE;
+}
+
+/* Let go of a place of one's own. */
+INLINE void let_go(struct spot *spot, struct place *place, u64 told, bool is_spare)
+{
+    u64 times = place->times_left + 1;
+    place->times_left = times;
+    told = times << PLACE_BITS | (told & PLACE_MASK);
+    if (is_spare) {
+        *(volatile u64 *)spare() = told;
+        return;
+    }
+    place->next = BUSY;
+    barrier();
+    u64 next = exchange(free_of(spot), told);
+    *(volatile u64 *)&place->next = next;
 }
 
 INLINE bool is_same(void *one, void *other, u32 bytes)
@@ -1060,98 +1173,69 @@ INLINE bool is_same(void *one, void *other, u32 bytes)
     return !differ;
 }
 
-/* Is it this connection's place? Without its lock: perhaps, only. */
 INLINE bool is_there(struct spot *spot, struct connection *key)
 {
-    return spot->first_syn_ns && is_same(&spot->place->key, key, sizeof(*key));
+    return spot->place && is_same(&spot->place->key, key, sizeof(*key));
 }
 
-/* With its lock: does it still have the place that was looked at? */
-INLINE bool is_still_there(struct spot *spot)
+/* Make the slot tell this instead of what it told: then what that tells is one's own. False: it is another's, or has changed. */
+INLINE bool put(struct spot *spot, u64 told)
 {
-    return *spot->slot == spot->held && spot->place->first_syn_ns == spot->first_syn_ns;
+    return LIKELY(replace_u32(&spot->slot->place, spot->held, (u32)told));
 }
 
-INLINE u32 *elsewhere_of(struct spot *spot)
+/* Write what others may see by its slot once it is all there. */
+INLINE void publish(struct spot *spot, u64 told)
 {
-    return UNDER_WAY->elsewhere_of + spot->number;
-}
-
-/* Are there perhaps some of this slot in the table? */
-INLINE bool has_elsewhere(struct spot *spot)
-{
-    return spot->shard->elsewhere && *elsewhere_of(spot);
-}
-
-/* With the lock held, as all that follows: take a place, if it needs none yet; 0: the table is for it. */
-INLINE struct place *take_place(struct spot *spot)
-{
-    u64 held = *spot->slot;
-    if (held == NO_PLACE || held == ELSEWHERE) {
-        u64 taken = spot->shard->taken;
-        if (taken > SHARD_MASK)
-            return 0;
-        held = *free_at(spot, taken);
-        spot->shard->taken = taken + 1;
-        *spot->slot = held;
+    if (STORES_IN_ORDER) {
+        barrier();
+        *(volatile u32 *)&spot->slot->place = told;
+    } else {
+        replace_u32(&spot->slot->place, BUSY, (u32)told);
     }
-    return place_at(spot, held);
-}
-
-INLINE void leave_place(struct spot *spot, struct place *place)
-{
-    u64 taken = spot->shard->taken - 1;
-    place->first_syn_ns = 0;
-    *free_at(spot, taken) = spot->held;
-    spot->shard->taken = taken;
-    *spot->slot = UNLIKELY(has_elsewhere(spot)) ? ELSEWHERE : NO_PLACE;
 }
 
 INLINE void enter_table(struct spot *spot)
 {
-    spot->shard->elsewhere++;
-    ++*elsewhere_of(spot);
-    if (*spot->slot == NO_PLACE)
-        *spot->slot = ELSEWHERE;
+    lock_xadd(&spot->slot->elsewhere, 1);
 }
 
-/* Without the lock: it was deleted from its table, or there was no room for it. */
+/* It was deleted from its table, or there was no room for it. */
 INLINE void leave_table(struct spot *spot)
 {
-    bpf_spin_lock(&spot->shard->lock);
-    spot->shard->elsewhere--;
-    if (!--*elsewhere_of(spot) && *spot->slot == ELSEWHERE)
-        *spot->slot = NO_PLACE;
-    bpf_spin_unlock(&spot->shard->lock);
+    lock_xadd(&spot->slot->elsewhere, -1);
 }
 
 INLINE struct outbound *find_outbound(struct spot *spot, struct connection *key, u32 slot)
 {
-    if (!find_slot(spot, slot | OUTBOUND << SLOTS_BITS, false))
+    if (!find_slot(spot, slot | OUTBOUND << SLOTS_BITS))
         return 0;
+    if (spot->place)
+        touch(&spot->place->next);
     spot->is_elsewhere = !is_there(spot, key);
     if (!spot->is_elsewhere)
         return &spot->place->outbound;
-    return has_elsewhere(spot) ? pending_outbound.lookup(key) : 0;
+    return spot->slot->elsewhere ? pending_outbound.lookup(key) : 0;
 }
 
 INLINE struct inbound *find_inbound(struct spot *spot, struct connection *key, u32 slot)
 {
-    if (!find_slot(spot, slot | INBOUND << SLOTS_BITS, false))
+    if (!find_slot(spot, slot | INBOUND << SLOTS_BITS))
         return 0;
+    if (spot->place)
+        touch(&spot->place->next);
     spot->is_elsewhere = !is_there(spot, key);
     if (!spot->is_elsewhere)
         return &spot->place->inbound;
-    return has_elsewhere(spot) ? pending_inbound.lookup(key) : 0;
+    return spot->slot->elsewhere ? pending_inbound.lookup(key) : 0;
 }
 
-/* Remove the one found; false: another CPU did, or it is not `as_read` any more. Whoever removes it reports it: so each is reported
- * once, whatever arrives twice or on two CPUs at a time. */
+/* Remove the one found, if it is `as_read`; false: it has changed, or another CPU removed it. Whoever removes it reports it: so each
+ * is reported once, whatever arrives twice or on two CPUs at a time. The place is let go of before anything is written to the
+ * record, whose memory has to be fetched: an atomic operation waits for that. */
 INLINE bool take_outbound(struct spot *spot, struct connection *key, struct outbound *found, struct outbound *taken,
                           struct outbound *as_read)
 {
-    struct place *place = spot->place;
-    u32 isn = found->isn;
     if (UNLIKELY(spot->is_elsewhere)) {
         *taken = *found;
         if ((as_read && !is_same(taken, as_read, sizeof(*taken))) || pending_outbound.delete(key))
@@ -1159,22 +1243,26 @@ INLINE bool take_outbound(struct spot *spot, struct connection *key, struct outb
         leave_table(spot);
         return true;
     }
-    bpf_spin_lock(&spot->shard->lock);
-    bool is_taken = is_still_there(spot) && place->outbound.isn == isn &&
-                    (!as_read || is_same(&place->outbound, as_read, sizeof(*as_read)));
-    if (is_taken) {
-        *taken = place->outbound;
-        leave_place(spot, place);
+    if (as_read && !is_same(found, as_read, sizeof(*found)))
+        return false;
+    u32 isn = found->isn;
+#pragma clang loop unroll(disable)
+    for (int i = 0; i < (as_read ? 1 : ATTEMPTS); i++) {
+        if (LIKELY(put(spot, NO_PLACE))) {
+            *taken = spot->place->outbound;
+            let_go(spot, spot->place, spot->held, false);
+            return true;
+        }
+        look_again(spot);
+        if (!is_there(spot, key) || spot->place->outbound.isn != isn)
+            break;
     }
-    bpf_spin_unlock(&spot->shard->lock);
-    return is_taken;
+    return false;
 }
 
 INLINE bool take_inbound(struct spot *spot, struct connection *key, struct inbound *found, struct inbound *taken,
-                         struct inbound *as_read)
+                          struct inbound *as_read)
 {
-    struct place *place = spot->place;
-    u32 isn = found->remote_isn;
     if (UNLIKELY(spot->is_elsewhere)) {
         *taken = *found;
         if ((as_read && !is_same(taken, as_read, sizeof(*taken))) || pending_inbound.delete(key))
@@ -1182,15 +1270,21 @@ INLINE bool take_inbound(struct spot *spot, struct connection *key, struct inbou
         leave_table(spot);
         return true;
     }
-    bpf_spin_lock(&spot->shard->lock);
-    bool is_taken = is_still_there(spot) && place->inbound.remote_isn == isn &&
-                    (!as_read || is_same(&place->inbound, as_read, sizeof(*as_read)));
-    if (is_taken) {
-        *taken = place->inbound;
-        leave_place(spot, place);
+    if (as_read && !is_same(found, as_read, sizeof(*found)))
+        return false;
+    u32 remote_isn = found->remote_isn, isn = found->isn;
+#pragma clang loop unroll(disable)
+    for (int i = 0; i < (as_read ? 1 : ATTEMPTS); i++) {
+        if (LIKELY(put(spot, NO_PLACE))) {
+            *taken = spot->place->inbound;
+            let_go(spot, spot->place, spot->held, false);
+            return true;
+        }
+        look_again(spot);
+        if (!is_there(spot, key) || spot->place->inbound.remote_isn != remote_isn || spot->place->inbound.isn != isn)
+            break;
     }
-    bpf_spin_unlock(&spot->shard->lock);
-    return is_taken;
+    return false;
 }
 
 /* Had user space reported it? To be asked once it is out of its table, and once. */
@@ -1235,12 +1329,15 @@ INLINE void syn_out(struct view *view, struct step *step, struct stamps *stamps)
     struct account *account = view->account;
     struct connection *key = &step->key;
     struct spot spot;
+    struct place *own;
     u64 now = view->now;
-    if (!find_slot(&spot, view->slot | OUTBOUND << SLOTS_BITS, true))
-        return;
     u32 isn = step->seq;
-    u32 old_isn = 0, is_another = false;
-    if (UNLIKELY(has_elsewhere(&spot)) && !is_there(&spot, key)) {
+    u32 found = IS_NEW, old_isn = 0;
+    bool is_another = false;
+    find_slot(&spot, view->slot | OUTBOUND << SLOTS_BITS);
+    if (UNLIKELY(spot.held != NO_PLACE))
+        found = !is_there(&spot, key) ? IS_ELSEWHERE : spot.place->outbound.isn == isn ? IS_AGAIN : IS_ANOTHER;
+    if (UNLIKELY(spot.slot->elsewhere) && (found == IS_NEW || found == IS_ELSEWHERE)) {
         struct outbound *pending = pending_outbound.lookup(key);
         if (pending && pending->isn == isn) {
             send_again(pending, stamps, now);
@@ -1254,41 +1351,52 @@ INLINE void syn_out(struct view *view, struct step *step, struct stamps *stamps)
         }
     }
     struct called *called = called_with(view->cookie);
-    u32 found = IS_NEW;
-    bpf_spin_lock(&spot.shard->lock);
-    struct place *place = take_place(&spot);
-    if (UNLIKELY(!place))
-        found = IS_ELSEWHERE;
-    else if (UNLIKELY(place->first_syn_ns))
-        found = !is_same(&place->key, key, sizeof(*key)) ? IS_ELSEWHERE
-                : place->outbound.isn == isn             ? IS_AGAIN
-                                                         : IS_ANOTHER;
-    if (UNLIKELY(found == IS_ELSEWHERE)) {
-        enter_table(&spot);
-    } else if (found == IS_AGAIN) {
-        send_again(&place->outbound, stamps, now);
-    } else {
-        if (found == IS_ANOTHER)
-            old_isn = place->outbound.isn;
-        place->key = *key;
-        barrier();
-        send_first(&place->outbound, isn, step->data_bytes, stamps, now, called, view->cookie);
-    }
-    bpf_spin_unlock(&spot.shard->lock);
-    if (found == IS_AGAIN) {
+    if (found == IS_AGAIN)
         account->syn_retransmits++;
-        return;
-    }
-    account->syns++;
-    if (UNLIKELY(found == IS_ELSEWHERE)) {
-        struct outbound fresh = {};
-        send_first(&fresh, isn, step->data_bytes, stamps, now, called, view->cookie);
-        if (pending_outbound.update(key, &fresh)) {
-            account->pending_full++;
-            leave_table(&spot);
+    else
+        account->syns++;
+    if (LIKELY(found == IS_NEW)) {
+        u64 told = take_place(&spot, &own);
+        /* First what is atomic: it waits for what was written before. */
+        if (LIKELY(told != NO_PLACE && put(&spot, BUSY))) {
+            own->key = *key;
+            send_first(&own->outbound, isn, step->data_bytes, stamps, now, called, view->cookie);
+            publish(&spot, told);
+        } else {
+            if (told != NO_PLACE)
+                let_go(&spot, own, told, false);
+            found = IS_ELSEWHERE;
         }
     }
-    if ((is_another || found == IS_ANOTHER) && !was_reported(key, old_isn))
+    if (UNLIKELY(found != IS_NEW)) {
+        u64 told = take_spare(&own);
+        if (told == NO_PLACE) {
+            account->pending_full += found != IS_AGAIN;
+            return;
+        }
+        own->key = *key;
+        if (found == IS_AGAIN && spot.place) {
+            own->outbound = spot.place->outbound;
+            send_again(&own->outbound, stamps, now);
+        } else {
+            if (found == IS_ANOTHER && spot.place)
+                old_isn = spot.place->outbound.isn;
+            send_first(&own->outbound, isn, step->data_bytes, stamps, now, called, view->cookie);
+        }
+        if (found != IS_ELSEWHERE && spot.place && put(&spot, told)) {
+            is_another |= found == IS_ANOTHER;
+            own = spot.place;
+            told = spot.held;
+        } else if (found != IS_AGAIN) { /* Else it was answered just now. */
+            enter_table(&spot);
+            if (pending_outbound.update(key, &own->outbound)) {
+                account->pending_full++;
+                leave_table(&spot);
+            }
+        }
+        let_go(&spot, own, told, true);
+    }
+    if (UNLIKELY(is_another) && !was_reported(key, old_isn))
         account->superseded++;
 }
 
@@ -1304,55 +1412,64 @@ INLINE void syn_in(struct view *view, struct step *step)
 {
     struct account *account = view->account;
     struct connection *key = &step->key;
-    u32 isn = step->seq;
-    u64 now = view->now;
     struct spot spot;
-    if (!find_slot(&spot, view->slot | INBOUND << SLOTS_BITS, true))
-        return;
+    struct place *own;
+    u32 isn = step->seq;
+    u32 found = IS_NEW;
     bool is_another = false;
-    if (UNLIKELY(has_elsewhere(&spot)) && !is_there(&spot, key)) {
+    find_slot(&spot, view->slot | INBOUND << SLOTS_BITS);
+    if (UNLIKELY(spot.held != NO_PLACE))
+        found = !is_there(&spot, key) ? IS_ELSEWHERE : spot.place->inbound.remote_isn == isn ? IS_AGAIN : IS_ANOTHER;
+    if (UNLIKELY(spot.slot->elsewhere) && (found == IS_NEW || found == IS_ELSEWHERE)) {
         struct inbound *pending = pending_inbound.lookup(key);
-        if (pending && pending->remote_isn == isn) {
-            account->syn_retransmits++;
-            return; /* Our answer may have been lost, or be late; either way its first SYN counts. */
-        }
-        if (pending && !pending_inbound.delete(key)) {
+        if (pending && pending->remote_isn == isn)
+            found = IS_AGAIN;
+        else if (pending && !pending_inbound.delete(key)) {
             is_another = true;
             leave_table(&spot);
         }
     }
-    u32 found = IS_NEW;
-    bpf_spin_lock(&spot.shard->lock);
-    struct place *place = take_place(&spot);
-    if (UNLIKELY(!place))
-        found = IS_ELSEWHERE;
-    else if (UNLIKELY(place->first_syn_ns))
-        found = !is_same(&place->key, key, sizeof(*key)) ? IS_ELSEWHERE
-                : place->inbound.remote_isn == isn       ? IS_AGAIN
-                                                         : IS_ANOTHER;
-    if (UNLIKELY(found == IS_ELSEWHERE)) {
-        enter_table(&spot);
-    } else if (found != IS_AGAIN) {
-        place->key = *key;
-        barrier();
-        begin_inbound(&place->inbound, isn, step->data_bytes, now);
-    }
-    bpf_spin_unlock(&spot.shard->lock);
     if (found == IS_AGAIN) {
         account->syn_retransmits++;
-        return;
+        return; /* Our answer may have been lost, or be late; either way its first SYN counts. */
     }
     account->syns++;
-    if (is_another || found == IS_ANOTHER)
-        account->superseded++;
-    if (UNLIKELY(found == IS_ELSEWHERE)) {
-        struct inbound fresh;
-        begin_inbound(&fresh, isn, step->data_bytes, now);
-        if (pending_inbound.update(key, &fresh)) {
-            account->pending_full++;
-            leave_table(&spot);
+    if (LIKELY(found == IS_NEW)) {
+        u64 told = take_place(&spot, &own);
+        /* First what is atomic: it waits for what was written before. */
+        if (LIKELY(told != NO_PLACE && put(&spot, BUSY))) {
+            own->key = *key;
+            begin_inbound(&own->inbound, isn, step->data_bytes, view->now);
+            publish(&spot, told);
+        } else {
+            if (told != NO_PLACE)
+                let_go(&spot, own, told, false);
+            found = IS_ELSEWHERE;
         }
     }
+    if (UNLIKELY(found != IS_NEW)) {
+        u64 told = take_spare(&own);
+        if (told == NO_PLACE) {
+            account->pending_full++;
+            return;
+        }
+        own->key = *key;
+        begin_inbound(&own->inbound, isn, step->data_bytes, view->now);
+        if (found == IS_ANOTHER && spot.place && put(&spot, told)) {
+            is_another = true;
+            own = spot.place;
+            told = spot.held;
+        } else {
+            enter_table(&spot);
+            if (pending_inbound.update(key, &own->inbound)) {
+                account->pending_full++;
+                leave_table(&spot);
+            }
+        }
+        let_go(&spot, own, told, true);
+    }
+    if (UNLIKELY(is_another))
+        account->superseded++;
 }
 
 /* With another ISN than before it is a new answer (SYN cookies choose anew): the old one's acknowledgement would not match
@@ -1379,16 +1496,26 @@ INLINE void syn_ack_out(struct view *view, struct spot *spot, struct inbound *pe
                         struct stamps *stamps)
 {
     u32 ack = step->ack, isn = step->seq;
+    struct place *own;
     if (!acknowledges(ack, pending->remote_isn, pending->remote_data_bytes))
         return;
-    u64 now = view->now;
     if (spot->is_elsewhere) {
-        answer(pending, isn, ack, stamps, now);
+        answer(pending, isn, ack, stamps, view->now);
     } else {
-        bpf_spin_lock(&spot->shard->lock);
-        if (is_still_there(spot))
-            answer(&spot->place->inbound, isn, ack, stamps, now);
-        bpf_spin_unlock(&spot->shard->lock);
+        u64 told = take_spare(&own);
+        if (UNLIKELY(told == NO_PLACE))
+            return;
+        own->key = step->key;
+        own->inbound = *pending;
+        answer(&own->inbound, isn, ack, stamps, view->now);
+        bool is_put = put(spot, told);
+        if (LIKELY(is_put && spot->place)) {
+            own = spot->place;
+            told = spot->held;
+        }
+        let_go(spot, own, told, true);
+        if (UNLIKELY(!is_put))
+            return;
     }
     await_ack(isn + 1);
 }
@@ -1398,9 +1525,9 @@ INLINE void end_outbound(struct view *view, struct spot *spot, struct connection
                          struct stamps *stamps, u32 remote_isn)
 {
     struct account *account = view->account;
-    struct outbound ours;
     u64 now = view->now ?: bpf_ktime_get_ns();
-    if (!take_outbound(spot, key, found, &ours, 0))
+    struct outbound ours;
+    if (UNLIKELY(!take_outbound(spot, key, found, &ours, 0)))
         return;
     u64 sent_ns = ours.first_syn_ns;
     if (UNLIKELY(ours.retransmits))
@@ -1429,9 +1556,9 @@ INLINE void end_inbound(struct view *view, struct spot *spot, struct connection 
                         struct stamps *stamps)
 {
     struct account *account = view->account;
-    struct inbound theirs;
     u64 now = bpf_ktime_get_ns();
-    if (!take_inbound(spot, key, found, &theirs, 0))
+    struct inbound theirs;
+    if (UNLIKELY(!take_inbound(spot, key, found, &theirs, 0)))
         return;
     u64 sent_ns = theirs.first_answer_ns;
     if (UNLIKELY(theirs.retransmits))

@@ -1,17 +1,14 @@
 """Where the kernel program keeps handshakes under way: each in a place (`struct place`), or else in a hash table.
 
-Slots and places are read through shared memory, without their locks: half of what is read may be of a handshake that
-just ended, but the time in it is the next one's then, which nobody gives up yet. Only the program removes any, at once
-with the look whether it has changed: it is run here for that.
+Slots and places are read through shared memory: a place is as it was read if its slot tells the same afterwards. Only
+the program removes any, at once with the look whether it has changed: it is run here for that.
 """
 
 from __future__ import annotations
 
 import mmap
-import os
 import re
 import struct
-from array import array
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import NamedTuple
@@ -25,15 +22,20 @@ _SLOTS_BITS = SLOTS.bit_length() - 1
 _SHARDS_MAX = 16
 """In each direction."""
 _CPUS_EACH = 2
-_NO_PLACE, _ELSEWHERE = 0, 0xFFFF
+_SPARES = 1024
+"""One for each CPU."""
+PLACES = 2 * SLOTS + _SPARES
+_PLACE_MASK = (1 << 14) - 1
+_NO_PLACE = 0
 KEY_BYTES = 40
 OUTBOUND_BYTES, INBOUND_BYTES = 72, 48
 PLACE_BYTES = 128
-_SHARD_BYTES = 64
-_ELSEWHERE_OF_BYTES = 4
-"""What is known of each slot behind all places; what is free comes behind that."""
-_SLOT_BYTES = 2
-_SLOT = struct.Struct("=H")
+_PLACE = struct.Struct("=112xQ8x")
+"""`struct place`: which one is free after it."""
+_TOLD = struct.Struct("=Q56x")
+"""`struct told`"""
+_SLOT = struct.Struct("=II")
+"""`struct slot`: its place, and how many of its handshakes are in the table."""
 _REQUEST = struct.Struct(f"=16x{KEY_BYTES}sQ{OUTBOUND_BYTES}s")
 """`struct request`; what an Ethernet header would be is left empty."""
 _USED = re.compile(rb"[^\0]")
@@ -51,26 +53,32 @@ class Places:
         """Make them, all free. Raises OSError."""
         shards = 2 * shards_for(cpus)
         self.shard_bits = _SLOTS_BITS + 1 - (shards.bit_length() - 1)
-        """A shard's slots are told apart by so many bits; it has as many places, from 1 on."""
-        free = array("H", range(_NO_PLACE + 1, (1 << self.shard_bits) + 1)).tobytes() * shards
-        all_free = bytes(2 * SLOTS * (PLACE_BYTES + _ELSEWHERE_OF_BYTES)) + free
+        """A shard's slots are told apart by so many bits."""
+        each = 1 << self.shard_bits
+        next_ones = [number + 1 if number % each else _NO_PLACE for number in range(1, 2 * SLOTS + 1)]
+        free = [shard * each + 1 for shard in range(shards)] + [_NO_PLACE] * (2 * _SHARDS_MAX - shards)
+        spare = range(2 * SLOTS + 1, PLACES + 1)
+        all_free = b"".join(
+            [
+                *map(_PLACE.pack, next_ones),
+                bytes(_SPARES * PLACE_BYTES),
+                *map(_TOLD.pack, free),
+                *map(_TOLD.pack, spare),
+            ]
+        )
         with ExitStack() as stack:
-            self.shards_fd = maps.make_locked(
-                maps.Shape("tcplat_shards", maps.ARRAY, 4, _SHARD_BYTES, shards)
-            )
-            stack.callback(os.close, self.shards_fd)
             self.places_fd, self._memory = maps.make_shared(stack, "tcplat_places", len(all_free))
             syscall.update(self.places_fd, bytes(4), all_free)
             self._leaving = stack.pop_all()
 
-    def place(self, slot: int, held: int) -> bytes:
-        """Read the place that a slot has."""
-        begin = self.offset(slot, held)
+    def place(self, told: int) -> bytes:
+        """Read the place that a slot tells."""
+        begin = self.offset(told)
         return self._memory[begin : begin + PLACE_BYTES]
 
-    def offset(self, slot: int, held: int) -> int:
-        """Where the place that a slot has begins."""
-        return ((slot >> self.shard_bits << self.shard_bits) + held - 1) * PLACE_BYTES
+    def offset(self, told: int) -> int:
+        """Where the place that a slot tells begins."""
+        return ((told & _PLACE_MASK) - 1) * PLACE_BYTES
 
     def close(self) -> None:
         """Unmap, and close."""
@@ -90,10 +98,10 @@ class UnderWay(NamedTuple):
 class Glance:
     """What the program and we tell each other by shared memory (`struct glance`)."""
 
-    _HEAD = struct.Struct("=I")
+    _HEAD = struct.Struct("=I60x")
 
     def __init__(self, map_fd: int) -> None:
-        size = self._HEAD.size + 2 * SLOTS * _SLOT_BYTES
+        size = self._HEAD.size + 2 * SLOTS * _SLOT.size
         self.fd = map_fd
         self._memory = mmap.mmap(map_fd, -(-size // mmap.PAGESIZE) * mmap.PAGESIZE)
 
@@ -104,14 +112,13 @@ class Glance:
     def used(self, direction: Direction) -> list[int]:
         """The slots of which there is anything, perhaps in the table only."""
         first = direction * SLOTS
-        begin = self._HEAD.size + first * _SLOT_BYTES
-        slots = self._memory[begin : begin + SLOTS * _SLOT_BYTES]
-        return list(dict.fromkeys(first + found.start() // _SLOT_BYTES for found in _USED.finditer(slots)))
+        begin = self._HEAD.size + first * _SLOT.size
+        slots = self._memory[begin : begin + SLOTS * _SLOT.size]
+        return list(dict.fromkeys(first + found.start() // _SLOT.size for found in _USED.finditer(slots)))
 
-    def held(self, slot: int) -> int:
-        """The place that a slot has; 0: none."""
-        (place,) = _SLOT.unpack_from(self._memory, self._HEAD.size + slot * _SLOT_BYTES)
-        return _NO_PLACE if place == _ELSEWHERE else int(place)
+    def told(self, slot: int) -> int:
+        """The place that a slot tells, with how often that had been left before; 0: none."""
+        return int(_SLOT.unpack_from(self._memory, self._HEAD.size + slot * _SLOT.size)[0])
 
     def close(self) -> None:
         """Unmap."""
@@ -153,7 +160,9 @@ class Table:
 
     def _at(self, slot: int) -> UnderWay | None:
         """Read the one that has a place by this slot, if there is one."""
-        held = self._glance.held(slot)
-        place = self._places.place(slot, held)
-        value = place[KEY_BYTES : KEY_BYTES + self._value_bytes]
-        return UnderWay(slot, place[:KEY_BYTES], value) if held and any(value[:8]) else None
+        while 0 < (told := self._glance.told(slot)) & _PLACE_MASK <= PLACES:
+            place = self._places.place(told)
+            if self._glance.told(slot) == told:
+                value = place[KEY_BYTES : KEY_BYTES + self._value_bytes]
+                return UnderWay(slot, place[:KEY_BYTES], value)
+        return None

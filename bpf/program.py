@@ -27,11 +27,19 @@ _ACCOUNT_MARKER, _INGRESS_MARKER, _LINK_HEADER_MARKER = 0x7C91A701, 0x7C91A702, 
 _FLOW_INTERVAL_MARKER, _FLOW_BUDGET_MARKER, _SOCKETS_MARKER = 0x7C91A704, 0x7C91A705, 0x7C91A706
 _TICKS_SHUT_MARKER, _FORWARDING_MARKER, _PLACES_MARKER = 0x7C91A707, 0x7C91A708, 0x7C91A709
 _PRODUCED_MARKER, _RECORDS_MARKER, _TURNS_MARKER = 0x7C91A70A, 0x7C91A70B, 0x7C91A70C
-_SHARDS_MARKER, _HAS_FETCH_ADD_MARKER, _FETCH_ADD_MARKER = 0x7C91A70D, 0x7C91A70E, 0x7C91A70F
-_SHARD_BITS_MARKER, _SHARD_MASK_MARKER, _CONSUMED_MARKER = 0x7C91A710, 0x7C91A711, 0x7C91A712
-_GLANCE_MARKER, _AWAITED_MARKER = 0x7C91A713, 0x7C91A714
+_SHARD_BITS_MARKER, _CONSUMED_MARKER, _GLANCE_MARKER, _AWAITED_MARKER = (
+    0x7C91A710,
+    0x7C91A712,
+    0x7C91A713,
+    0x7C91A70D,
+)
+_HAS_ATOMICS_MARKER = 0x7C91A70E
+_ADDITIONS = {0x7C91A70F: syscall.FETCH_ADD, 0x7C91A711: syscall.EXCHANGE}
+_COMPARISONS, _FOUND_MARKER = {0x7C91A714: 4, 0x7C91A715: 8}, 0x7C91A716
 """What stands in the code for the constants that `Program.load` writes over them (`LOADED` in handshake.bpf.c)."""
 _LOAD_MAP = 0x18
+_COMPUTES, _LAST_OF_CALLS = (4, 7), 5
+"""The classes of instructions that compute with registers; the last register that a call may change."""
 _PSEUDO_MAP_FD, _PSEUDO_MAP_VALUE = 0x10, 0x20
 """The instruction that loads 64 bits, and what its second byte says when they are a map's descriptor: for the map, or
 for the only value that it has."""
@@ -98,14 +106,12 @@ class Program:
             stack.callback(self.awaited_acks.close)
             self._code = self._with_places(linked.code["handshake"])
             for marker, map_fd in (
-                (_PRODUCED_MARKER, self._ring.produced_fd),
                 (_CONSUMED_MARKER, self._ring.consumed_fd),
                 (_RECORDS_MARKER, self._ring.records_fd),
                 (_TURNS_MARKER, self._ring.turns_fd),
                 (_AWAITED_MARKER, self.awaited_acks.fd),
             ):
                 self._code = _with_value(self._code, marker, map_fd)
-            self._code = _with_fetch_add(self._code, is_there=syscall.has_fetch_add())
             self._bell = Bell(tables["bell"])
             stack.callback(self._bell.close)
             self.bell_fd = self._bell.fd
@@ -168,9 +174,9 @@ class Program:
     def _with_places(self, code: bytes) -> bytes:
         code = _with_value(code, _PLACES_MARKER, self._places.places_fd)
         code = _with_value(code, _GLANCE_MARKER, self._glance.fd)
+        code = _with_value(code, _PRODUCED_MARKER, self._ring.produced_fd)
         code = _with_constant(code, _SHARD_BITS_MARKER, self._places.shard_bits)
-        code = _with_constant(code, _SHARD_MASK_MARKER, (1 << self._places.shard_bits) - 1)
-        return _with_map(code, _SHARDS_MARKER, self._places.shards_fd)
+        return _with_atomics(code, are_there=syscall.has_atomics())
 
     def _pending(self, stack: ExitStack, code: bytes, tables: Mapping[str, int]) -> Pending:
         """Open what is under way; the program `forget` is loaded for it."""
@@ -266,14 +272,26 @@ def _with_constant(code: bytes, marker: int, value: int) -> bytes:
     return bytes(changed)
 
 
-def _with_fetch_add(code: bytes, *, is_there: bool) -> bytes:
-    """Make additions tell what was there before, if the kernel can (BPF_FETCH): those right behind their marker."""
-    changed = bytearray(_with_constant(code, _HAS_FETCH_ADD_MARKER, int(is_there)))
-    for at in range(4, len(code), 8):
-        if code[at : at + 4] == _FETCH_ADD_MARKER.to_bytes(4, sys.byteorder):
-            changed[at : at + 4] = (1).to_bytes(4, sys.byteorder)
-            changed[at + 8 : at + 12] = int(is_there).to_bytes(4, sys.byteorder)
+def _with_atomics(code: bytes, *, are_there: bool) -> bytes:
+    """Put in the atomic operations, if the kernel has them (Linux 5.12)."""
+    changed = bytearray(_with_constant(code, _HAS_ATOMICS_MARKER, int(are_there)))
+    for at in range(0, len(code), 8):
+        marker = int.from_bytes(code[at + 4 : at + 8], sys.byteorder)
+        if marker in _ADDITIONS and are_there:
+            changed[at + 20 : at + 24] = _ADDITIONS[marker].to_bytes(4, sys.byteorder)
+        elif marker in _COMPARISONS and are_there:
+            exchange, at_exchange = syscall.compare_and_exchange(_COMPARISONS[marker]), _found(code, at)
+            changed[at : at + 8], changed[at_exchange : at_exchange + 8] = exchange[:8], exchange[8:]
     return bytes(changed)
+
+
+def _found(code: bytes, at: int) -> int:
+    """Where the call is that says what was found; nothing between that one and this uses registers that calls may."""
+    while code[at + 12 : at + 16] != _FOUND_MARKER.to_bytes(4, sys.byteorder):
+        at += 8
+        kind, registers = code[at] & 7, code[at + 1]
+        assert kind in _COMPUTES and registers & 15 > _LAST_OF_CALLS, f"instruction {code[at : at + 8].hex()}"
+    return at + 8
 
 
 def _with_value(code: bytes, marker: int, map_fd: int) -> bytes:

@@ -41,12 +41,18 @@ TCX_EGRESS = 47
 
 _SCHED_CLS = 3
 _CGROUP_SOCK_ADDR = 18
-_FETCH_ADD = b"".join(
+FETCH_ADD, EXCHANGE, COMPARE_AND_EXCHANGE = 0x01, 0xE1, 0xF1
+"""What an atomic operation's immediate field says."""
+_ATOMICS = b"".join(
     struct.pack("=BBhi", *instruction)
     for instruction in (
         (0x7A, 10, -8, 0),  # *(u64 *)(r10 - 8) = 0
         (0xB7, 1, 0, 1),  # r1 = 1
-        (0xDB, 1 << 4 | 10, -8, 1),  # r1 = atomic_fetch_add(r10 - 8, r1)
+        (0xDB, 1 << 4 | 10, -8, FETCH_ADD),  # r1 = atomic_fetch_add(r10 - 8, r1)
+        (0xDB, 1 << 4 | 10, -8, EXCHANGE),  # r1 = xchg(r10 - 8, r1)
+        (0xBF, 1 << 4, 0, 0),  # r0 = r1
+        (0xDB, 1 << 4 | 10, -8, COMPARE_AND_EXCHANGE),  # r0 = cmpxchg(r10 - 8, r0, r1)
+        (0xC3, 1 << 4 | 10, -8, COMPARE_AND_EXCHANGE),  # ... of half a word
         (0xB7, 0, 0, 0),  # r0 = 0
         (0x95, 0, 0, 0),  # exit
     )
@@ -146,10 +152,17 @@ def entries(map_fd: int, key_bytes: int, value_bytes: int) -> Iterator[tuple[byt
         start = ctypes.addressof(position)
 
 
-def has_fetch_add() -> bool:
-    """Whether an atomic addition can tell what was there before (BPF_FETCH, Linux 5.12)."""
+def compare_and_exchange(size: int) -> bytes:
+    """Put a value (r3) where another one (r2) is, in memory (r1) of 4 or 8 bytes; r0 is what was there."""
+    return struct.pack("=BBhi", 0xBF, 2 << 4, 0, 0) + struct.pack(
+        "=BBhi", 0xDB if size == 8 else 0xC3, 3 << 4 | 1, 0, COMPARE_AND_EXCHANGE
+    )
+
+
+def has_atomics() -> bool:
+    """Whether there are atomic operations that tell what was there before (Linux 5.12; arm64: 5.18)."""
     try:
-        os.close(load_classifier("fetch_add", _FETCH_ADD))
+        os.close(load_classifier("atomics", _ATOMICS))
     except OSError:
         return False
     return True

@@ -144,9 +144,8 @@ def write_back(table: places.Table, entry: places.UnderWay) -> None:
     if entry.number is None:
         syscall.update(table._table_fd, entry.key, entry.value)
         return
-    held = table._glance.held(entry.number)
-    begin = table._places.offset(entry.number, held) + places.KEY_BYTES
-    with mmap.mmap(table._places.places_fd, 2 * places.SLOTS * places.PLACE_BYTES) as memory:
+    begin = table._places.offset(table._glance.told(entry.number)) + places.KEY_BYTES
+    with mmap.mmap(table._places.places_fd, places.PLACES * places.PLACE_BYTES) as memory:
         memory[begin : begin + len(entry.value)] = entry.value
 
 

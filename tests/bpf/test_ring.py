@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bpf import compiler, ring, syscall
+from bpf import ring
 from bpf.event import RECORD
 from bpf.interfaces import Layer
 from bpf.program import Program
@@ -22,7 +22,6 @@ from tools.bench.stand import Stand
 
 pytestmark = pytest.mark.kernel
 
-TIMEOUT_NS = 10_000_000_000
 OFTEN = 5_000
 PEERS = Peers(*ADDRESSES[4])
 
@@ -77,21 +76,9 @@ def test_what_is_being_written_holds_back_what_comes_after_it(stand: Stand, befo
     assert stand.ring.read() == numbered(2, 4)
 
 
-@pytest.fixture(scope="module", params=["atomically", "with a lock", "written with the lock held"])
-def counting(request: pytest.FixtureRequest) -> Iterator[Program]:
-    """The program as other kernels and processors need it."""
-    with pytest.MonkeyPatch.context() as patch:
-        if request.param != "atomically":
-            patch.setattr(syscall, "has_fetch_add", lambda: False)
-        if request.param == "written with the lock held":
-            patch.setattr(compiler, "_STORES_IN_ORDER", ())
-        with Program(TIMEOUT_NS, flow_interval_ns=TIMEOUT_NS) as program:
-            yield program
-
-
-def test_what_there_is_no_room_for_is_counted_and_nothing_else_is_lost(counting: Program) -> None:
+def test_what_there_is_no_room_for_is_counted_and_nothing_else_is_lost(any_program: Program) -> None:
     room = RECORDS - RESERVE
-    with Wire(counting, Layer.IP) as wire:
+    with Wire(any_program, Layer.IP) as wire:
         for number in range(room + 100):
             refuse(wire, number)
         counters = wire.counters()
@@ -101,9 +88,9 @@ def test_what_there_is_no_room_for_is_counted_and_nothing_else_is_lost(counting:
         assert isns(wire) == [7]
 
 
-def test_all_are_there_whoever_puts_them_there_at_the_same_time(counting: Program) -> None:
+def test_all_are_there_whoever_puts_them_there_at_the_same_time(any_program: Program) -> None:
     """Two connections that are refused again and again, each on a processor of its own, while the ring is read."""
-    with Wire(counting, Layer.IP) as wire:
+    with Wire(any_program, Layer.IP) as wire:
         both = [replace(PEERS, local_port=port) for port in (1000, 2000)]
         with ThreadPoolExecutor(2) as pool:
             running = [pool.submit(refuse_often, wire, each) for each in both]
@@ -118,11 +105,11 @@ def test_all_are_there_whoever_puts_them_there_at_the_same_time(counting: Progra
             assert mine == sorted(set(mine))
 
 
-def test_it_wakes_once_when_it_is_half_full(counting: Program) -> None:
+def test_it_wakes_once_when_it_is_half_full(any_program: Program) -> None:
     def is_ringing() -> bool:
-        return bool(select.select([counting.bell_fd], [], [], 0)[0])
+        return bool(select.select([any_program.bell_fd], [], [], 0)[0])
 
-    with Wire(counting, Layer.IP) as wire:
+    with Wire(any_program, Layer.IP) as wire:
         for _ in range(2):
             for number in range(RECORDS // 2 - 1):
                 refuse(wire, number)
