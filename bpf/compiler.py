@@ -27,7 +27,6 @@ TABLES = (
     "pending_outbound",
     "pending_inbound",
     "reported",
-    "at_a_glance",
     "awaited_acks",
 )
 """Those that are used by name; all others only by the code."""
@@ -84,6 +83,7 @@ def compiler_files() -> Iterator[Path]:
 def _flags(*, is_forwarding: bool) -> list[str]:
     return [
         f"-DPASSING_MAX={PASSING_MAX if is_forwarding else 1}",
+        f"-DHAS_ATOMICS={int(syscall.has_atomics())}",
         f"-DSTORES_IN_ORDER={int(os.uname().machine in _STORES_IN_ORDER)}",
         "-g0",  # Nobody debugs it: a tenth of the time.
     ]

@@ -20,6 +20,7 @@ _TICK_NS = 1 << 26
 """... and doors are shut for so many of these (TICK_SHIFT)."""
 _SOCKET_WORDS = 7
 """Of `struct socket` in handshake.bpf.c, of 8 bytes each."""
+_DOORS_BYTES = 8192
 _INT, _ARRAY = 1 << 24, 3 << 24
 _NAMES = b"\0u32\0u64\0"
 
@@ -32,6 +33,11 @@ def slice_budget(samples_per_s: int) -> int:
 def ticks_shut(interval_ns: int) -> int:
     """For how many ticks a door is shut after a look: few enough to be hardly late, 3 make the looks rare enough."""
     return 1 + min(3, max(1, interval_ns // 4 // _TICK_NS))
+
+
+def doors() -> int:
+    """Make the map (`struct doors`), all open; return its descriptor. Raises OSError."""
+    return maps.make(maps.Shape("tcplat_doors", maps.ARRAY, 4, _DOORS_BYTES, 1))
 
 
 def socket_storage() -> int:

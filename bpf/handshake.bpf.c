@@ -216,6 +216,7 @@
 #define CONSUMED VALUE(0x7c91a712, u64)
 #define GLANCE VALUE(0x7c91a713, struct glance)
 #define AWAITED VALUE(0x7c91a70d, struct awaited)
+#define DOORS_OPEN VALUE(0x7c91a70e, struct doors)
 /* The ring of records: how many were put there, and how many the reader has taken; and for each record on which turn through the
  * ring it was written, so that the reader knows when it is whole. Our own, since BPF_MAP_TYPE_RINGBUF waits, by its barriers, until
  * memory that was not at hand has come to be written; here the packet goes on meanwhile.
@@ -225,16 +226,24 @@
 #ifndef STORES_IN_ORDER
 #define STORES_IN_ORDER 0
 #endif
-#define HAS_ATOMICS LOADED(0x7c91a70e)
+#ifndef HAS_ATOMICS
+#define HAS_ATOMICS 0
+#endif
 /* Atomic operations that compilers may be older than: the loader makes them. Where an addition has a marker two instructions before
  * it, it shall tell what was there before, or be an exchange. */
 #define FETCH_ADD "%0 = 0x7c91a70f; %0 = 1; lock *(u64 *)(%1 + 8) += %0"
 #define EXCHANGE "%0 = 0x7c91a711; %0 = %2; lock *(u64 *)(%1 + 0) += %0"
 /* To compare and exchange, the kernel wants what is expected in r0, and leaves there what it found. To tell a compiler of r0 takes a
- * call: so there are two, to functions of these numbers, for the loader to write over. */
-#define COMPARE_AND_EXCHANGE_32(word, old, new) ((void (*)(void *, u64, u64))0x7c91a714)(word, old, new)
-#define COMPARE_AND_EXCHANGE_64(word, old, new) ((void (*)(void *, u64, u64))0x7c91a715)(word, old, new)
-#define FOUND() ((u64(*)(void))0x7c91a716)()
+ * call: so there is one, to a function of that number. The loader writes two instructions for it, and makes room by one of the two
+ * that this marker takes. */
+#define COMPARE_AND_EXCHANGE(marker, word, old, new)                                                                   \
+    ({                                                                                                                 \
+        u64 _room;                                                                                                     \
+        asm volatile("%0 = 0x7c91a716 ll" : "=r"(_room), "+r"(word), "+r"(old), "+r"(new));                             \
+        ((u64(*)(void *, u64, u64))marker)(word, old, new);                                                            \
+    })
+#define COMPARE_AND_EXCHANGE_32 0x7c91a714
+#define COMPARE_AND_EXCHANGE_64 0x7c91a715
 /* Room that is left for those that find some at the same time: one on each CPU. */
 #define RESERVE 1024
 struct produced {
@@ -465,6 +474,7 @@ _Static_assert(sizeof(struct socket) == 56, "bpf/flows.py makes a map of 56 byte
 struct doors {
     u16 opens[DOORS];
 };
+_Static_assert(sizeof(struct doors) == 8192, "bpf/flows.py makes a map of 8192 bytes");
 
 /* When connections were opened, by their packets' hash, which all that leaves of one has, SYN and SYN-ACK too. A later one in the
  * same slot takes it over. */
@@ -520,7 +530,6 @@ struct awaited {
 
 /* Nothing is in it: it wakes the reader, who comes on a timer, when the ring is half full. */
 BPF_RINGBUF_OUTPUT(bell, 1);
-BPF_F_TABLE("array", u32, struct glance, at_a_glance, 1, BPF_F_MMAPABLE);
 /* Those that have no place of their own. Two tables: a flood of SYNs at us must not throw out our own handshakes. */
 BPF_TABLE("hash", struct connection, struct outbound, pending_outbound, PENDING_MAX);
 BPF_TABLE("hash", struct connection, struct inbound, pending_inbound, PENDING_MAX);
@@ -533,7 +542,6 @@ BPF_TABLE("array", u32, struct called, callers, CALLERS_MAX);
 BPF_F_TABLE("array", u32, struct awaited, awaited_acks, 1, BPF_F_MMAPABLE);
 
 BPF_TABLE("array", u32, struct budget, flow_budget, 1);
-BPF_TABLE("array", u32, struct doors, flow_doors, 1);
 BPF_TABLE("array", u32, struct opening, flow_openings, OPENINGS);
 BPF_TABLE("lru_hash", struct connection, struct passing, passings, PASSING_MAX);
 BPF_TABLE("percpu_array", u32, struct newcomer, newcomers, 1);
@@ -1033,12 +1041,10 @@ struct spot {
     ({                                                                                                                 \
         u64 _found, _old = (old), _new = (new);                                                                        \
         u##bits *_word = (word);                                                                                       \
-        if (HAS_ATOMICS) {                                                                                             \
-            COMPARE_AND_EXCHANGE_##bits(_word, _old, _new);                                                            \
-            _found = FOUND();                                                                                          \
-        } else {                                                                                                       \
+        if (HAS_ATOMICS)                                                                                               \
+            _found = COMPARE_AND_EXCHANGE(COMPARE_AND_EXCHANGE_##bits, _word, _old, _new);                              \
+        else                                                                                                           \
             LOCKED(_found = *_word; if (_found == _old) *_word = _new);                                                \
-        }                                                                                                              \
         _found == _old;                                                                                                \
     })
 
@@ -1833,11 +1839,9 @@ INLINE void first_seen(struct socket *fresh, struct __sk_buff *skb, struct bpf_t
 
 INLINE u16 *door_of(struct __sk_buff *skb)
 {
-    u32 zero = 0;
-    struct doors *doors = flow_doors.lookup(&zero);
     u32 turn = skb->tstamp >> TURN_SHIFT;
     u32 door = (skb->hash ^ turn) * 0x9e3779b1; /* Other neighbours each turn. */
-    return doors ? &doors->opens[door >> DOOR_SHIFT] : 0;
+    return &DOORS_OPEN->opens[door >> DOOR_SHIFT];
 }
 
 INLINE bool is_shut(u16 *door, u64 now)
@@ -1909,8 +1913,6 @@ INLINE void flow_out(struct view *view, u16 ethertype, u32 offset, u8 flags)
         return;
     }
     u16 *door = door_of(skb);
-    if (!door)
-        return;
     if (!(flags & (FIN | RST))) {
         if (is_shut(door, now))
             return;

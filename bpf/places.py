@@ -6,7 +6,6 @@ the program removes any, at once with the look whether it has changed: it is run
 
 from __future__ import annotations
 
-import mmap
 import re
 import struct
 from collections.abc import Iterator
@@ -100,10 +99,12 @@ class Glance:
 
     _HEAD = struct.Struct("=I60x")
 
-    def __init__(self, map_fd: int) -> None:
+    def __init__(self) -> None:
+        """Make it, all 0. Raises OSError."""
         size = self._HEAD.size + 2 * SLOTS * _SLOT.size
-        self.fd = map_fd
-        self._memory = mmap.mmap(map_fd, -(-size // mmap.PAGESIZE) * mmap.PAGESIZE)
+        with ExitStack() as stack:
+            self.fd, self._memory = maps.make_shared(stack, "tcplat_glance", size, is_written=True)
+            self._leaving = stack.pop_all()
 
     def say_reported(self, *, has_any: bool) -> None:
         """Say whether any handshake under way was reported as unanswered."""
@@ -121,8 +122,8 @@ class Glance:
         return int(_SLOT.unpack_from(self._memory, self._HEAD.size + slot * _SLOT.size)[0])
 
     def close(self) -> None:
-        """Unmap."""
-        self._memory.close()
+        """Unmap, and close."""
+        self._leaving.close()
 
 
 class Table:

@@ -16,7 +16,7 @@ from bpf.compiled import Compiled
 from bpf.compiler import NEEDS, compile_program
 from bpf.errors import KernelUnsupported
 from bpf.event import Direction, Flow, Records, decode
-from bpf.flows import SAMPLES_PER_S, slice_budget, socket_storage, ticks_shut
+from bpf.flows import SAMPLES_PER_S, doors, slice_budget, socket_storage, ticks_shut
 from bpf.interfaces import Layer
 from bpf.places import Glance, Places, Table
 from bpf.ring import Bell, Ring
@@ -27,19 +27,14 @@ _ACCOUNT_MARKER, _INGRESS_MARKER, _LINK_HEADER_MARKER = 0x7C91A701, 0x7C91A702, 
 _FLOW_INTERVAL_MARKER, _FLOW_BUDGET_MARKER, _SOCKETS_MARKER = 0x7C91A704, 0x7C91A705, 0x7C91A706
 _TICKS_SHUT_MARKER, _FORWARDING_MARKER, _PLACES_MARKER = 0x7C91A707, 0x7C91A708, 0x7C91A709
 _PRODUCED_MARKER, _RECORDS_MARKER, _TURNS_MARKER = 0x7C91A70A, 0x7C91A70B, 0x7C91A70C
-_SHARD_BITS_MARKER, _CONSUMED_MARKER, _GLANCE_MARKER, _AWAITED_MARKER = (
-    0x7C91A710,
-    0x7C91A712,
-    0x7C91A713,
-    0x7C91A70D,
-)
-_HAS_ATOMICS_MARKER = 0x7C91A70E
+_SHARD_BITS_MARKER, _CONSUMED_MARKER, _GLANCE_MARKER = 0x7C91A710, 0x7C91A712, 0x7C91A713
+_AWAITED_MARKER, _DOORS_MARKER = 0x7C91A70D, 0x7C91A70E
 _ADDITIONS = {0x7C91A70F: syscall.FETCH_ADD, 0x7C91A711: syscall.EXCHANGE}
-_COMPARISONS, _FOUND_MARKER = {0x7C91A714: 4, 0x7C91A715: 8}, 0x7C91A716
+_COMPARISONS, _ROOM_MARKER = {0x7C91A714: 4, 0x7C91A715: 8}, 0x7C91A716
 """What stands in the code for the constants that `Program.load` writes over them (`LOADED` in handshake.bpf.c)."""
-_LOAD_MAP = 0x18
-_COMPUTES, _LAST_OF_CALLS = (4, 7), 5
-"""The classes of instructions that compute with registers; the last register that a call may change."""
+_LOAD_MAP, _CALL, _SET = 0x18, 0x85, 0xB7
+_JUMPS = (5, 6)
+"""Classes of instructions."""
 _PSEUDO_MAP_FD, _PSEUDO_MAP_VALUE = 0x10, 0x20
 """The instruction that loads 64 bits, and what its second byte says when they are a map's descriptor: for the map, or
 for the only value that it has."""
@@ -100,8 +95,6 @@ class Program:
             stack.callback(linked.close)
             tables = linked.tables
             self._make_maps(stack)
-            self._glance = Glance(tables["at_a_glance"])
-            stack.callback(self._glance.close)
             self.awaited_acks = AwaitedAcks(tables["awaited_acks"])
             stack.callback(self.awaited_acks.close)
             self._code = self._with_places(linked.code["handshake"])
@@ -110,6 +103,7 @@ class Program:
                 (_RECORDS_MARKER, self._ring.records_fd),
                 (_TURNS_MARKER, self._ring.turns_fd),
                 (_AWAITED_MARKER, self.awaited_acks.fd),
+                (_DOORS_MARKER, self._doors_fd),
             ):
                 self._code = _with_value(self._code, marker, map_fd)
             self._bell = Bell(tables["bell"])
@@ -167,6 +161,10 @@ class Program:
         try:
             self._places = Places(os.cpu_count() or 1)
             stack.callback(self._places.close)
+            self._glance = Glance()
+            stack.callback(self._glance.close)
+            self._doors_fd = doors()
+            stack.callback(os.close, self._doors_fd)
             self._ring = stack.enter_context(Ring())
         except OSError as error:
             raise _refused(error) from error
@@ -174,9 +172,10 @@ class Program:
     def _with_places(self, code: bytes) -> bytes:
         code = _with_value(code, _PLACES_MARKER, self._places.places_fd)
         code = _with_value(code, _GLANCE_MARKER, self._glance.fd)
-        code = _with_value(code, _PRODUCED_MARKER, self._ring.produced_fd)
+        if _PRODUCED_MARKER.to_bytes(4, sys.byteorder) in code:  # `forget` needs its lock on some kernels only.
+            code = _with_value(code, _PRODUCED_MARKER, self._ring.produced_fd)
         code = _with_constant(code, _SHARD_BITS_MARKER, self._places.shard_bits)
-        return _with_atomics(code, are_there=syscall.has_atomics())
+        return _with_atomics(code)
 
     def _pending(self, stack: ExitStack, code: bytes, tables: Mapping[str, int]) -> Pending:
         """Open what is under way; the program `forget` is loaded for it."""
@@ -272,26 +271,29 @@ def _with_constant(code: bytes, marker: int, value: int) -> bytes:
     return bytes(changed)
 
 
-def _with_atomics(code: bytes, *, are_there: bool) -> bytes:
-    """Put in the atomic operations, if the kernel has them (Linux 5.12)."""
-    changed = bytearray(_with_constant(code, _HAS_ATOMICS_MARKER, int(are_there)))
+def _with_atomics(code: bytes) -> bytes:
+    """Put in the atomic operations."""
+    changed = bytearray(code)
     for at in range(0, len(code), 8):
         marker = int.from_bytes(code[at + 4 : at + 8], sys.byteorder)
-        if marker in _ADDITIONS and are_there:
+        if marker in _ADDITIONS:
             changed[at + 20 : at + 24] = _ADDITIONS[marker].to_bytes(4, sys.byteorder)
-        elif marker in _COMPARISONS and are_there:
-            exchange, at_exchange = syscall.compare_and_exchange(_COMPARISONS[marker]), _found(code, at)
-            changed[at : at + 8], changed[at_exchange : at_exchange + 8] = exchange[:8], exchange[8:]
+        elif marker == _ROOM_MARKER:
+            call = _call_behind(code, at)
+            size = _COMPARISONS[int.from_bytes(code[call + 4 : call + 8], sys.byteorder)]
+            # Half of the room is moved to the call.
+            nothing = bytes([_SET, code[at + 1] & 15]) + bytes(6)
+            moved = nothing + code[at + 16 : call] + syscall.compare_and_exchange(size)
+            changed[at : call + 8] = moved
     return bytes(changed)
 
 
-def _found(code: bytes, at: int) -> int:
-    """Where the call is that says what was found; nothing between that one and this uses registers that calls may."""
-    while code[at + 12 : at + 16] != _FOUND_MARKER.to_bytes(4, sys.byteorder):
+def _call_behind(code: bytes, at: int) -> int:
+    """Where the next call is: what is between goes straight on."""
+    while code[at] != _CALL:
         at += 8
-        kind, registers = code[at] & 7, code[at + 1]
-        assert kind in _COMPUTES and registers & 15 > _LAST_OF_CALLS, f"instruction {code[at : at + 8].hex()}"
-    return at + 8
+        assert code[at] == _CALL or code[at] & 7 not in _JUMPS, f"instruction {code[at : at + 8].hex()}"
+    return at
 
 
 def _with_value(code: bytes, marker: int, map_fd: int) -> bytes:

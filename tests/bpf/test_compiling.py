@@ -173,7 +173,7 @@ def with_unknown_map(compiled: Compiled) -> Compiled:
 
 def with_map_not_shared(compiled: Compiled) -> Compiled:
     """One that cannot be mapped."""
-    number = compiled.tables["at_a_glance"]
+    number = compiled.tables["awaited_acks"]
     shapes = list(compiled.shapes)
     shapes[number] = shapes[number]._replace(flags=0)
     return replace(compiled, shapes=tuple(shapes))

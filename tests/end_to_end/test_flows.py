@@ -179,7 +179,7 @@ def test_a_connection_of_theirs_is_as_old_as_our_answer(lab: Lab) -> None:
 
 def shut_all_doors() -> None:
     """As the program does after a look at a connection: for two ticks."""
-    doors = map_named("flow_doors")
+    doors = map_named("tcplat_doors")
     tick = (time.monotonic_ns() // TICK_NS + 2) % (1 << 16)
     syscall.update(doors.fd, bytes(4), struct.pack("=H", tick) * (doors.value_bytes // 2))
 
