@@ -112,11 +112,12 @@
 #define PENDING_MAX 65536
 #define SLOTS 4096
 #define SLOTS_BITS 12
-#define SPARES 1024
-#define PLACES (2 * SLOTS + SPARES)
-#define PLACE_BITS 14
-#define PLACE_MASK ((1 << PLACE_BITS) - 1)
 #define SHARDS 32
+#define SPARES 1024
+/* Those of slots, those that CPUs have to spare, and some that nobody has: so that whatever number is told is that of a place. */
+#define PLACES 16384
+#define PLACE_BITS 14
+#define PLACE_MASK (PLACES - 1)
 #define NO_PLACE 0
 #define BUSY PLACE_MASK
 /* How often something is tried that another CPU came in the way of. */
@@ -407,7 +408,7 @@ struct places {
     struct told free[SHARDS]; /* The one that was left last. */
     struct told spare[SPARES];
 };
-_Static_assert(PLACES < PLACE_MASK, "as they are numbered");
+_Static_assert(1 + 2 * SLOTS + SPARES < BUSY, "nobody has those of NO_PLACE and BUSY");
 
 struct slot {
     u32 place;     /* As it is told, without the upper half; BUSY: somebody will write it. */
@@ -1020,7 +1021,7 @@ struct spot {
     struct slot *slot;
     u64 number;          /* The slot's. */
     u64 held;            /* What the slot told. */
-    struct place *place; /* ... which is there; 0: none. */
+    struct place *place; /* ... which is there, or nobody's. */
     bool is_elsewhere;
 };
 
@@ -1087,15 +1088,10 @@ INLINE void touch(u64 *word)
     (void)*(volatile u64 *)word;
 }
 
-/* The place that is told so; 0: none is. */
+/* The place that is told so; nobody's, if none is. */
 INLINE struct place *place_at(u64 told)
 {
-    u64 index = (told & PLACE_MASK) - 1;
-    bool is_one = index < PLACES;
-    if (UNLIKELY(!is_one))
-        index = 0;
-    asm volatile("" : "+r"(index)); /* The compiler may add it before it is compared. */
-    return LIKELY(is_one) ? &UNDER_WAY->places[index] : 0;
+    return &UNDER_WAY->places[told & PLACE_MASK];
 }
 
 INLINE u64 *free_of(struct spot *spot)
@@ -1132,11 +1128,9 @@ INLINE u64 take_place(struct spot *spot, struct place **place)
     for (int i = 0; i < ATTEMPTS; i++) {
         u64 told = *(volatile u64 *)free;
         struct place *first = place_at(told);
-        if (UNLIKELY(!first))
-            break;
         touch((u64 *)first);
         u64 next = *(volatile u64 *)&first->next;
-        if (UNLIKELY(next == BUSY))
+        if (UNLIKELY(told == NO_PLACE || next == BUSY))
             break;
         if (LIKELY(replace_u64(free, told, next))) {
             *place = first;
@@ -1151,7 +1145,7 @@ INLINE u64 take_spare(struct place **place)
 {
     u64 told = exchange(spare(), NO_PLACE);
     *place = place_at(told);
-    return *place ? told : NO_PLACE;
+    return told;
 }
 
 /* Let go of a place of one's own. */
@@ -1181,7 +1175,7 @@ INLINE bool is_same(void *one, void *other, u32 bytes)
 
 INLINE bool is_there(struct spot *spot, struct connection *key)
 {
-    return spot->place && is_same(&spot->place->key, key, sizeof(*key));
+    return is_same(&spot->place->key, key, sizeof(*key));
 }
 
 /* Make the slot tell this instead of what it told: then what that tells is one's own. False: it is another's, or has changed. */
@@ -1216,8 +1210,7 @@ INLINE struct outbound *find_outbound(struct spot *spot, struct connection *key,
 {
     if (!find_slot(spot, slot | OUTBOUND << SLOTS_BITS))
         return 0;
-    if (spot->place)
-        touch(&spot->place->next);
+    touch(&spot->place->next);
     spot->is_elsewhere = !is_there(spot, key);
     if (!spot->is_elsewhere)
         return &spot->place->outbound;
@@ -1228,8 +1221,7 @@ INLINE struct inbound *find_inbound(struct spot *spot, struct connection *key, u
 {
     if (!find_slot(spot, slot | INBOUND << SLOTS_BITS))
         return 0;
-    if (spot->place)
-        touch(&spot->place->next);
+    touch(&spot->place->next);
     spot->is_elsewhere = !is_there(spot, key);
     if (!spot->is_elsewhere)
         return &spot->place->inbound;
@@ -1381,15 +1373,15 @@ INLINE void syn_out(struct view *view, struct step *step, struct stamps *stamps)
             return;
         }
         own->key = *key;
-        if (found == IS_AGAIN && spot.place) {
+        if (found == IS_AGAIN) {
             own->outbound = spot.place->outbound;
             send_again(&own->outbound, stamps, now);
         } else {
-            if (found == IS_ANOTHER && spot.place)
+            if (found == IS_ANOTHER)
                 old_isn = spot.place->outbound.isn;
             send_first(&own->outbound, isn, step->data_bytes, stamps, now, called, view->cookie);
         }
-        if (found != IS_ELSEWHERE && spot.place && put(&spot, told)) {
+        if (found != IS_ELSEWHERE && put(&spot, told)) {
             is_another |= found == IS_ANOTHER;
             own = spot.place;
             told = spot.held;
@@ -1461,7 +1453,7 @@ INLINE void syn_in(struct view *view, struct step *step)
         }
         own->key = *key;
         begin_inbound(&own->inbound, isn, step->data_bytes, view->now);
-        if (found == IS_ANOTHER && spot.place && put(&spot, told)) {
+        if (found == IS_ANOTHER && put(&spot, told)) {
             is_another = true;
             own = spot.place;
             told = spot.held;
@@ -1515,7 +1507,7 @@ INLINE void syn_ack_out(struct view *view, struct spot *spot, struct inbound *pe
         own->inbound = *pending;
         answer(&own->inbound, isn, ack, stamps, view->now);
         bool is_put = put(spot, told);
-        if (LIKELY(is_put && spot->place)) {
+        if (LIKELY(is_put)) {
             own = spot->place;
             told = spot->held;
         }

@@ -23,9 +23,9 @@ _SHARDS_MAX = 16
 _CPUS_EACH = 2
 _SPARES = 1024
 """One for each CPU."""
-PLACES = 2 * SLOTS + _SPARES
-_PLACE_MASK = (1 << 14) - 1
-_NO_PLACE = 0
+PLACES = 1 << 14
+_PLACE_MASK = PLACES - 1
+_NO_PLACE, _BUSY = 0, _PLACE_MASK
 KEY_BYTES = 40
 OUTBOUND_BYTES, INBOUND_BYTES = 72, 48
 PLACE_BYTES = 128
@@ -56,11 +56,12 @@ class Places:
         each = 1 << self.shard_bits
         next_ones = [number + 1 if number % each else _NO_PLACE for number in range(1, 2 * SLOTS + 1)]
         free = [shard * each + 1 for shard in range(shards)] + [_NO_PLACE] * (2 * _SHARDS_MAX - shards)
-        spare = range(2 * SLOTS + 1, PLACES + 1)
+        spare = range(2 * SLOTS + 1, 2 * SLOTS + _SPARES + 1)
         all_free = b"".join(
             [
+                bytes(PLACE_BYTES),  # NO_PLACE
                 *map(_PLACE.pack, next_ones),
-                bytes(_SPARES * PLACE_BYTES),
+                bytes((PLACES - 2 * SLOTS - 1) * PLACE_BYTES),
                 *map(_TOLD.pack, free),
                 *map(_TOLD.pack, spare),
             ]
@@ -77,7 +78,7 @@ class Places:
 
     def offset(self, told: int) -> int:
         """Where the place that a slot tells begins."""
-        return ((told & _PLACE_MASK) - 1) * PLACE_BYTES
+        return (told & _PLACE_MASK) * PLACE_BYTES
 
     def close(self) -> None:
         """Unmap, and close."""
@@ -161,7 +162,7 @@ class Table:
 
     def _at(self, slot: int) -> UnderWay | None:
         """Read the one that has a place by this slot, if there is one."""
-        while 0 < (told := self._glance.told(slot)) & _PLACE_MASK <= PLACES:
+        while (told := self._glance.told(slot)) not in (_NO_PLACE, _BUSY):
             place = self._places.place(told)
             if self._glance.told(slot) == told:
                 value = place[KEY_BYTES : KEY_BYTES + self._value_bytes]

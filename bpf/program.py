@@ -172,7 +172,9 @@ class Program:
     def _with_places(self, code: bytes) -> bytes:
         code = _with_value(code, _PLACES_MARKER, self._places.places_fd)
         code = _with_value(code, _GLANCE_MARKER, self._glance.fd)
-        if _PRODUCED_MARKER.to_bytes(4, sys.byteorder) in code:  # `forget` needs its lock on some kernels only.
+        if (
+            _PRODUCED_MARKER.to_bytes(4, sys.byteorder) in code
+        ):  # `forget` needs its lock on some kernels only.
             code = _with_value(code, _PRODUCED_MARKER, self._ring.produced_fd)
         code = _with_constant(code, _SHARD_BITS_MARKER, self._places.shard_bits)
         return _with_atomics(code)
