@@ -218,6 +218,7 @@
 #define GLANCE VALUE(0x7c91a713, struct glance)
 #define AWAITED VALUE(0x7c91a70d, struct awaited)
 #define DOORS_OPEN VALUE(0x7c91a70e, struct doors)
+
 /* The ring of records: how many were put there, and how many the reader has taken; and for each record on which turn through the
  * ring it was written, so that the reader knows when it is whole. Our own, since BPF_MAP_TYPE_RINGBUF waits, by its barriers, until
  * memory that was not at hand has come to be written; here the packet goes on meanwhile.
@@ -1148,16 +1149,24 @@ INLINE u64 take_spare(struct place **place)
     return told;
 }
 
-/* Let go of a place of one's own. */
-INLINE void let_go(struct spot *spot, struct place *place, u64 told, bool is_spare)
+/* How a place of one's own is told from now on. */
+INLINE u64 told_anew(struct place *place, u64 told)
 {
     u64 times = place->times_left + 1;
     place->times_left = times;
-    told = times << PLACE_BITS | (told & PLACE_MASK);
-    if (is_spare) {
-        *(volatile u64 *)spare() = told;
-        return;
-    }
+    return times << PLACE_BITS | (told & PLACE_MASK);
+}
+
+/* Have it to spare. */
+INLINE void put_by(struct place *place, u64 told)
+{
+    *(volatile u64 *)spare() = told_anew(place, told);
+}
+
+/* Let others have it. */
+INLINE void let_go(struct spot *spot, struct place *place, u64 told)
+{
+    told = told_anew(place, told);
     place->next = BUSY;
     barrier();
     u64 next = exchange(free_of(spot), told);
@@ -1182,6 +1191,27 @@ INLINE bool is_there(struct spot *spot, struct connection *key)
 INLINE bool put(struct spot *spot, u64 told)
 {
     return LIKELY(replace_u32(&spot->slot->place, spot->held, (u32)told));
+}
+
+/* Take a place for a slot that has none, and keep others from the slot until it is published; NO_PLACE: there is none, or they were
+ * there first. Done before anything is written: what is atomic waits for that. */
+INLINE u64 claim(struct spot *spot, struct place **place)
+{
+    u64 told = take_place(spot, place);
+    if (UNLIKELY(told != NO_PLACE && !put(spot, BUSY))) {
+        let_go(spot, *place, told);
+        told = NO_PLACE;
+    }
+    return told;
+}
+
+/* There is nothing to spare for what it becomes: what is known of it would be wrong, so it is followed no more. */
+INLINE void give_up(struct account *account, struct spot *spot)
+{
+    if (put(spot, NO_PLACE)) {
+        account->pending_full++;
+        let_go(spot, spot->place, spot->held);
+    }
 }
 
 /* Write what others may see by its slot once it is all there. */
@@ -1248,7 +1278,7 @@ INLINE bool take_outbound(struct spot *spot, struct connection *key, struct outb
     for (int i = 0; i < (as_read ? 1 : ATTEMPTS); i++) {
         if (LIKELY(put(spot, NO_PLACE))) {
             *taken = spot->place->outbound;
-            let_go(spot, spot->place, spot->held, false);
+            let_go(spot, spot->place, spot->held);
             return true;
         }
         look_again(spot);
@@ -1259,7 +1289,7 @@ INLINE bool take_outbound(struct spot *spot, struct connection *key, struct outb
 }
 
 INLINE bool take_inbound(struct spot *spot, struct connection *key, struct inbound *found, struct inbound *taken,
-                          struct inbound *as_read)
+                         struct inbound *as_read)
 {
     if (UNLIKELY(spot->is_elsewhere)) {
         *taken = *found;
@@ -1275,7 +1305,7 @@ INLINE bool take_inbound(struct spot *spot, struct connection *key, struct inbou
     for (int i = 0; i < (as_read ? 1 : ATTEMPTS); i++) {
         if (LIKELY(put(spot, NO_PLACE))) {
             *taken = spot->place->inbound;
-            let_go(spot, spot->place, spot->held, false);
+            let_go(spot, spot->place, spot->held);
             return true;
         }
         look_again(spot);
@@ -1353,22 +1383,16 @@ INLINE void syn_out(struct view *view, struct step *step, struct stamps *stamps)
         account->syn_retransmits++;
     else
         account->syns++;
-    if (LIKELY(found == IS_NEW)) {
-        u64 told = take_place(&spot, &own);
-        /* First what is atomic: it waits for what was written before. */
-        if (LIKELY(told != NO_PLACE && put(&spot, BUSY))) {
-            own->key = *key;
-            send_first(&own->outbound, isn, step->data_bytes, stamps, now, called, view->cookie);
-            publish(&spot, told);
-        } else {
-            if (told != NO_PLACE)
-                let_go(&spot, own, told, false);
-            found = IS_ELSEWHERE;
-        }
-    }
-    if (UNLIKELY(found != IS_NEW)) {
-        u64 told = take_spare(&own);
+    u64 told = LIKELY(found == IS_NEW) ? claim(&spot, &own) : NO_PLACE;
+    if (LIKELY(told != NO_PLACE)) {
+        own->key = *key;
+        send_first(&own->outbound, isn, step->data_bytes, stamps, now, called, view->cookie);
+        publish(&spot, told);
+    } else {
+        told = take_spare(&own);
         if (told == NO_PLACE) {
+            if (found == IS_AGAIN || found == IS_ANOTHER)
+                give_up(account, &spot);
             account->pending_full += found != IS_AGAIN;
             return;
         }
@@ -1381,7 +1405,7 @@ INLINE void syn_out(struct view *view, struct step *step, struct stamps *stamps)
                 old_isn = spot.place->outbound.isn;
             send_first(&own->outbound, isn, step->data_bytes, stamps, now, called, view->cookie);
         }
-        if (found != IS_ELSEWHERE && put(&spot, told)) {
+        if ((found == IS_AGAIN || found == IS_ANOTHER) && put(&spot, told)) {
             is_another |= found == IS_ANOTHER;
             own = spot.place;
             told = spot.held;
@@ -1392,7 +1416,7 @@ INLINE void syn_out(struct view *view, struct step *step, struct stamps *stamps)
                 leave_table(&spot);
             }
         }
-        let_go(&spot, own, told, true);
+        put_by(own, told);
     }
     if (UNLIKELY(is_another) && !was_reported(key, old_isn))
         account->superseded++;
@@ -1432,22 +1456,16 @@ INLINE void syn_in(struct view *view, struct step *step)
         return; /* Our answer may have been lost, or be late; either way its first SYN counts. */
     }
     account->syns++;
-    if (LIKELY(found == IS_NEW)) {
-        u64 told = take_place(&spot, &own);
-        /* First what is atomic: it waits for what was written before. */
-        if (LIKELY(told != NO_PLACE && put(&spot, BUSY))) {
-            own->key = *key;
-            begin_inbound(&own->inbound, isn, step->data_bytes, view->now);
-            publish(&spot, told);
-        } else {
-            if (told != NO_PLACE)
-                let_go(&spot, own, told, false);
-            found = IS_ELSEWHERE;
-        }
-    }
-    if (UNLIKELY(found != IS_NEW)) {
-        u64 told = take_spare(&own);
+    u64 told = LIKELY(found == IS_NEW) ? claim(&spot, &own) : NO_PLACE;
+    if (LIKELY(told != NO_PLACE)) {
+        own->key = *key;
+        begin_inbound(&own->inbound, isn, step->data_bytes, view->now);
+        publish(&spot, told);
+    } else {
+        told = take_spare(&own);
         if (told == NO_PLACE) {
+            if (found == IS_ANOTHER)
+                give_up(account, &spot);
             account->pending_full++;
             return;
         }
@@ -1464,7 +1482,7 @@ INLINE void syn_in(struct view *view, struct step *step)
                 leave_table(&spot);
             }
         }
-        let_go(&spot, own, told, true);
+        put_by(own, told);
     }
     if (UNLIKELY(is_another))
         account->superseded++;
@@ -1501,8 +1519,10 @@ INLINE void syn_ack_out(struct view *view, struct spot *spot, struct inbound *pe
         answer(pending, isn, ack, stamps, view->now);
     } else {
         u64 told = take_spare(&own);
-        if (UNLIKELY(told == NO_PLACE))
+        if (UNLIKELY(told == NO_PLACE)) {
+            give_up(view->account, spot);
             return;
+        }
         own->key = step->key;
         own->inbound = *pending;
         answer(&own->inbound, isn, ack, stamps, view->now);
@@ -1511,7 +1531,7 @@ INLINE void syn_ack_out(struct view *view, struct spot *spot, struct inbound *pe
             own = spot->place;
             told = spot->held;
         }
-        let_go(spot, own, told, true);
+        put_by(own, told);
         if (UNLIKELY(!is_put))
             return;
     }

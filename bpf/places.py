@@ -18,10 +18,10 @@ from bpf.event import Direction
 SLOTS = 4096
 """In each direction."""
 _SLOTS_BITS = SLOTS.bit_length() - 1
-_SHARDS_MAX = 16
-"""In each direction."""
+SHARDS = 32
+"""At most, of both directions."""
 _CPUS_EACH = 2
-_SPARES = 1024
+SPARES = 1024
 """One for each CPU."""
 PLACES = 1 << 14
 _PLACE_MASK = PLACES - 1
@@ -32,7 +32,7 @@ PLACE_BYTES = 128
 _PLACE = struct.Struct("=112xQ8x")
 """`struct place`: which one is free after it."""
 _TOLD = struct.Struct("=Q56x")
-"""`struct told`"""
+"""`struct told`, which is in a line of memory by itself: the place that is free, or to spare."""
 _SLOT = struct.Struct("=II")
 """`struct slot`: its place, and how many of its handshakes are in the table."""
 _REQUEST = struct.Struct(f"=16x{KEY_BYTES}sQ{OUTBOUND_BYTES}s")
@@ -42,7 +42,7 @@ _USED = re.compile(rb"[^\0]")
 
 def shards_for(cpus: int) -> int:
     """How many shards a direction has: few, since each that is used has to be fetched; one for two CPUs, mostly."""
-    return min(_SHARDS_MAX, 1 << (max(1, cpus // _CPUS_EACH) - 1).bit_length())
+    return min(SHARDS // 2, 1 << (max(1, cpus // _CPUS_EACH) - 1).bit_length())
 
 
 class Places:
@@ -55,8 +55,8 @@ class Places:
         """A shard's slots are told apart by so many bits."""
         each = 1 << self.shard_bits
         next_ones = [number + 1 if number % each else _NO_PLACE for number in range(1, 2 * SLOTS + 1)]
-        free = [shard * each + 1 for shard in range(shards)] + [_NO_PLACE] * (2 * _SHARDS_MAX - shards)
-        spare = range(2 * SLOTS + 1, 2 * SLOTS + _SPARES + 1)
+        free = [shard * each + 1 for shard in range(shards)] + [_NO_PLACE] * (SHARDS - shards)
+        spare = range(2 * SLOTS + 1, 2 * SLOTS + SPARES + 1)
         all_free = b"".join(
             [
                 bytes(PLACE_BYTES),  # NO_PLACE

@@ -29,9 +29,10 @@ _TICKS_SHUT_MARKER, _FORWARDING_MARKER, _PLACES_MARKER = 0x7C91A707, 0x7C91A708,
 _PRODUCED_MARKER, _RECORDS_MARKER, _TURNS_MARKER = 0x7C91A70A, 0x7C91A70B, 0x7C91A70C
 _SHARD_BITS_MARKER, _CONSUMED_MARKER, _GLANCE_MARKER = 0x7C91A710, 0x7C91A712, 0x7C91A713
 _AWAITED_MARKER, _DOORS_MARKER = 0x7C91A70D, 0x7C91A70E
+"""What stands in the code for the constants that `Program.load` writes over them (`LOADED` in handshake.bpf.c)."""
 _ADDITIONS = {0x7C91A70F: syscall.FETCH_ADD, 0x7C91A711: syscall.EXCHANGE}
 _COMPARISONS, _ROOM_MARKER = {0x7C91A714: 4, 0x7C91A715: 8}, 0x7C91A716
-"""What stands in the code for the constants that `Program.load` writes over them (`LOADED` in handshake.bpf.c)."""
+"""What stands for atomic operations: before what becomes one, for one on so many bytes, for the room that it takes."""
 _LOAD_MAP, _CALL, _SET = 0x18, 0x85, 0xB7
 _JUMPS = (5, 6)
 """Classes of instructions."""
@@ -172,9 +173,8 @@ class Program:
     def _with_places(self, code: bytes) -> bytes:
         code = _with_value(code, _PLACES_MARKER, self._places.places_fd)
         code = _with_value(code, _GLANCE_MARKER, self._glance.fd)
-        if (
-            _PRODUCED_MARKER.to_bytes(4, sys.byteorder) in code
-        ):  # `forget` needs its lock on some kernels only.
+        # What is in the ring's map is a lock, too, which `forget` needs on some kernels only.
+        if _PRODUCED_MARKER.to_bytes(4, sys.byteorder) in code:
             code = _with_value(code, _PRODUCED_MARKER, self._ring.produced_fd)
         code = _with_constant(code, _SHARD_BITS_MARKER, self._places.shard_bits)
         return _with_atomics(code)
