@@ -1697,9 +1697,9 @@ INLINE bool read_quote(struct view *view, struct datagram *ip, struct step *step
 }
 
 /* Is there room for another sample in this slice of time? 0: no; else how many intervals its flow should then let the others
- * go first. When more asked in the last slice than there is room for, lots are drawn: otherwise those who send first in a
+ * go first. When more asked in the last slice than there is room for, lots (32 bits) are drawn: otherwise those who send first in a
  * slice would always win. */
-INLINE u64 take_turn(u64 now)
+INLINE u64 take_turn(u64 now, u64 lot)
 {
     u32 zero = 0;
     u64 slice = now >> SLICE_SHIFT;
@@ -1711,9 +1711,11 @@ INLINE u64 take_turn(u64 now)
         budget->slice = slice;
         budget->taken = budget->asked = 0;
     }
-    lock_xadd(&budget->asked, 1);
+    bool are_many = budget->asked >= 4 * FLOW_BUDGET;
+    if (!are_many || !(lot & 15)) /* Of many, one counts for 16: it waits for other CPUs. */
+        lock_xadd(&budget->asked, are_many ? 16 : 1);
     u64 asked = budget->asked_before;
-    if (budget->taken >= FLOW_BUDGET || bpf_get_prandom_u32() * asked >> 32 >= FLOW_BUDGET)
+    if (budget->taken >= FLOW_BUDGET || lot * asked >> 32 >= FLOW_BUDGET)
         return 0;
     lock_xadd(&budget->taken, 1);
     return asked > FLOW_BUDGET ? 1 + asked / FLOW_BUDGET : 1;
@@ -1728,14 +1730,15 @@ INLINE u32 delivery_rate_kbps(struct bpf_tcp_sock *tcp)
 }
 
 /* Is there room for a sample? Tells how long to wait before the next; if not, that is random, so that those who lose differ each
- * time. */
+ * time. The nanosecond is random enough, and bpf_get_prandom_u32() takes 25 ns. */
 INLINE bool is_room(struct account *account, u64 now, u64 *wait_ns)
 {
     u64 interval_ns = FLOW_INTERVAL * 1000;
-    u64 intervals = take_turn(now);
+    u64 lots = now * 0x9e3779b97f4a7c15;
+    u64 intervals = take_turn(now, lots >> 32);
     if (!intervals) {
         account->samples_thinned++;
-        *wait_ns = interval_ns / 2 + ((bpf_get_prandom_u32() >> 8) * interval_ns >> 24);
+        *wait_ns = interval_ns / 2 + (((u32)lots >> 8) * interval_ns >> 24);
         return false;
     }
     *wait_ns = intervals * interval_ns;
@@ -1835,9 +1838,8 @@ INLINE bool is_young(u32 opening, u64 now)
 
 /* What is to be known of a connection that is looked at for the first time. Its first sample is due at once if it was there before
  * us, else when it is an interval old: the handshake was its first. */
-INLINE void first_seen(struct socket *fresh, struct __sk_buff *skb, struct bpf_tcp_sock *tcp, u32 opening)
+INLINE void first_seen(struct socket *fresh, struct __sk_buff *skb, struct bpf_tcp_sock *tcp, u32 opening, u64 now)
 {
-    u64 now = bpf_ktime_get_ns();
     fresh->cookie = bpf_get_socket_cookie(skb);
     bool has_caller = take_caller(&fresh->caller, called_with(fresh->cookie), fresh->cookie);
     if (!has_caller)
@@ -1861,6 +1863,11 @@ INLINE bool is_shut(u16 *door, u64 now)
     return (u16)(*door - (u16)(now >> TICK_SHIFT) - 1) < TICKS_SHUT;
 }
 
+INLINE void shut(u16 *door, u64 now)
+{
+    *door = (now >> TICK_SHIFT) + TICKS_SHUT;
+}
+
 /* One that is reset by us is closed already when its RST leaves. */
 INLINE bool may_be_connected(struct bpf_sock *sk, u32 opening)
 {
@@ -1880,26 +1887,32 @@ INLINE void look_at_socket(struct view *view, struct bpf_sock *sk, u16 ethertype
         u16 source, destination;
     } ports;
     u64 wait_ns = 0;
-    struct socket fresh, *socket = bpf_sk_storage_get(SOCKETS, sk, 0, 0);
+    struct socket fresh, *socket = 0;
+    /* Of one that ends, most were opened a moment ago: then there is nothing on its socket. */
+    u32 opening = closing ? opening_of(skb->hash) : 0;
+    bool young = closing && is_young(opening, now);
+    if (!young)
+        socket = bpf_sk_storage_get(SOCKETS, sk, 0, 0);
     if (socket && (closing ? socket->due_ns == NEVER : now < socket->due_ns))
         return;
-    u32 opening = socket ? 0 : opening_of(skb->hash);
-    bool young = is_young(opening, now);
-    if (young && !closing)
-        return;
+    if (!closing && !socket) {
+        opening = opening_of(skb->hash);
+        if (is_young(opening, now))
+            return;
+    }
     if (!socket && !may_be_connected(sk, opening))
         return;
     struct bpf_tcp_sock *tcp = bpf_tcp_sock(sk);
     if (!tcp)
         return;
-    if (young) { /* It ends: that there is room comes first, since many do. */
+    if (young) { /* That there is room comes first, since many end. */
         if (!tcp->srtt_us || !is_room(view->account, now, &wait_ns))
             return;
-        first_seen(&fresh, skb, tcp, opening);
+        first_seen(&fresh, skb, tcp, opening, bpf_ktime_get_ns());
         socket = &fresh;
     } else {
         if (!socket) {
-            first_seen(&fresh, skb, tcp, opening);
+            first_seen(&fresh, skb, tcp, opening, bpf_ktime_get_ns());
             socket = bpf_sk_storage_get(SOCKETS, sk, &fresh, BPF_SK_STORAGE_GET_F_CREATE);
         }
         if (!socket || !tcp->srtt_us || (!closing && now < socket->due_ns) || !may_sample(view, socket, now, closing))
@@ -1911,24 +1924,31 @@ INLINE void look_at_socket(struct view *view, struct bpf_sock *sk, u16 ethertype
     sample(view, &key, socket, tcp, bpf_ktime_get_ns(), closing);
 }
 
-/* TCP stamps what it sends with the time, so that most packets need not ask for it. What has left its network namespace
- * has lost the stamp. */
+/* A SYN has left, or (`kind`) a SYN-ACK of a socket that is to be. What follows it soon is young, so the door is shut to that.
+ * Done last: what is written here may have to be fetched from memory, and nothing is to wait for it. */
+INLINE void begin_flow(struct view *view, u8 kind)
+{
+    struct __sk_buff *skb = view->skb;
+    if (!skb->sk) /* Forwarded: no connection of ours. */
+        return;
+    remember_opening(skb->hash, view->now, kind & ACK ? INBOUND : OUTBOUND);
+    shut(door_of(skb), view->now);
+}
+
+/* What is no SYN leaves. TCP stamps what it sends with the time, so that most packets need not ask for it. What has left its network
+ * namespace has lost the stamp. */
 INLINE void flow_out(struct view *view, u16 ethertype, u32 offset, u8 flags)
 {
     struct __sk_buff *skb = view->skb;
     struct bpf_sock *sk = skb->sk;
-    if (!sk) /* Forwarded: no connection of ours. */
+    if (!sk)
         return;
     u64 now = skb->tstamp ?: bpf_ktime_get_ns();
-    if (flags & SYN) { /* With an ACK it is of a socket that is to be. */
-        remember_opening(skb->hash, now, flags & ACK ? INBOUND : OUTBOUND);
-        return;
-    }
-    u16 *door = door_of(skb);
     if (!(flags & (FIN | RST))) {
+        u16 *door = door_of(skb);
         if (is_shut(door, now))
             return;
-        *door = (now >> TICK_SHIFT) + TICKS_SHUT;
+        shut(door, now);
     }
     look_at_socket(view, sk, ethertype, offset, flags, now);
 }
@@ -2186,6 +2206,8 @@ INLINE void look_fully(struct view *view, struct step *step, u8 *end, bool ingre
         UNLIKELY(!find_usual_stamps(view->options, end, step->options_bytes, &stamps)))
         search_stamps(view->skb, step, &stamps);
     match(view, step, &stamps, kind);
+    if (FLOW_INTERVAL && !ingress && kind & SYN)
+        begin_flow(view, kind);
     if (FLOW_INTERVAL && ingress && kind & RST)
         reset_in(view, step);
 }
@@ -2238,7 +2260,7 @@ int handshake(struct __sk_buff *skb)
     int unreadable;
     if (LIKELY(tcp)) {
         u8 flags = tcp[TCP_FLAGS_OFFSET];
-        if (!ingress && FLOW_INTERVAL)
+        if (FLOW_INTERVAL && !ingress && !(flags & SYN))
             flow_out(&view, ethertype, offset, flags);
         if (IS_FORWARDING && (ingress || !skb->sk))
             pass(&view, ethertype, offset, ip, end, flags);

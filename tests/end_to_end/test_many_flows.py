@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import struct
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
@@ -88,6 +89,31 @@ def test_too_many_are_thinned_and_each_has_its_turn(monkeypatch: pytest.MonkeyPa
         slices = (time.monotonic() - began) / slice_s + 2
     assert account.samples <= budget * slices
     assert account.samples_thinned > 0
+
+
+def test_of_many_that_end_all_along_a_slice_some_are_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
+    slice_bits, budget = 27, 10
+    monkeypatch.setattr(program, "slice_budget", lambda samples_per_s: budget)
+    with Lab("ethernet", [Host(V4)]) as lab, watching(lab, flow_interval_s=60) as watch:
+        ended_ns: list[int] = []
+        until_ns = time.monotonic_ns() + (8 << slice_bits)
+        while time.monotonic_ns() < until_ns:
+            with connected(lab) as each:
+                each.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+            ended_ns.append(time.monotonic_ns())
+        watch.drain(0.1)
+    asked = Counter(ended >> slice_bits for ended in ended_ns)
+    # Whole slices, and not the first: what asks in one is told by the one before.
+    whole = sorted(asked)[2:-1]
+    assert min(asked[each] for each in whole) > 8 * budget, "too few to be many"
+    sampled = {
+        each: [flow.time_ns for flow in watch.flows if flow.time_ns >> slice_bits == each] for each in whole
+    }
+    assert all(len(times) <= budget for times in sampled.values())
+    assert sum(map(len, sampled.values())) > 0.5 * budget * len(whole)
+    # Those who end early in a slice do not take it all.
+    late = [time_ns for times in sampled.values() for time_ns in times if time_ns >> slice_bits - 1 & 1]
+    assert len(late) > 0.2 * budget * len(whole)
 
 
 def test_every_storage_goes_with_the_probe() -> None:

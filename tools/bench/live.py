@@ -22,6 +22,8 @@ _RATE = 20_000
 _CRAFTED_RATE = 100_000
 _HOSTS = 1000
 _DRAIN_S = 0.05
+_FLOW_INTERVAL_S = 1.0
+"""As the screen has it."""
 _HOOKS = (syscall.TCX_INGRESS, syscall.TCX_EGRESS)
 
 
@@ -37,7 +39,7 @@ def figures(effort: Effort) -> Iterator[Figure]:
             # Programs are loaded anew each time. The probe looks for its interface where its thread is.
             with ExitStack() as hook, pair.ours.entered():
                 empty_fds = _hang_empty(hook, pair)
-                probe = hook.enter_context(Probe([OURS]))
+                probe = hook.enter_context(Probe([OURS], flow_interval_s=_FLOW_INTERVAL_S))
                 probe.drain(0)
                 empty_fds += _hang_empty(hook, pair)
                 for generator, samples in zip(generators, (real, crafted), strict=True):
