@@ -1924,26 +1924,26 @@ INLINE void look_at_socket(struct view *view, struct bpf_sock *sk, u16 ethertype
     sample(view, &key, socket, tcp, bpf_ktime_get_ns(), closing);
 }
 
-/* A SYN has left, or (`kind`) a SYN-ACK of a socket that is to be. What follows it soon is young, so the door is shut to that.
- * Done last: what is written here may have to be fetched from memory, and nothing is to wait for it. */
-INLINE void begin_flow(struct view *view, u8 kind)
+/* A SYN or SYN-ACK leaves. What follows it soon is young, so the door is shut to that. */
+INLINE void begin_flow(struct __sk_buff *skb, u64 now, u32 direction)
 {
-    struct __sk_buff *skb = view->skb;
-    if (!skb->sk) /* Forwarded: no connection of ours. */
-        return;
-    remember_opening(skb->hash, view->now, kind & ACK ? INBOUND : OUTBOUND);
-    shut(door_of(skb), view->now);
+    remember_opening(skb->hash, now, direction);
+    shut(door_of(skb), now);
 }
 
-/* What is no SYN leaves. TCP stamps what it sends with the time, so that most packets need not ask for it. What has left its network
+/* Anything but a SYN leaves. TCP stamps what it sends with the time, so that most packets need not ask for it. What has left its network
  * namespace has lost the stamp. */
 INLINE void flow_out(struct view *view, u16 ethertype, u32 offset, u8 flags)
 {
     struct __sk_buff *skb = view->skb;
     struct bpf_sock *sk = skb->sk;
-    if (!sk)
+    if (!sk) /* Forwarded: no connection of ours. */
         return;
     u64 now = skb->tstamp ?: bpf_ktime_get_ns();
+    if (flags & SYN) { /* Of a socket that is to be. */
+        begin_flow(skb, now, INBOUND);
+        return;
+    }
     if (!(flags & (FIN | RST))) {
         u16 *door = door_of(skb);
         if (is_shut(door, now))
@@ -2206,8 +2206,6 @@ INLINE void look_fully(struct view *view, struct step *step, u8 *end, bool ingre
         UNLIKELY(!find_usual_stamps(view->options, end, step->options_bytes, &stamps)))
         search_stamps(view->skb, step, &stamps);
     match(view, step, &stamps, kind);
-    if (FLOW_INTERVAL && !ingress && kind & SYN)
-        begin_flow(view, kind);
     if (FLOW_INTERVAL && ingress && kind & RST)
         reset_in(view, step);
 }
@@ -2260,7 +2258,7 @@ int handshake(struct __sk_buff *skb)
     int unreadable;
     if (LIKELY(tcp)) {
         u8 flags = tcp[TCP_FLAGS_OFFSET];
-        if (FLOW_INTERVAL && !ingress && !(flags & SYN))
+        if (FLOW_INTERVAL && !ingress && (flags & (SYN | ACK)) != SYN)
             flow_out(&view, ethertype, offset, flags);
         if (IS_FORWARDING && (ingress || !skb->sk))
             pass(&view, ethertype, offset, ip, end, flags);
@@ -2270,6 +2268,9 @@ int handshake(struct __sk_buff *skb)
         view.kind = flags & (SYN | RST | ACK);
         if (LIKELY(view.kind == SYN && !ingress && !unreadable)) {
             look_fully(&view, &step, end, false, SYN);
+            /* Last, since it may have to be fetched from memory: nothing is to wait for that. */
+            if (FLOW_INTERVAL && skb->sk)
+                begin_flow(skb, view.now, OUTBOUND);
             return NEXT_PROGRAM;
         }
         if (LIKELY(view.kind == (SYN | ACK) && ingress && !unreadable)) {
