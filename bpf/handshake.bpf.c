@@ -1838,8 +1838,9 @@ INLINE bool is_young(u32 opening, u64 now)
 
 /* What is to be known of a connection that is looked at for the first time. Its first sample is due at once if it was there before
  * us, else when it is an interval old: the handshake was its first. */
-INLINE void first_seen(struct socket *fresh, struct __sk_buff *skb, struct bpf_tcp_sock *tcp, u32 opening, u64 now)
+INLINE void first_seen(struct socket *fresh, struct __sk_buff *skb, struct bpf_tcp_sock *tcp, u32 opening)
 {
+    u64 now = bpf_ktime_get_ns();
     fresh->cookie = bpf_get_socket_cookie(skb);
     bool has_caller = take_caller(&fresh->caller, called_with(fresh->cookie), fresh->cookie);
     if (!has_caller)
@@ -1908,11 +1909,11 @@ INLINE void look_at_socket(struct view *view, struct bpf_sock *sk, u16 ethertype
     if (young) { /* That there is room comes first, since many end. */
         if (!tcp->srtt_us || !is_room(view->account, now, &wait_ns))
             return;
-        first_seen(&fresh, skb, tcp, opening, bpf_ktime_get_ns());
+        first_seen(&fresh, skb, tcp, opening);
         socket = &fresh;
     } else {
         if (!socket) {
-            first_seen(&fresh, skb, tcp, opening, bpf_ktime_get_ns());
+            first_seen(&fresh, skb, tcp, opening);
             socket = bpf_sk_storage_get(SOCKETS, sk, &fresh, BPF_SK_STORAGE_GET_F_CREATE);
         }
         if (!socket || !tcp->srtt_us || (!closing && now < socket->due_ns) || !may_sample(view, socket, now, closing))
