@@ -58,6 +58,7 @@ async def press(pilot: Pilot[None], *keys: str) -> None:
         for _ in range(_HOPS):
             await pilot._wait_for_screen()
     await pilot.pause()
+    await pilot._wait_for_screen()  # What got its size by that layout draws itself.
 
 
 @dataclass
