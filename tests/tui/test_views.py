@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Sequence
+
 import pytest
 from textual import events
 
 from bpf.event import Direction, Outcome
-from tests.tui.played import MS, Played, handshake
+from bpf.interfaces import Interface
+from tests.tui.played import MS, PATIENCE_S, Played, handshake
 from tests.tui.shown import BY_P95, THREE, Shown, shown
 from tui.widgets.event_table import EventTable
 from tui.widgets.interface_table import InterfaceTable
@@ -146,6 +150,26 @@ async def test_enter_watches_another_interface_from_nothing() -> None:
         await screen.until(lambda: "wlan0 is down." in screen.text)
         source.play(handshake("198.18.0.9"))
         await screen.until(lambda: screen.hosts == ["198.18.0.9"])
+
+
+async def test_keys_wait_until_interfaces_are_known() -> None:
+    source = Played(*THREE)
+    async with shown(source) as screen:
+        may_list = threading.Event()
+        listed = screen.app.list_interfaces
+
+        def list_slowly() -> Sequence[Interface]:
+            may_list.wait(PATIENCE_S)
+            return listed()
+
+        screen.app.list_interfaces = list_slowly
+        try:
+            await screen.press("i", "j", "enter")
+            assert "packets/s" in screen.text and "all that are up" not in screen.text
+        finally:
+            may_list.set()
+        await screen.until(lambda: "wlan0 tcx" in screen.title)
+        assert source.selection == ("wlan0",)
 
 
 async def test_any_can_be_watched() -> None:

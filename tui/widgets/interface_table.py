@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -60,7 +60,10 @@ class InterfaceTable(LineView, can_focus=True):
     def __init__(self, glyphs: Glyphs) -> None:
         super().__init__()
         self._glyphs = glyphs
-        self._interfaces: Sequence[Interface] = ()
+        self._interfaces: Sequence[Interface] | None = None
+        """None: they are not known yet."""
+        self._early: list[Callable[[], None]] = []
+        """What keys asked for before they were."""
         self._selection: Sequence[str] = ()
         self._throughput = Throughput()
         self._cursor: str | None = None
@@ -68,19 +71,34 @@ class InterfaceTable(LineView, can_focus=True):
         self._top = 0
 
     def begin(self) -> None:
-        """Forget what passed, and where the cursor was: the view is opened."""
+        """Forget what there was, and where the cursor was: the view is opened."""
         self._throughput = Throughput()
         self._cursor = None
+        self._interfaces, self._early = None, []
+        self.redraw()
 
     def take(self, interfaces: Sequence[Interface], selection: Sequence[str], now_ns: int) -> None:
         """Show these. `now_ns` is when they were read, monotonic."""
         self._interfaces, self._selection = interfaces, selection
         self._throughput.read(now_ns, {each.index: each.counters for each in interfaces if each.counters})
+        early, self._early = self._early, []
+        for act in early:
+            act()
         self.redraw()
+
+    def _once_known(self, act: Callable[[], None]) -> None:
+        if self._interfaces is None:
+            self._early.append(act)
+        else:
+            act()
+
+    @property
+    def _known(self) -> Sequence[Interface]:
+        return self._interfaces or ()
 
     @property
     def _names(self) -> list[str]:
-        return [ANY, *(each.name for each in self._interfaces)]
+        return [ANY, *(each.name for each in self._known)]
 
     def _place(self) -> int:
         names = self._names
@@ -90,13 +108,19 @@ class InterfaceTable(LineView, can_focus=True):
         return watched[0] if watched else 0
 
     def action_move(self, step: int) -> None:
+        self._once_known(lambda: self._move(step))
+
+    def action_choose(self) -> None:
+        self._once_known(self._choose)
+
+    def _move(self, step: int) -> None:
         names = self._names
         self._cursor = names[min(max(0, self._place() + step), len(names) - 1)]
         self.redraw()
 
-    def action_choose(self) -> None:
+    def _choose(self) -> None:
         place = self._place()
-        if place and self._interfaces[place - 1].layer is None:
+        if place and self._known[place - 1].layer is None:
             name = printable(self._names[place])
             self.notify(
                 f"{name} is a kind of device that tcplat cannot read", severity="warning", markup=False
@@ -106,7 +130,7 @@ class InterfaceTable(LineView, can_focus=True):
 
     def on_click(self, event: events.Click) -> None:
         place = self._top + event.y - _HEADER_LINES
-        if event.y >= _HEADER_LINES and place < len(self._names):
+        if self._interfaces is not None and event.y >= _HEADER_LINES and place < len(self._names):
             self._cursor = self._names[place]
             self.redraw()
             if event.chain == 2:
@@ -121,7 +145,9 @@ class InterfaceTable(LineView, can_focus=True):
     def format_lines(self, width: int, height: int) -> list[Strip]:
         """Header and as many interfaces as there is room for, the cursor among them."""
         layout = self._layout(width)
-        lines = [self._any_line(layout), *(self._line(each, layout) for each in self._interfaces)]
+        lines = [self._line(each, layout) for each in self._known]
+        if self._interfaces is not None:
+            lines.insert(0, self._any_line(layout))
         place, rows = self._place(), height - _HEADER_LINES
         self._top = max(0, min(max(self._top, place - rows + 1), place, max(0, len(lines) - rows)))
         strips = [self._in_reverse(self._header(layout), "interface-table--header", width)]
@@ -134,8 +160,8 @@ class InterfaceTable(LineView, can_focus=True):
 
     def _layout(self, width: int) -> _Layout:
         """Names and states as wide as they are; where it is narrow, a short trend leaves room for an address."""
-        names = max([len(each.name) for each in self._interfaces], default=0)
-        states = max([len(_state(each)) for each in self._interfaces], default=0)
+        names = max([len(each.name) for each in self._known], default=0)
+        states = max([len(_state(each)) for each in self._known], default=0)
         name_width = min(max(names, len(_NAME_TITLE)), _NAME_WIDTH)
         return _Layout(
             name_width,
