@@ -10,14 +10,20 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from bpf import syscall
 from tools import bench_filter, bench_flow, bench_read, bench_record
 from tools.bench.__main__ import FAMILIES, main, measure
 from tools.bench.effort import MOMENT
+from tools.bench.hooks import Hooks
+from tools.bench.kernel import EMPTY
+from tools.bench.network import Pair
 from tools.bench.report import Figure, as_json, quantile, spread, table
+from tools.bench.screen import settled, watching
 
 ROOT = Path(__file__).resolve().parents[2]
 WITHOUT_KERNEL = {"rows", "model", "order"}
@@ -51,6 +57,40 @@ def test_interrupted_it_leaves_nothing() -> None:
             child.kill()
     assert len(children) >= 2
     until(lambda: not [pid for pid in children if Path(f"/proc/{pid}").exists()], 10)
+
+
+@pytest.mark.kernel
+def test_the_probe_of_a_screen_is_taken_off_and_hung_again_and_nobody_elses() -> None:
+    with ExitStack() as stack:
+        pair = stack.enter_context(Pair())
+        screen = settled(stack.enter_context(watching(pair)), MOMENT)
+        with pair.ours.entered():
+            other_fd = syscall.load_classifier("other", EMPTY)
+            stack.callback(os.close, other_fd)
+            stack.callback(os.close, syscall.create_link(other_fd, pair.ifindex, syscall.TCX_EGRESS))
+
+        def hung() -> list[int]:
+            with pair.ours.entered():
+                return [
+                    len(syscall.attached(pair.ifindex, side))
+                    for side in (syscall.TCX_INGRESS, syscall.TCX_EGRESS)
+                ]
+
+        assert hung() == [1, 2]
+        with Hooks(pair, screen.pid) as hooks:
+            assert hung() == [0, 1]
+            hooks.hang()
+            assert hung() == [1, 2]
+            hooks.take_off()
+            assert hung() == [0, 1]
+            hooks.hang()
+        assert hung() == [0, 1]
+
+
+@pytest.mark.kernel
+def test_a_process_without_links_has_no_hooks_to_take() -> None:
+    with Pair() as pair, pytest.raises(RuntimeError, match="no links"), Hooks(pair, os.getpid()):
+        pass
 
 
 def until(wanted: Callable[[], object], patience_s: float) -> None:

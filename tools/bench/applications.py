@@ -1,55 +1,100 @@
-"""What applications feel: how long connect() takes with the screen running and without, in turn."""
+"""What applications feel: how long connect() takes with the probe on its hooks and without, in turn."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from typing import NamedTuple
 
+from tools.bench.children import Generator
 from tools.bench.connecting import connecting
 from tools.bench.effort import Effort
+from tools.bench.hooks import Hooks
 from tools.bench.network import Pair
 from tools.bench.report import Figure, quantile
-from tools.bench.screen import settled, watching
+from tools.bench.screen import Screen, settled, watching
 
 TARGET = 1.10
 _RATE, _HOSTS = 5000, 1000
-_TURNS = 6
-"""With and without, for a sample: from one second to the next a virtual machine is quicker or slower by half."""
+_SLICE_S = 0.1
+"""How long it is there, and is not: from one second to the next a virtual machine is quicker or slower by half."""
+_CHANGING_S = 0.03
+"""Before each, until it is at hand."""
+_SLICES = 50
+"""With and without, for a sample and each second of a window."""
+_TURNS = 4
 _TURN_S = 1.0
+
+
+class _Sample(NamedTuple):
+    """How long each connect() took, ns."""
+
+    with_it: list[int]
+    without: tuple[list[int], list[int]]
+    """Two halves: by what they differ is noise."""
 
 
 def figures(effort: Effort) -> Iterator[Figure]:
     """The slowest of a hundred, and the median; beside it half of those without by the other half: what is noise."""
-    turn_s = min(_TURN_S, effort.window_s)
-    watched, bare = [], []
     with ExitStack() as stack:
         pair = stack.enter_context(Pair())
         generator = connecting(stack, pair, _HOSTS, _RATE)
-        generator.run(turn_s)
-        for _ in range(effort.windows):
-            with_it: list[int] = []
-            without: list[list[int]] = [[], []]
-            for turn in range(_TURNS):
-                without[turn % 2] += generator.run(turn_s)["took_ns"]
-                with watching(pair) as screen:
-                    settled(screen, effort)
-                    generator.start(turn_s)
-                    screen.read(turn_s)
-                    with_it += generator.stop()["took_ns"]
-            watched.append(with_it)
-            bare.append(without)
-    for name, q, target in (("p99", 0.99, TARGET), ("median", 0.5, None)):
-        with_us = [quantile(each, q) for each in watched]
-        without_us = [quantile(one + other, q) for one, other in bare]
+        generator.run(_TURN_S)
+        with watching(pair) as screen:
+            settled(screen, effort)
+            slices = max(2, round(effort.window_s * _SLICES))
+            with Hooks(pair, screen.pid) as hooks:
+                probe = [_sliced(screen, generator, hooks, slices) for _ in range(effort.windows)]
+        program = [_in_turns(pair, generator, effort) for _ in range(effort.windows)]
+    yield from _told("connect()", probe, TARGET)
+    yield from _told("connect(), the whole program", program, None)
+
+
+def _sliced(screen: Screen, generator: Generator, hooks: Hooks, slices: int) -> _Sample:
+    """The probe is there and is not, by turns, which come first by turns; the screen draws all the while."""
+
+    def took_ns() -> list[int]:
+        generator.start(_CHANGING_S + _SLICE_S)
+        screen.read(_CHANGING_S + _SLICE_S)
+        took: list[int] = generator.stop()["took_ns"]
+        return took[int(_CHANGING_S * _RATE) :]
+
+    sample = _Sample([], ([], []))
+    for number in range(slices):
+        for is_there in (True, False) if number % 2 else (False, True):
+            if is_there:
+                hooks.hang()
+                sample.with_it.extend(took_ns())
+                hooks.take_off()
+            else:
+                sample.without[number // 2 % 2].extend(took_ns())
+    return sample
+
+
+def _in_turns(pair: Pair, generator: Generator, effort: Effort) -> _Sample:
+    """The program is started, and ended, each time."""
+    sample = _Sample([], ([], []))
+    turn_s = min(_TURN_S, effort.window_s)
+    for number in range(_TURNS):
+        sample.without[number % 2].extend(generator.run(turn_s)["took_ns"])
+        with watching(pair) as screen:
+            settled(screen, effort)
+            generator.start(turn_s)
+            screen.read(turn_s)
+            sample.with_it.extend(generator.stop()["took_ns"])
+    return sample
+
+
+def _told(row: str, samples: Sequence[_Sample], target: float | None) -> Iterator[Figure]:
+    for name, q, at_most in (("p99", 0.99, target), ("median", 0.5, None)):
+        with_us = [quantile(each.with_it, q) / 1e3 for each in samples]
+        without_us = [quantile([*each.without[0], *each.without[1]], q) / 1e3 for each in samples]
         yield Figure(
-            f"connect(), {name}, {_RATE:,}/s",
+            f"{row}, {name}, {_RATE:,}/s",
             "times that without it",
             [one / other for one, other in zip(with_us, without_us, strict=True)],
             "times, without again",
-            [quantile(other, q) / quantile(one, q) for one, other in bare],
-            target,
-            {
-                "with it, us": [each / 1e3 for each in with_us],
-                "without it, us": [each / 1e3 for each in without_us],
-            },
+            [quantile(each.without[1], q) / quantile(each.without[0], q) for each in samples],
+            at_most,
+            {"with it, us": with_us, "without it, us": without_us},
         )
