@@ -19,7 +19,7 @@ from bpf import syscall
 from tools import bench_filter, bench_flow, bench_read, bench_record
 from tools.bench.__main__ import FAMILIES, main, measure
 from tools.bench.effort import MOMENT
-from tools.bench.hooks import Hooks
+from tools.bench.hooks import hooks
 from tools.bench.kernel import EMPTY
 from tools.bench.network import Pair
 from tools.bench.report import Figure, as_json, quantile, spread, table
@@ -77,19 +77,19 @@ def test_the_probe_of_a_screen_is_taken_off_and_hung_again_and_nobody_elses() ->
                 ]
 
         assert hung() == [1, 2]
-        with Hooks(pair, screen.pid) as hooks:
+        with hooks(pair, screen.pid) as ours:
             assert hung() == [0, 1]
-            hooks.hang()
+            ours.hang()
             assert hung() == [1, 2]
-            hooks.take_off()
+            ours.take_off()
             assert hung() == [0, 1]
-            hooks.hang()
+            ours.hang()
         assert hung() == [0, 1]
 
 
 @pytest.mark.kernel
 def test_a_process_without_links_has_no_hooks_to_take() -> None:
-    with Pair() as pair, pytest.raises(RuntimeError, match="no links"), Hooks(pair, os.getpid()):
+    with Pair() as pair, pytest.raises(RuntimeError, match="no links"), hooks(pair, os.getpid()):
         pass
 
 

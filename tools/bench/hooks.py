@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 import os
-import struct
-from collections.abc import Iterator
-from contextlib import ExitStack
-from pathlib import Path
-from types import TracebackType
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import NamedTuple
 
 from bpf import syscall
 from bpf.callers import cgroup_root
 from tools.bench.network import Pair
-
-_PROG_GET_FD_BY_ID = 13
-_LINK_GET_FD_BY_ID = 30
-_LINK_DETACH = 34
+from tools.links import detach, links_of, program_of
 
 
-class _Link(NamedTuple):
-    """Where a program of ours hangs."""
+class _Place(NamedTuple):
+    """Where a program of the screen hung."""
 
     program_fd: int
     target: int
@@ -29,40 +23,16 @@ class _Link(NamedTuple):
 
 
 class Hooks:
-    """Every hook of the process, in our hands from when it is entered; off at first. One thread; as root.
+    """The screen's programs, and where they belong. One thread."""
 
-    Its links cannot be hung again once they are detached: its programs can, by links of ours. Those of no other process
-    are touched. Raises OSError, RuntimeError where it has no links (before Linux 6.6 there are filters instead).
-    """
-
-    def __init__(self, pair: Pair, pid: int) -> None:
-        """`pid`: of a screen that is attached to our end."""
-        self._pair, self._pid = pair, pid
+    def __init__(self, pair: Pair, places: Sequence[_Place]) -> None:
+        self._pair, self._places = pair, places
         self._hung: list[int] = []
 
-    def __enter__(self) -> Hooks:
-        with ExitStack() as stack:
-            root = cgroup_root()
-            root_fd = -1
-            if root is not None:
-                root_fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-                stack.callback(os.close, root_fd)
-            stack.callback(self.take_off)
-            self._links = [self._take(stack, each, root_fd) for each in _links(self._pid)]
-            if not any(each.target == self._pair.ifindex for each in self._links):
-                raise RuntimeError("the screen has no links on its interface")
-            self._leaving = stack.pop_all()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._leaving.close()
-
     def hang(self) -> None:
-        """Put every program where the screen had put it."""
+        """Put every program where the screen had put it. Raises OSError."""
         with self._pair.ours.entered():
-            for each in self._links:
+            for each in self._places:
                 self._hung.append(syscall.create_link(*each))
 
     def take_off(self) -> None:
@@ -70,30 +40,35 @@ class Hooks:
         while self._hung:
             os.close(self._hung.pop())
 
-    def _take(self, stack: ExitStack, link: dict[str, str], root_fd: int) -> _Link:
-        program_fd = _by_id(_PROG_GET_FD_BY_ID, int(link["prog_id"]))
-        stack.callback(os.close, program_fd)
-        link_fd = _by_id(_LINK_GET_FD_BY_ID, int(link["link_id"]))
-        try:
-            syscall.call(_LINK_DETACH, struct.pack("=I", link_fd))
-        finally:
-            os.close(link_fd)
-        target = int(link["ifindex"].split()[0]) if "ifindex" in link else root_fd
-        return _Link(program_fd, target, int(link["attach_type"].split()[0]))
+
+@contextmanager
+def hooks(pair: Pair, pid: int) -> Iterator[Hooks]:
+    """Have every hook of the process, a screen on our end, in our hands; with nothing on them first and last.
+
+    Its links cannot be hung again once they are detached: its programs can, by links of ours. Those of no other process
+    are touched. Raises OSError; RuntimeError where it has no links (before Linux 6.6 there are filters instead).
+    """
+    links = links_of(pid)
+    if not any(each["link_type"] == "tcx" for each in links):
+        raise RuntimeError("the screen has no links on its interface")
+    with ExitStack() as stack:
+        places = []
+        for each in links:
+            program_fd = program_of(each)
+            stack.callback(os.close, program_fd)
+            places.append(_Place(program_fd, _target(stack, each), int(each["attach_type"].split()[0])))
+        for each in links:
+            detach(each)
+        ours = Hooks(pair, places)
+        stack.callback(ours.take_off)
+        yield ours
 
 
-def _links(pid: int) -> Iterator[dict[str, str]]:
-    """The links that a process holds, as proc(5) tells of its descriptors, in the order they were made."""
-    for descriptor in sorted(Path(f"/proc/{pid}/fdinfo").iterdir(), key=lambda each: int(each.name)):
-        try:
-            lines = descriptor.read_text().splitlines()
-        except FileNotFoundError:  # Closed meanwhile.
-            continue
-        told = {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
-        if "link_id" in told:
-            yield told
-
-
-def _by_id(command: int, number: int) -> int:
-    descriptor, _ = syscall.call(command, struct.pack("=III", number, 0, 0))
-    return descriptor
+def _target(stack: ExitStack, link: dict[str, str]) -> int:
+    if link["link_type"] == "tcx":
+        return int(link["ifindex"].split()[0])
+    root = cgroup_root()
+    assert root, "a program hangs on a cgroup"
+    root_fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    stack.callback(os.close, root_fd)
+    return root_fd
