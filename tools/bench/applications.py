@@ -1,8 +1,10 @@
-"""What applications feel: how long connect() takes with the probe on its hooks and without, in turn."""
+"""What applications feel: how long connect() takes with the program at work and with all of it at rest, in turn."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import os
+import signal
+from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import NamedTuple
 
@@ -17,14 +19,15 @@ from tools.bench.screen import Screen, settled, watching
 TARGET = 1.10
 _RATE, _HOSTS = 5000, 1000
 _SLICE_S = 0.1
-"""The probe is there so long, and is not: from second to second a virtual machine is quicker or slower by half."""
+"""At work so long, then at rest: from second to second a virtual machine is quicker or slower by half.
+
+Begun and ended by turns of a second, as it once was here, the program could not be told from that: 1.08 to 1.18.
+"""
+_WARM_UP_S = 1.0
 _CHANGING_S = 0.03
-"""Before each, until it is at hand."""
+"""Before each, until it is so."""
 _SLICES = 50
-"""With and without, for a sample and each second of a window."""
-_TURNS = 6
-"""With the whole program and without, for a sample."""
-_TURN_S = 1.0
+"""Of either, for a sample and each second of a window."""
 
 
 class _Sample(NamedTuple):
@@ -40,19 +43,31 @@ def figures(effort: Effort) -> Iterator[Figure]:
     with ExitStack() as stack:
         pair = stack.enter_context(Pair())
         generator = connecting(stack, pair, _HOSTS, _RATE)
-        generator.run(_TURN_S)
-        with watching(pair) as screen:
-            settled(screen, effort)
-            slices = max(2, round(effort.window_s * _SLICES))
-            with hooks(pair, screen.pid) as ours:
-                probe = [_sliced(screen, generator, ours, slices) for _ in range(effort.windows)]
-        program = [_in_turns(pair, generator, effort) for _ in range(effort.windows)]
-    yield from _told("connect()", probe)
-    yield from _told("connect(), the whole program", program)
+        generator.run(_WARM_UP_S)
+        screen = settled(stack.enter_context(watching(pair)), effort)
+        slices = max(2, round(effort.window_s * _SLICES))
+        ours = stack.enter_context(hooks(pair, screen.pid))
+        os.kill(screen.pid, signal.SIGSTOP)
+        samples = [_sample(screen, generator, ours, slices) for _ in range(effort.windows)]
+    for name, q, target in (("p99", 0.99, TARGET), ("median", 0.5, None)):
+        with_us = [quantile(each.with_it, q) / 1e3 for each in samples]
+        without_us = [quantile([*each.without[0], *each.without[1]], q) / 1e3 for each in samples]
+        yield Figure(
+            f"connect(), {name}, {_RATE:,}/s",
+            "times that without it",
+            [one / other for one, other in zip(with_us, without_us, strict=True)],
+            "times, without again",
+            [quantile(each.without[1], q) / quantile(each.without[0], q) for each in samples],
+            target,
+            {"with it, us": with_us, "without it, us": without_us},
+        )
 
 
-def _sliced(screen: Screen, generator: Generator, ours: Hooks, slices: int) -> _Sample:
-    """The probe is there and is not, by turns, which come first by turns; the screen draws all the while."""
+def _sample(screen: Screen, generator: Generator, ours: Hooks, slices: int) -> _Sample:
+    """The probe hangs and the screen draws, or neither, by turns, which come first by turns; at rest first and last.
+
+    A screen that is let go on draws all of itself anew, so that there is rather more of it than in a day's work.
+    """
 
     def took_ns() -> list[int]:
         generator.start(_CHANGING_S + _SLICE_S)
@@ -62,40 +77,13 @@ def _sliced(screen: Screen, generator: Generator, ours: Hooks, slices: int) -> _
 
     sample = _Sample([], ([], []))
     for number in range(slices):
-        for is_there in (True, False) if number % 2 else (False, True):
-            if is_there:
+        for is_at_work in (True, False) if number % 2 else (False, True):
+            if is_at_work:
+                os.kill(screen.pid, signal.SIGCONT)
                 ours.hang()
                 sample.with_it.extend(took_ns())
                 ours.take_off()
+                os.kill(screen.pid, signal.SIGSTOP)
             else:
                 sample.without[number // 2 % 2].extend(took_ns())
     return sample
-
-
-def _in_turns(pair: Pair, generator: Generator, effort: Effort) -> _Sample:
-    """The program is started, and ended, each time."""
-    sample = _Sample([], ([], []))
-    turn_s = min(_TURN_S, effort.window_s)
-    for number in range(_TURNS):
-        sample.without[number % 2].extend(generator.run(turn_s)["took_ns"])
-        with watching(pair) as screen:
-            settled(screen, effort)
-            generator.start(turn_s)
-            screen.read(turn_s)
-            sample.with_it.extend(generator.stop()["took_ns"])
-    return sample
-
-
-def _told(row: str, samples: Sequence[_Sample]) -> Iterator[Figure]:
-    for name, q, target in (("p99", 0.99, TARGET), ("median", 0.5, None)):
-        with_us = [quantile(each.with_it, q) / 1e3 for each in samples]
-        without_us = [quantile([*each.without[0], *each.without[1]], q) / 1e3 for each in samples]
-        yield Figure(
-            f"{row}, {name}, {_RATE:,}/s",
-            "times that without it",
-            [one / other for one, other in zip(with_us, without_us, strict=True)],
-            "times, without again",
-            [quantile(each.without[1], q) / quantile(each.without[0], q) for each in samples],
-            target,
-            {"with it, us": with_us, "without it, us": without_us},
-        )
