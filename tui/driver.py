@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from contextlib import suppress
@@ -28,6 +29,7 @@ class QuietMouseDriver(LinuxDriver):
         self._file = cast("Any", self._terminal)
         self.has_gap = False
         """Whether something was left out, so that what is on the screen is not what was drawn."""
+        self._is_resuming = False
 
     @property
     def is_idle(self) -> bool:
@@ -58,15 +60,27 @@ class QuietMouseDriver(LinuxDriver):
         if self.is_idle:
             super().close()
 
-    def _sigcont_application(self, *arguments: object) -> None:
-        """Take the terminal again, which a shell has used meanwhile.
+    def _sigcont_application(self, *_: object) -> None:
+        """Take the terminal again, which a shell has used meanwhile; once, however often it is stopped before that.
+
+        Not here, in the signal handler, which may have come into the middle of a write, or of taking it again.
+        """
+        if not self._auto_restart or self._is_resuming:
+            return
+        with suppress(RuntimeError):  # No loop runs any more: it ends.
+            asyncio.get_running_loop().call_soon_threadsafe(self._resume)
+            self._is_resuming = True
+
+    def _resume(self) -> None:
+        """Begin anew.
 
         A SIGSTOP comes without a word: what Textual began would go on beside what it begins now, and eat every other
         key.
         """
-        if self._auto_restart and not self._must_signal_resume:
+        self._is_resuming = False
+        if not self._must_signal_resume:
             self.suspend_application_mode()
-        super()._sigcont_application(*arguments)
+        self.resume_application_mode()
 
 
 class _Terminal:

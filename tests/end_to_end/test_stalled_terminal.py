@@ -130,3 +130,18 @@ def test_what_is_on_the_screen_is_right_again_when_it_is_read(network: Lab, stal
     stalling.press(b"q")
     assert b"\x1b[?1049l" in stalling.read_to_the_end()
     assert stalling.child.wait(PATIENCE_S) == 0
+
+
+def test_stopped_and_let_go_on_time_and_again_it_is_right_when_it_is_read(
+    network: Lab, stalling: Stalling
+) -> None:
+    for _ in range(300):
+        stalling.child.send_signal(signal.SIGSTOP)
+        stalling.child.send_signal(signal.SIGCONT)
+        time.sleep(0.01)
+    for address in HOSTS:
+        network.connect(address, 443)
+    stalling.read_until(lambda: sorted(re.findall(r"198\.18\.0\.\d+", stalling.text)) == sorted(HOSTS))
+    stalling.press(b"q")
+    assert b"\x1b[?1049l" in stalling.read_to_the_end()
+    assert stalling.child.wait(PATIENCE_S) == 0
