@@ -107,6 +107,16 @@ def keep_busy(network: Lab, stalling: Stalling) -> None:
         time.sleep(0.05)
 
 
+def assert_right_when_read(network: Lab, stalling: Stalling) -> None:
+    """It shows all hosts, and can be quit."""
+    for address in HOSTS:
+        network.connect(address, 443)
+    stalling.read_until(lambda: sorted(re.findall(r"198\.18\.0\.\d+", stalling.text)) == sorted(HOSTS))
+    stalling.press(b"q")
+    assert b"\x1b[?1049l" in stalling.read_to_the_end()
+    assert stalling.child.wait(PATIENCE_S) == 0
+
+
 def test_it_ends_though_nobody_reads(network: Lab, stalling: Stalling) -> None:
     keep_busy(network, stalling)
     began_s = time.monotonic()
@@ -124,12 +134,7 @@ def test_it_ends_when_the_terminal_goes_in_the_middle_of_that(network: Lab, stal
 def test_what_is_on_the_screen_is_right_again_when_it_is_read(network: Lab, stalling: Stalling) -> None:
     keep_busy(network, stalling)
     stalling.press(b"1")
-    for address in HOSTS:
-        network.connect(address, 443)
-    stalling.read_until(lambda: sorted(re.findall(r"198\.18\.0\.\d+", stalling.text)) == sorted(HOSTS))
-    stalling.press(b"q")
-    assert b"\x1b[?1049l" in stalling.read_to_the_end()
-    assert stalling.child.wait(PATIENCE_S) == 0
+    assert_right_when_read(network, stalling)
 
 
 def test_stopped_and_let_go_on_time_and_again_it_is_right_when_it_is_read(
@@ -139,9 +144,4 @@ def test_stopped_and_let_go_on_time_and_again_it_is_right_when_it_is_read(
         stalling.child.send_signal(signal.SIGSTOP)
         stalling.child.send_signal(signal.SIGCONT)
         time.sleep(0.01)
-    for address in HOSTS:
-        network.connect(address, 443)
-    stalling.read_until(lambda: sorted(re.findall(r"198\.18\.0\.\d+", stalling.text)) == sorted(HOSTS))
-    stalling.press(b"q")
-    assert b"\x1b[?1049l" in stalling.read_to_the_end()
-    assert stalling.child.wait(PATIENCE_S) == 0
+    assert_right_when_read(network, stalling)
