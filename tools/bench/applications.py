@@ -19,10 +19,7 @@ from tools.bench.screen import Screen, settled, watching
 TARGET = 1.10
 _RATE, _HOSTS = 5000, 1000
 _SLICE_S = 0.1
-"""At work so long, then at rest: from second to second a virtual machine is quicker or slower by half.
-
-Begun and ended by turns of a second, as it once was here, the program could not be told from that: 1.08 to 1.18.
-"""
+"""At work so long, then at rest: from second to second a virtual machine is quicker or slower by half."""
 _WARM_UP_S = 1.0
 _CHANGING_S = 0.03
 """Before each, until it is so."""
@@ -66,7 +63,7 @@ def figures(effort: Effort) -> Iterator[Figure]:
 def _sample(screen: Screen, generator: Generator, ours: Hooks, slices: int) -> _Sample:
     """The probe hangs and the screen draws, or neither, by turns, which come first by turns; at rest first and last.
 
-    A screen that is let go on draws all of itself anew, so that there is rather more of it than in a day's work.
+    A screen that is let go on takes its terminal anew and draws all of itself.
     """
 
     def took_ns() -> list[int]:
